@@ -1,0 +1,37 @@
+// The flags that tern's benchmarks share with their peers (bench/peers/README.md), and tern's own.
+#pragma once
+
+#include <chrono>
+
+#include "tern/int.hh"
+
+namespace tern::bench {
+
+struct Options {
+    double seconds = 3;
+    u64 connections = 0;          // 0: the benchmark's own default
+    double opening_seconds = 30;  // the most that `requests` spends on opening connections
+    bool json = false;
+    // tern's own
+    bool prediction = true;   // --no-prediction: every segment takes the eight steps
+    u64 concurrent = 1;       // `connections`: how many at a time
+    u64 time_waits = 0;       // `connections`: stand from the start; each new one ends an old
+    u32 buffer = 128 * 1024;  // `bulk`: bytes of send and of receive buffer
+};
+
+// Ends the program when the command line is wrong.
+Options options_of(int argc, char** argv, const char* name);
+
+// Ends the program: a benchmark that does not do its work has no figure.
+void require(bool condition, const char* what);
+
+class Stopwatch {
+public:
+    double seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
+
+private:
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point begin_ = Clock::now();
+};
+
+}  // namespace tern::bench

@@ -1,0 +1,121 @@
+// Addresses and their text forms. Every address of the stack is 16 bytes; IPv4 is held as
+// ::ffff:a.b.c.d (RFC 4291 2.5.5.2), so keys and records hold either family.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <compare>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "tern/int.hh"
+
+namespace tern {
+
+struct MacAddress {
+    std::array<u8, 6> bytes{};
+
+    static constexpr MacAddress broadcast() { return {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}; }
+    static std::optional<MacAddress> parse(std::string_view text);  // "02:00:00:00:00:01"
+    constexpr bool is_broadcast() const { return *this == broadcast(); }
+    constexpr bool is_group() const { return (bytes[0] & 1) != 0; }  // multicast or broadcast
+    constexpr bool is_zero() const { return *this == MacAddress{}; }
+    std::string to_string() const;
+    friend constexpr auto operator<=>(const MacAddress&, const MacAddress&) = default;
+};
+
+// In host order, so that masks and ranges are plain arithmetic.
+struct Ipv4Address {
+    u32 value = 0;
+
+    constexpr Ipv4Address() = default;
+    constexpr explicit Ipv4Address(u32 host_order) : value(host_order) {}
+    constexpr Ipv4Address(u8 a, u8 b, u8 c, u8 d)
+        : value(u32{a} << 24 | u32{b} << 16 | u32{c} << 8 | d) {}
+    static std::optional<Ipv4Address> parse(std::string_view text);
+
+    static constexpr Ipv4Address any() { return Ipv4Address{}; }
+    static constexpr Ipv4Address broadcast() { return Ipv4Address{0xffffffffu}; }
+    constexpr bool is_any() const { return value == 0; }
+    constexpr bool is_loopback() const { return value >> 24 == 127; }
+    constexpr bool is_multicast() const { return value >> 28 == 0xe; }
+    constexpr bool is_broadcast() const { return value == 0xffffffffu; }
+    constexpr bool is_link_local() const { return value >> 16 == 0xa9fe; }
+    // RFC 1122 3.2.1.3: 0/8, 127/8, multicast, class E and broadcast are no source on a wire.
+    constexpr bool is_valid_source() const {
+        return value >> 24 != 0 && value >> 24 != 127 && value >> 28 < 0xe;
+    }
+    std::string to_string() const;
+    friend constexpr auto operator<=>(const Ipv4Address&, const Ipv4Address&) = default;
+};
+
+struct IpAddress {
+    alignas(8) std::array<u8, 16> bytes{};
+
+    constexpr IpAddress() = default;
+    constexpr IpAddress(Ipv4Address v4) {  // implicit: an IPv4 address is an IP address
+        if constexpr (std::endian::native == std::endian::little) {  // two stores, not six
+            bytes = std::bit_cast<std::array<u8, 16>>(
+                std::array<u64, 2>{0, u64{__builtin_bswap32(v4.value)} << 32 | 0xffff0000});
+        } else {
+            bytes[10] = bytes[11] = 0xff;
+            bytes[12] = static_cast<u8>(v4.value >> 24);
+            bytes[13] = static_cast<u8>(v4.value >> 16);
+            bytes[14] = static_cast<u8>(v4.value >> 8);
+            bytes[15] = static_cast<u8>(v4.value);
+        }
+    }
+    static std::optional<IpAddress> parse(std::string_view text);  // IPv4 dotted or IPv6 (RFC 4291)
+
+    constexpr bool is_v4() const {
+        const auto words = std::bit_cast<std::array<u32, 4>>(bytes);
+        return (words[0] | words[1]) == 0 &&
+               words[2] == std::bit_cast<u32>(std::array<u8, 4>{0, 0, 0xff, 0xff});
+    }
+    constexpr Ipv4Address v4() const { return {bytes[12], bytes[13], bytes[14], bytes[15]}; }
+    // Neither a v4 nor a v6 host: 0.0.0.0 and ::.
+    constexpr bool is_any() const {
+        return is_v4() ? v4().is_any() : bytes == std::array<u8, 16>{};
+    }
+    u64 high() const { return load(0); }  // native-endian words, for hashing and comparing only
+    u64 low() const { return load(8); }
+    std::string to_string() const;
+    friend bool operator==(const IpAddress& a, const IpAddress& b) {
+        return a.high() == b.high() && a.low() == b.low();
+    }
+    friend auto operator<=>(const IpAddress& a, const IpAddress& b) { return a.bytes <=> b.bytes; }
+
+private:
+    u64 load(std::size_t at) const {
+        u64 word;
+        std::memcpy(&word, bytes.data() + at, 8);
+        return word;
+    }
+};
+
+// An address and a port. Port 0 means "any" or "choose one".
+struct Endpoint {
+    IpAddress address{Ipv4Address::any()};
+    u16 port = 0;
+
+    static std::optional<Endpoint> parse(std::string_view text);  // "10.0.0.1:80", "[fe80::1]:80"
+    std::string to_string() const;
+    friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+// An address with the length of its network prefix; for IPv4 the length counts from 0 to 32.
+struct Cidr {
+    IpAddress address;
+    u8 prefix_length = 0;
+
+    static std::optional<Cidr> parse(std::string_view text);  // "10.0.0.2/24"; no "/": a host
+    bool contains(IpAddress other) const;
+    Ipv4Address v4_mask() const;
+    Ipv4Address v4_broadcast() const { return Ipv4Address{address.v4().value | ~v4_mask().value}; }
+    std::string to_string() const;
+    friend bool operator==(const Cidr&, const Cidr&) = default;
+};
+
+}  // namespace tern

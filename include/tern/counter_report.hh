@@ -1,0 +1,15 @@
+// A stack's counters, for people and for programs. What is zero is left out of the table, and a
+// drop is told with the sentence of its reason.
+#pragma once
+
+#include <string>
+
+#include "tern/stack.hh"
+
+namespace tern {
+
+std::string counter_table(const Counters& counters);
+// One object; "drops" holds those that are not zero, by name.
+std::string counter_json(const Counters& counters);
+
+}  // namespace tern

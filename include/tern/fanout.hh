@@ -1,0 +1,53 @@
+// Fanout: one observer that tells several.
+#pragma once
+
+#include <initializer_list>
+#include <vector>
+
+#include "tern/trace.hh"
+
+namespace tern {
+
+class Fanout final : public Observer {
+public:
+    Fanout() = default;
+    Fanout(std::initializer_list<Observer*> all) {
+        for (Observer* o : all) add(o);
+    }
+    // Null is allowed and adds nobody. Observers are told in the order of add().
+    void add(Observer* observer) {
+        if (observer != nullptr) all_.push_back(observer);
+    }
+    void remove(Observer* observer) { std::erase(all_, observer); }
+    bool empty() const { return all_.empty(); }
+
+    void on_frame(const FrameEvent& e) override {
+        for (Observer* o : all_) o->on_frame(e);
+    }
+    void on_segment_sent(const SegmentSentEvent& e) override {
+        for (Observer* o : all_) o->on_segment_sent(e);
+    }
+    void on_segment_arrived(const SegmentArrivedEvent& e) override {
+        for (Observer* o : all_) o->on_segment_arrived(e);
+    }
+    void on_packet_sent(const PacketSentEvent& e) override {
+        for (Observer* o : all_) o->on_packet_sent(e);
+    }
+    void on_drop(const DropEvent& e) override {
+        for (Observer* o : all_) o->on_drop(e);
+    }
+    void on_state(const StateEvent& e) override {
+        for (Observer* o : all_) o->on_state(e);
+    }
+    void on_timer(const TimerEvent& e) override {
+        for (Observer* o : all_) o->on_timer(e);
+    }
+    void on_window(const WindowEvent& e) override {
+        for (Observer* o : all_) o->on_window(e);
+    }
+
+private:
+    std::vector<Observer*> all_;
+};
+
+}  // namespace tern

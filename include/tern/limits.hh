@@ -1,0 +1,38 @@
+// Every bound of a stack, each with its reason.
+#pragma once
+
+#include "tern/int.hh"
+#include "tern/time.hh"
+
+namespace tern {
+
+struct Limits {
+    // TCP buffers: one connection may pin at most this much. 1 MiB fills 800 Mbit/s x 10 ms.
+    u32 tcp_send_buffer = 1u << 20;
+    u32 tcp_receive_buffer = 1u << 20;
+    u32 tcp_out_of_order_runs = 256;  // bounds the walk for a segment behind holes
+    u32 tcp_connections = 1u << 24;
+    u32 tcp_time_waits = 1u << 24;                // above it the oldest leaves early
+    u16 tcp_initial_window_segments = 10;         // RFC 6928
+    u16 tcp_min_mss = 64;                         // a peer's MSS below costs CPU (CVE-2019-11479)
+    Duration tcp_msl = std::chrono::seconds(30);  // Linux waits 60 s in all, as we do
+    Duration tcp_rto_initial = std::chrono::seconds(1);     // RFC 6298 2.1
+    Duration tcp_rto_min = std::chrono::milliseconds(200);  // docs/decisions/0003-rto-minimum.md
+    Duration tcp_rto_max = std::chrono::seconds(120);
+    Duration tcp_delayed_ack = std::chrono::milliseconds(40);  // below RFC 9293's 500 ms
+    u8 tcp_r1_retransmissions = 3;                             // RFC 9293 [SHLD-10]
+    Duration tcp_r2 = std::chrono::seconds(924);               // data: as Linux; at least 100 s
+    Duration tcp_r2_syn = std::chrono::seconds(180);           // RFC 9293 [MUST-23]
+    u8 tcp_syn_ack_retries = 5;                                // bounds reflection
+    u32 tcp_challenges_per_second = 10;                        // per connection, RFC 5961 7
+    Duration tcp_override = std::chrono::milliseconds(200);    // RFC 9293 3.8.6.2.1: 0.1 to 1 s
+
+    u32 neighbors = 4096;
+    u32 neighbor_waiting_packets = 16;  // RFC 1122 2.3.2.2 asks for at least one
+    u32 interface_queue_packets = 4096;
+    u32 icmp_errors_per_second = 1000;  // with a burst of 50, jittered (CVE-2020-25705)
+    u16 ephemeral_port_first = 32768;
+    u16 ephemeral_port_last = 60999;
+};
+
+}  // namespace tern

@@ -1,0 +1,45 @@
+// Link: what carries frames. Implement it to write your own driver, or wrap another one.
+// One virtual call per batch, never per packet. A link belongs to one thread.
+#pragma once
+
+#include <string>
+
+#include "tern/address.hh"
+#include "tern/packet_batch.hh"
+
+namespace tern {
+
+struct LinkFacts {
+    std::string name;                // for messages: "tap:tern0"
+    bool ethernet = true;            // false: packets begin with the IP header (TUN)
+    MacAddress mac;                  // our address on it (a suggestion to the stack)
+    u32 mtu = 1500;                  // largest IP packet
+    bool transmit_checksum = false;  // takes ChecksumState::Partial and completes it
+    bool segmentation = false;       // takes packets with gso_size (TSO4)
+    u16 vlan = 0;                    // the interface on it lives in this VLAN (0: untagged)
+};
+
+struct LinkCounters {
+    u64 received_packets = 0, received_bytes = 0;
+    u64 sent_packets = 0, sent_bytes = 0;
+    u64 receive_refused = 0;  // frames lost because the pool gave no buffer
+    u64 send_refused = 0;     // frames that the device did not take
+    u64 system_calls = 0;
+};
+
+class Link {
+public:
+    virtual ~Link() = default;
+    virtual const LinkFacts& facts() const = 0;
+    // Appends what has arrived, as far as `into` has room. Never blocks.
+    virtual void receive(Instant now, PacketPool& pool, PacketBatch& into) = 0;
+    // Takes every packet of the batch. What the device refuses is counted and dropped.
+    virtual void transmit(Instant now, PacketBatch&& batch) = 0;
+    // When receive() or transmit() has work though nothing new arrives (a delayed frame).
+    virtual Instant next_deadline() const { return Instant::max(); }
+    // A descriptor that polls readable when receive() has something; -1: none.
+    virtual int fd() const { return -1; }
+    virtual LinkCounters counters() const { return {}; }
+};
+
+}  // namespace tern

@@ -1,0 +1,144 @@
+// Runtime: a Stack with its link, a clock, and a way to wait for both. One thread runs it:
+//   Runtime runtime{{.link = "tap:tern0", .addresses = {"10.0.0.2/24"}}};
+//   for (;;) runtime.run_once(std::chrono::seconds(1), [&](const Event& event) { ... });
+// Its descriptor polls readable when run_once() has work, so any event loop can carry it; the
+// Asio face (asio.hh) does.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tern/link.hh"
+#include "tern/stack.hh"
+
+namespace tern {
+
+// What the system said and what helps, for people.
+class RuntimeError : public std::runtime_error {
+public:
+    RuntimeError(Error code, const std::string& message)
+        : std::runtime_error(message), code_(code) {}
+    Error code() const { return code_; }
+
+private:
+    Error code_;
+};
+
+// A bad network in front of the link, repeatable from a seed. For each direction of its own.
+struct Impairment {
+    double loss = 0;  // probabilities from 0 to 1, per packet
+    double duplicate = 0;
+    double corrupt = 0;
+    double reorder = 0;
+    Duration reorder_by = std::chrono::milliseconds(5);
+    Duration delay{};
+    Duration jitter{};
+    u64 rate = 0;  // bits per second; 0: no limit
+    u32 queue_packets = 1000;
+    std::vector<u64> drop_nth{};  // exact: drop these packets, counted from 1
+
+    // "loss=1%,delay=20ms,jitter=2ms,rate=100mbit,queue=50,reorder=1%,reorder-by=3ms,
+    //  duplicate=0.1%,corrupt=0.1%,drop=3+7"; the error says what was wrong.
+    static std::expected<Impairment, std::string> parse(std::string_view text);
+};
+
+enum class Wait : u8 {
+    Sleep,     // until a packet or a deadline
+    Spin,      // never: lowest latency, one core
+    Adaptive,  // spins for a moment after work, then sleeps
+};
+
+struct RuntimeConfig {
+    std::string link = "tap:tern0";        // "tap:NAME" or "tun:NAME"
+    std::unique_ptr<Link> device{};        // instead of `link`: your driver, an end of make_wire()
+    std::vector<std::string> addresses{};  // "10.0.0.2/24"
+    std::string gateway{};                 // next hop of the default route
+    std::vector<std::string> routes{};     // "10.1.0.0/16 via 10.0.0.9", or without "via"
+    u32 mtu = 1500;
+    u16 vlan = 0;                           // 0: untagged
+    MacAddress mac{};                       // zero: made from the kernel end's
+    bool offloads = true;                   // checksums and segmentation, where the link can
+    std::string network_namespace{};        // path, as /run/netns/NAME; where the device is
+    Stack::Probe probe = Stack::Probe::No;  // look for address conflicts first (RFC 5227)
+    Wait wait = Wait::Sleep;
+    u64 seed = 0;  // 0: from the operating system
+    u64 memory_limit = u64{256} << 20;
+    Limits limits{};
+    Observer* observer = nullptr;  // the event log: captures, ladders
+    std::optional<Impairment> outbound{};
+    std::optional<Impairment> inbound{};
+    u64 impair_seed = 1;
+};
+
+struct WireOptions {
+    u32 mtu = 1500;
+    bool offloads = true;  // super-segments cross in one piece, checksums are left out
+    u32 queue_packets = 1024;
+};
+// Two ends of a cable within this process; each end wakes the runtime of the other. Both runtimes
+// must belong to one thread.
+std::pair<std::unique_ptr<Link>, std::unique_ptr<Link>> make_wire(const WireOptions& options = {});
+
+class EventSink {
+public:
+    virtual ~EventSink() = default;
+    virtual void on_event(const Event& event) = 0;
+};
+
+class Runtime {
+public:
+    // Throws RuntimeError, whose text names the remedy.
+    explicit Runtime(RuntimeConfig config);
+    ~Runtime();
+    Runtime(Runtime&&) noexcept;
+    Runtime(const Runtime&) = delete;
+
+    Stack& stack();
+    Interface interface() const;
+    const LinkFacts& link_facts() const;
+    LinkCounters link_counters() const;
+    Wait wait() const;
+    Instant now() const;
+
+    // Waits at most `max_wait` for work, then does one turn: packets in, timers, events to the
+    // sink, packets out. Returns whether it did anything.
+    bool run_once(Duration max_wait, EventSink& sink);
+    template <class Function>
+    bool run_once(Duration max_wait, Function&& on_event);
+
+    // For other event loops. The descriptor polls readable when turn() has work; turn() does not
+    // wait, and arms the descriptor for the next deadline. True: call it again without waiting.
+    int fd() const;
+    bool turn(EventSink& sink);
+    // turn() did something lately, or the configuration says to spin: better call it again.
+    bool busy() const;
+    // The descriptor polls readable at the latest then, once. From this thread.
+    void wake_at(Instant when);
+    // Ends a wait of run_once(). From any thread, or from a signal handler.
+    void wake();
+
+private:
+    struct Inside;
+    std::unique_ptr<Inside> inside_;
+};
+
+template <class Function>
+bool Runtime::run_once(Duration max_wait, Function&& on_event) {
+    struct Sink final : EventSink {
+        explicit Sink(Function& f) : function(f) {}
+        void on_event(const Event& event) override { function(event); }
+        Function& function;
+    } sink{on_event};
+    return run_once(max_wait, static_cast<EventSink&>(sink));
+}
+
+// What every Runtime's now() counts: CLOCK_MONOTONIC.
+Instant monotonic_now();
+// Nanoseconds since 1970 in UTC, for logs; never for timers.
+i64 wall_clock_now();
+
+}  // namespace tern

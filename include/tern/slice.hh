@@ -1,0 +1,27 @@
+// Slice: a shared view of received bytes, or of bytes to send. Move-only; share() makes a second
+// view of the same memory. It pins the whole buffer it lies in until it is released.
+#pragma once
+
+#include "tern/packet_batch.hh"
+
+namespace tern {
+
+class Slice {
+public:
+    Slice() = default;
+    explicit Slice(Packet packet) : packet_(std::move(packet)) {}
+
+    explicit operator bool() const { return bool(packet_) && packet_.size() > 0; }
+    std::size_t size() const { return packet_ ? packet_.size() : 0; }
+    std::span<const std::byte> bytes() const {
+        return packet_ ? std::span<const std::byte>(packet_.bytes()) : std::span<const std::byte>{};
+    }
+    void remove_prefix(u32 n) { packet_.pull(n); }
+    Slice share() const { return packet_ ? Slice{packet_.share()} : Slice{}; }
+    Packet into_packet() && { return std::move(packet_); }
+
+private:
+    Packet packet_;
+};
+
+}  // namespace tern

@@ -1,0 +1,120 @@
+// Stack: a whole TCP/IP host as one sans-I/O value. Five verbs carry everything:
+//   receive(now, interface, batch)   packets in; the batch is given away
+//   advance(now)                     timers that are due
+//   next_event()                     what applications should know
+//   transmit(now, interface)         packets out, at most one batch; call until it is empty
+//   next_deadline()                  when to call advance() again
+// A stack has no clock, no thread, no global and no lock; it belongs to one thread. `now` must
+// never run backwards.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "tern/limits.hh"
+#include "tern/tcp.hh"
+#include "tern/udp.hh"
+
+namespace tern {
+
+struct StackConfig {
+    // All chance of this stack comes from here: initial sequence numbers, ports, cookies. Outside
+    // tests it must be 64 unpredictable bits of the operating system.
+    u64 seed = 0;
+    u64 memory_limit = u64{256} << 20;  // bytes, everything included; refuses, never aborts
+    PacketPool* pool = nullptr;         // share one pool among stacks of a thread; null: its own
+    Observer* observer = nullptr;       // the event log; may be set later
+    Limits limits;
+};
+
+struct Interface {
+    u8 index = 0;  // 1.. ; 0: none
+    friend bool operator==(Interface, Interface) = default;
+};
+
+struct InterfaceConfig {
+    std::string name;
+    bool ethernet = true;
+    MacAddress mac;
+    u32 mtu = 1500;
+    u16 vlan = 0;                    // 0: untagged
+    bool transmit_checksum = false;  // the link completes transport checksums
+    bool segmentation = false;       // the link cuts super-segments (TSO)
+};
+
+struct Event {
+    enum class Kind : u8 { Tcp, Listener, Udp, Echo, Address } kind;
+    Index index;  // with generation: the handle
+    u32 generation;
+    u16 bits;     // TcpEventBits or UdpEventBits
+    Error error;  // with Closed, SoftError, UdpError; Address: AddressNotAvailable = conflict
+    u64 user;     // as given at connect(), listen(), open()
+
+    TcpConnection connection() const { return {index, generation}; }
+    TcpListener listener() const { return {index, generation}; }
+    UdpSocket udp() const { return {index, generation}; }
+};
+
+struct EchoReply {
+    IpAddress from;
+    u16 identifier;
+    u16 sequence;
+    u8 ttl;
+    Slice data;
+};
+
+// Counters that only grow. Drops by reason, packets by protocol, retransmissions.
+struct Counters {
+    u64 drops[k_drop_reason_count]{};
+    u64 packets_in = 0, packets_out = 0, bytes_in = 0, bytes_out = 0;
+    u64 tcp_segments_in = 0, tcp_segments_out = 0, tcp_retransmissions = 0;
+    u64 tcp_predicted = 0;  // segments that header prediction took
+    u64 tcp_connections_opened = 0, tcp_connections_accepted = 0, tcp_cookies_sent = 0;
+    u64 udp_in = 0, udp_out = 0, icmp_in = 0, icmp_out = 0, arp_in = 0, arp_out = 0;
+    u64 dropped(DropReason r) const { return drops[static_cast<u8>(r)]; }
+};
+
+class Stack {
+public:
+    explicit Stack(const StackConfig& config);
+    ~Stack();
+    Stack(Stack&&) noexcept;
+    Stack(const Stack&) = delete;
+
+    Interface add_interface(const InterfaceConfig& config);
+    // How an address comes into use (RFC 5227): at once, or after probing for a conflict.
+    enum class Probe : bool { No, Yes };
+    Result<void> add_address(Interface i, Cidr address, Probe probe = Probe::No);
+    Result<void> remove_address(Interface i, IpAddress address);
+    // A default route has the prefix 0.0.0.0/0.
+    Result<void> add_route(Cidr destination, Interface i, std::optional<IpAddress> gateway = {});
+    Result<void> add_neighbor(Interface i, IpAddress address, MacAddress mac);  // static
+    void flush_neighbors();
+
+    void receive(Instant now, Interface i, PacketBatch&& batch);
+    void advance(Instant now);
+    PacketBatch transmit(Instant now, Interface i);
+    std::optional<Event> next_event();
+    // Instant::max(): nothing pending.
+    Instant next_deadline() const;
+
+    Tcp& tcp();
+    Udp& udp();
+    // ICMP echo. NoRoute, OutOfMemory, MessageTooLong.
+    Result<void> send_echo(IpAddress to, u16 identifier, u16 sequence,
+                           std::span<const std::byte> data);
+    std::optional<EchoReply> next_echo_reply();
+
+    PacketPool& pool();
+    const Counters& counters() const;
+    u64 memory_used() const;
+    void set_observer(Observer* observer);
+    // Tests compare twins: with false every segment takes the eight steps.
+    void set_header_prediction(bool on);
+
+private:
+    struct Inside;
+    std::unique_ptr<Inside> inside_;
+};
+
+}  // namespace tern

@@ -1,0 +1,167 @@
+// TCP's user interface: the calls of RFC 9293 3.9.1 on handles. All calls return at once; what
+// happens later is told by Stack::next_event(). A handle belongs to its stack's thread.
+//
+// Life of a handle: connect() or accept() gives it, release() ends it, exactly once. Between,
+// the connection may have died (reset, time-out): the handle stays good for status(), for
+// receive() of what had arrived before a FIN, and for release().
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tern/address.hh"
+#include "tern/result.hh"
+#include "tern/slice.hh"
+#include "tern/trace.hh"
+
+namespace tern {
+
+struct TcpConnection {
+    Index index = 0;
+    u32 generation = 0;
+    explicit operator bool() const { return index != 0; }
+    friend bool operator==(const TcpConnection&, const TcpConnection&) = default;
+};
+
+struct TcpListener {
+    Index index = 0;
+    u32 generation = 0;
+    explicit operator bool() const { return index != 0; }
+    friend bool operator==(const TcpListener&, const TcpListener&) = default;
+};
+
+// What an Event says about a connection; several may come in one event.
+enum TcpEventBits : u16 {
+    Connected = 1,     // OPEN is done
+    Readable = 2,      // data arrived since the last receive() that returned WouldBlock
+    Writable = 4,      // room in the send queue after a send() that was short
+    PeerClosed = 8,    // FIN arrived: receive() will say EndOfStream after the data
+    Closed = 16,       // the connection is over; Event::error says why (None: orderly)
+    Urgent = 32,       // the urgent pointer appeared or advanced (RFC 9293 [MUST-32])
+    SoftError = 64,    // status().soft_error: ICMP error, or R1 retransmissions (RFC 9293 3.9.1.8)
+    Acceptable = 128,  // listener: accept() will give a connection
+};
+
+// Per connection; a listener hands its own to the connections it accepts.
+struct TcpOptions {
+    bool no_delay = false;    // true: no Nagle (RFC 9293 [MUST-17])
+    bool keep_alive = false;  // RFC 9293 [MUST-25]: off unless asked for
+    Duration keep_alive_idle = std::chrono::hours(2);
+    Duration keep_alive_interval = std::chrono::seconds(75);
+    u8 keep_alive_probes = 9;
+    std::optional<Duration> user_timeout;  // R2; Duration::max(): never. Default: Limits
+    u8 ttl = 64;                           // 1..255
+    // 0..63; set it before the first byte: a change in mid-connection may reorder segments
+    // (RFC 9293 3.9.1.9 [SHLD-23]).
+    u8 dscp = 0;
+    u32 send_buffer = 0;             // bytes; 0: Limits
+    u32 receive_buffer = 0;          // bytes; 0: Limits. Fixed at the handshake
+    bool urgent_inline = false;      // true: urgent bytes stay in the stream (RFC 6093)
+    bool report_soft_errors = true;  // RFC 9293 [SHLD-20]
+    bool timestamps = true;          // offered in SYN
+    bool window_scale = true;
+    bool sack = true;     // announce that we understand SACK blocks
+    u16 max_segment = 0;  // 0: from the MTU; otherwise an upper bound on MSS
+    Duration linger_fin_wait_2 = std::chrono::seconds(60);  // after release() only
+};
+
+struct ListenOptions {
+    Endpoint local;          // port 0: choose one; address any: every address
+    u32 backlog = 128;       // connections waiting for accept()
+    u32 syn_backlog = 1024;  // embryos; above it SYN cookies
+    bool syn_cookies = true;
+    bool reuse_address = false;  // may take a port that old connections still hold in TIME-WAIT
+    TcpOptions options;
+    u64 user = 0;  // comes back in events
+};
+
+struct ConnectOptions {
+    std::optional<IpAddress> local_address;  // RFC 9293 [MUST-43]
+    u16 local_port = 0;                      // 0: RFC 6056
+    bool reuse_address = false;
+    TcpOptions options;
+    u64 user = 0;
+};
+
+struct TcpStatus {  // RFC 9293 3.9.1.6, and what engineers ask next
+    State state = State::Closed;
+    FlowId flow;
+    Error error = Error::None;       // why it is over
+    Error soft_error = Error::None;  // the last soft error; reading clears it
+    u32 snd_una, snd_nxt, snd_wnd, iss;
+    u32 rcv_nxt, rcv_wnd, irs;
+    u32 cwnd, ssthresh, flight;  // bytes
+    u32 send_mss;                // Eff.snd.MSS, bytes
+    u64 unsent, unacknowledged;  // bytes in the send queue
+    u64 readable;                // bytes in the receive queue
+    u64 out_of_order;            // bytes behind a hole
+    Duration srtt, rttvar, rto;
+    u32 retransmissions;  // segments sent again
+    u32 backoff;          // expirations of RTO since the last new ACK
+    bool timestamps, sack, window_scale;
+    u8 snd_wind_shift, rcv_wind_shift;
+    bool in_recovery;
+    bool urgent_pending;  // urgent data not read yet
+    u64 urgent_ahead;     // bytes from the reading point to the urgent mark
+    TcpOptions options;
+};
+
+struct Room;  // the stack's inside
+
+class Tcp {
+public:
+    // Passive OPEN. PortInUse, AddressNotAvailable, OutOfMemory.
+    Result<TcpListener> listen(const ListenOptions& options);
+    // The next established connection. WouldBlock; Aborted after close_listener().
+    Result<TcpConnection> accept(TcpListener listener);
+    Result<Endpoint> local_endpoint(TcpListener listener) const;
+    // Embryos and connections not yet accepted are reset.
+    Result<void> close_listener(TcpListener listener);
+
+    // Active OPEN: SYN goes out at the next transmit(). InvalidAddress (broadcast, multicast,
+    // any, port 0), NoRoute, AddressNotAvailable, PortInUse, NoPortFree, OutOfMemory.
+    Result<TcpConnection> connect(Endpoint remote, const ConnectOptions& options = {});
+
+    // SEND: copies as much as the send queue has room for and returns how much; WouldBlock when
+    // it has none (Writable follows). Closing after close(); Reset, TimedOut, ... when over.
+    Result<std::size_t> send(TcpConnection c, std::span<const std::byte> bytes);
+    // The same without a copy. All or nothing; on error `slice` is untouched.
+    Result<void> send(TcpConnection c, Slice& slice);
+    // Sends `bytes` as urgent data: the urgent pointer will point behind the last one. For TELNET
+    // and its like only: new applications should not use it (RFC 9293 3.8.5 [SHLD-13]).
+    Result<std::size_t> send_urgent(TcpConnection c, std::span<const std::byte> bytes);
+
+    // RECEIVE: WouldBlock, EndOfStream (FIN), Reset, ... Reading stops at an urgent mark.
+    Result<std::size_t> receive(TcpConnection c, std::span<std::byte> into);
+    Result<Slice> receive(TcpConnection c);
+    // The one out-of-band byte when not urgent_inline; WouldBlock when there is none.
+    Result<std::byte> receive_urgent(TcpConnection c);
+    // SIOCATMARK: the next byte to read is the urgent mark.
+    Result<bool> at_mark(TcpConnection c) const;
+
+    // CLOSE: FIN after the queued data; receiving goes on until the peer's FIN.
+    Result<void> close(TcpConnection c);
+    // ABORT: RST, queues are dropped. The handle still wants release().
+    Result<void> abort(TcpConnection c);
+    // Gives the handle up, as close(2) does: unread data turns FIN into RST (RFC 9293 [SHLD-3]).
+    void release(TcpConnection c);
+
+    Result<TcpStatus> status(TcpConnection c);  // STATUS
+    Result<TcpOptions> options(TcpConnection c) const;
+    Result<void> set_options(TcpConnection c, const TcpOptions& options);
+    Result<void> set_user(TcpConnection c, u64 user);
+
+    // How many: connections with a full record, embryos, TIME-WAITs, listeners.
+    struct Count {
+        u32 connections, embryos, time_waits, listeners;
+    };
+    Count count() const;
+
+private:
+    friend class Stack;
+    explicit Tcp(Room& room) : room_(&room) {}
+    Room* room_;
+};
+
+}  // namespace tern

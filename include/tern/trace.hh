@@ -1,0 +1,271 @@
+// The event log: every segment, drop, state change, timer and window move is one typed event
+// with its cause. Derive from Observer and hand it to a Stack; everything that tells what the
+// stack did (ladder, capture, counters, tests) reads these calls and nothing else.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "tern/address.hh"
+#include "tern/drop_reason.hh"
+#include "tern/time.hh"
+
+namespace tern {
+
+enum class State : u8 {  // RFC 9293 3.3.2
+    Closed,
+    Listen,
+    SynSent,
+    SynReceived,
+    Established,
+    FinWait1,
+    FinWait2,
+    CloseWait,
+    Closing,
+    LastAck,
+    TimeWait,
+};
+
+constexpr std::string_view name_of(State s) {
+    constexpr std::string_view names[] = {"CLOSED",      "LISTEN",     "SYN-SENT",   "SYN-RECEIVED",
+                                          "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT",
+                                          "CLOSING",     "LAST-ACK",   "TIME-WAIT"};
+    return names[static_cast<u8>(s)];
+}
+
+// clang-format off
+// Why a packet was sent.
+#define TERN_SEND_REASONS(X) \
+    X(Unknown,            "no reason recorded") \
+    X(OpenActive,         "the application called OPEN: ask for a connection") \
+    X(OpenAnswer,         "answer to SYN: agree, and tell our own initial sequence number") \
+    X(OpenCookie,         "answer to SYN without keeping state: its number is a cookie") \
+    X(OpenConfirm,        "third step: without it a stale SYN would look like ours") \
+    X(OpenSimultaneous,   "both sides sent SYN: answer the peer's") \
+    X(OpenRetry,          "SYN was not answered within RTO: ask again") \
+    X(OpenAnswerRetry,    "SYN-ACK was not confirmed within RTO: answer again") \
+    X(Data,               "new data, inside the peer's window and cwnd") \
+    X(DataLast,           "new data that empties the send queue: PSH") \
+    X(DataOverride,       "small data after the silly-window override timer") \
+    X(RetransmitTimeout,  "no ACK within RTO: the oldest byte again, cwnd to one segment") \
+    X(RetransmitAfterTimeout, "resending behind an RTO, in slow start") \
+    X(RetransmitFast,     "three duplicate ACKs: the segment behind them is lost") \
+    X(RetransmitPartial,  "a partial ACK in recovery: the next hole is lost too") \
+    X(LimitedTransmit,    "one of two duplicate ACKs: a segment left the network, send a new one") \
+    X(AckDelayed,         "delayed acknowledgement: nothing to send came within the delay") \
+    X(AckEverySecond,     "two full segments arrived: acknowledge") \
+    X(AckNow,             "acknowledge at once") \
+    X(AckOutOfOrder,      "data behind a hole: duplicate ACK so that the peer learns of the loss") \
+    X(AckHoleFilled,      "a hole was filled: tell the peer at once") \
+    X(AckDuplicate,       "old data again: our ACK may have been lost") \
+    X(AckFin,             "acknowledge the peer's FIN") \
+    X(AckWindowProbe,     "answer to a probe of our closed window") \
+    X(AckKeepAlive,       "answer to a keep-alive") \
+    X(WindowUpdate,       "the application read: the window opens by enough to matter") \
+    X(Fin,                "the application closed: nothing more will be sent") \
+    X(FinRetry,           "FIN was not acknowledged within RTO: send it again") \
+    X(ProbeWindow,        "the peer's window is closed: ask for it with one byte") \
+    X(ProbeKeepAlive,     "nothing came for the keep-alive interval: is the peer there?") \
+    X(ChallengeAck,       "challenge: a genuine peer answers with the exact number (RFC 5961)") \
+    X(AckUnacceptable,    "the segment is not acceptable: say what is expected") \
+    X(AckTimeWait,        "our last ACK was lost: repeat it, wait 2MSL anew") \
+    X(ResetNoConnection,  "nobody is home at this address and port") \
+    X(ResetBadAck,        "acknowledges something that this connection never sent") \
+    X(ResetAbort,         "the application aborted") \
+    X(ResetUnread,        "closed with unread data: tell the peer that it was lost") \
+    X(ResetAfterClose,    "data for an application that has closed") \
+    X(ResetTimeout,       "the peer did not answer in time: give up") \
+    X(ArpRequest,         "who has this address?") \
+    X(ArpReply,           "that address is ours") \
+    X(ArpProbe,           "does anyone use this address already? (RFC 5227)") \
+    X(ArpAnnounce,        "this address is ours from now on (RFC 5227)") \
+    X(ArpDefend,          "another host uses our address: defend it (RFC 5227)") \
+    X(EchoRequest,        "the application pings") \
+    X(EchoReply,          "answer to a ping") \
+    X(IcmpError,          "tell the sender what went wrong with its packet") \
+    X(Datagram,           "the application sent a datagram")
+
+// Which timer.
+#define TERN_TIMERS(X) \
+    X(Retransmission, "retransmission (RFC 6298)") \
+    X(Persist,        "persist: zero window") \
+    X(DelayedAck,     "delayed ACK") \
+    X(KeepAlive,      "keep-alive") \
+    X(User,           "user timeout (R2)") \
+    X(Linger,         "FIN-WAIT-2 or embryo expiry") \
+    X(TimeWait,       "2MSL") \
+    X(Override,       "silly-window override")
+// clang-format on
+
+enum class SendReason : u8 {
+#define TERN_X(name, text) name,
+    TERN_SEND_REASONS(TERN_X)
+#undef TERN_X
+};
+enum class Timer : u8 {
+#define TERN_X(name, text) name,
+    TERN_TIMERS(TERN_X)
+#undef TERN_X
+};
+
+constexpr std::string_view text_of(SendReason r) {
+    constexpr std::string_view texts[] = {
+#define TERN_X(name, text) text,
+        TERN_SEND_REASONS(TERN_X)
+#undef TERN_X
+    };
+    return texts[static_cast<u8>(r)];
+}
+constexpr std::string_view name_of(SendReason r) {
+    constexpr std::string_view names[] = {
+#define TERN_X(name, text) #name,
+        TERN_SEND_REASONS(TERN_X)
+#undef TERN_X
+    };
+    return names[static_cast<u8>(r)];
+}
+constexpr std::string_view name_of(Timer t) {
+    constexpr std::string_view names[] = {
+#define TERN_X(name, text) #name,
+        TERN_TIMERS(TERN_X)
+#undef TERN_X
+    };
+    return names[static_cast<u8>(t)];
+}
+constexpr std::string_view text_of(Timer t) {
+    constexpr std::string_view texts[] = {
+#define TERN_X(name, text) text,
+        TERN_TIMERS(TERN_X)
+#undef TERN_X
+    };
+    return texts[static_cast<u8>(t)];
+}
+
+// Why a state changed; together with the states before and after it is a row of the table in
+// core/tcp/state.cc.
+enum class Cause : u8 {
+    OpenActive,
+    OpenPassive,
+    SynArrived,
+    SynAckArrived,
+    AckOfSyn,
+    FinArrived,
+    Close,
+    AckOfFin,
+    ResetArrived,
+    Abort,
+    TimedOut,
+    IcmpHardError,
+    TwoMslPassed,
+    NewSyn,
+    Refused,
+};
+constexpr std::string_view name_of(Cause c) {
+    constexpr std::string_view names[] = {
+        "OpenActive", "OpenPassive",   "SynArrived",   "SynAckArrived", "AckOfSyn",
+        "FinArrived", "Close",         "AckOfFin",     "ResetArrived",  "Abort",
+        "TimedOut",   "IcmpHardError", "TwoMslPassed", "NewSyn",        "Refused"};
+    return names[static_cast<u8>(c)];
+}
+
+struct FlowId {
+    Endpoint local;
+    Endpoint remote;
+    friend bool operator==(const FlowId&, const FlowId&) = default;
+};
+
+// A frame crossed the border between stack and link. `note` joins it with the events that tell
+// why: a sent frame carries the note of the SegmentSent or PacketSent event before it; events
+// about a received frame follow it and carry its note.
+struct FrameEvent {
+    Instant at;
+    bool outbound;
+    u8 interface;
+    bool ethernet;  // `bytes` begin with an Ethernet header
+    u32 note;
+    std::span<const std::byte> bytes;  // valid during the call only
+    u16 gso_size;                      // not 0: a super-segment, to be cut in pieces of this size
+    bool checksum_partial;             // the link completes the transport checksum
+};
+
+// TCP decided to send a segment.
+struct SegmentSentEvent {
+    Instant at;
+    u32 note;
+    SendReason reason;
+    State state;
+    FlowId flow;
+    u32 seq, length, ack;  // SEG.SEQ, payload bytes, SEG.ACK; absolute
+    u16 flags;
+    u32 window;    // scaled, in bytes
+    u32 iss, irs;  // to print relative numbers; 0 when unknown
+    u32 cwnd, ssthresh, flight;
+};
+
+// A segment arrived and was processed; DropReason::None: accepted.
+struct SegmentArrivedEvent {
+    Instant at;
+    u32 note;
+    DropReason drop;
+    State before, after;
+    FlowId flow;
+    u32 seq, length, ack;
+    u16 flags;
+    u32 window;  // scaled
+    u32 iss, irs;
+};
+
+// A packet other than a TCP segment was sent (ARP, ICMP, UDP).
+struct PacketSentEvent {
+    Instant at;
+    u32 note;
+    SendReason reason;
+    u32 length;
+};
+
+// A packet died: received ones before TCP saw them, and ones of ours on their way out.
+struct DropEvent {
+    Instant at;
+    u32 note;
+    DropReason reason;
+    u8 interface;
+};
+
+struct StateEvent {
+    Instant at;
+    FlowId flow;
+    State from, to;
+    Cause cause;
+};
+
+struct TimerEvent {
+    Instant at;
+    FlowId flow;
+    Timer timer;
+    enum class What : u8 { Set, Cancelled, Fired } what;
+    Duration in;  // Set: how far ahead
+};
+
+// snd.wnd, cwnd, ssthresh or RTT estimate moved.
+struct WindowEvent {
+    Instant at;
+    FlowId flow;
+    u32 cwnd, ssthresh, snd_wnd, rcv_wnd, flight;
+    Duration srtt, rto;
+    std::string_view why;  // "slow start", "timeout", "fast recovery", ...
+};
+
+class Observer {
+public:
+    virtual ~Observer() = default;
+    virtual void on_frame(const FrameEvent&) {}
+    virtual void on_segment_sent(const SegmentSentEvent&) {}
+    virtual void on_segment_arrived(const SegmentArrivedEvent&) {}
+    virtual void on_packet_sent(const PacketSentEvent&) {}
+    virtual void on_drop(const DropEvent&) {}
+    virtual void on_state(const StateEvent&) {}
+    virtual void on_timer(const TimerEvent&) {}
+    virtual void on_window(const WindowEvent&) {}
+};
+
+}  // namespace tern

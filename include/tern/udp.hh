@@ -1,0 +1,63 @@
+// UDP's user interface (RFC 768, RFC 1122 4.1). All calls return at once.
+#pragma once
+
+#include <optional>
+
+#include "tern/address.hh"
+#include "tern/result.hh"
+#include "tern/slice.hh"
+
+namespace tern {
+
+struct UdpSocket {
+    Index index = 0;
+    u32 generation = 0;
+    explicit operator bool() const { return index != 0; }
+    friend bool operator==(const UdpSocket&, const UdpSocket&) = default;
+};
+
+enum UdpEventBits : u16 { UdpReadable = 1, UdpError = 2 };
+
+struct UdpOptions {
+    Endpoint local;                  // port 0: choose one; address any: every address
+    std::optional<Endpoint> remote;  // connected: only its datagrams arrive, ICMP errors are told
+    bool broadcast = false;          // may send to broadcast addresses
+    bool reuse_address = false;
+    u32 receive_queue = 256 * 1024;  // bytes of memory that waiting datagrams may pin
+    u8 ttl = 64;
+    u8 dscp = 0;
+    u64 user = 0;
+};
+
+struct Datagram {
+    Slice data;  // may be empty: a datagram without data
+    Endpoint from;
+    IpAddress to;  // the destination address it was sent to (RFC 1122 4.1.3.5)
+    u8 interface = 0;
+    u8 ttl = 0;
+    u8 tos = 0;
+};
+
+class UdpRoom;
+
+class Udp {
+public:
+    // PortInUse, AddressNotAvailable, NoPortFree, NoRoute (connected), OutOfMemory.
+    Result<UdpSocket> open(const UdpOptions& options);
+    // `to` may be left out on a connected socket; `source` chooses among our addresses.
+    // MessageTooLong, NoRoute, NotConnected, InvalidAddress (broadcast not allowed, port 0),
+    // OutOfMemory; a pending ICMP error (Refused, ...) is returned once instead of sending.
+    Result<void> send(UdpSocket s, std::span<const std::byte> data, std::optional<Endpoint> to = {},
+                      std::optional<IpAddress> source = {});
+    // WouldBlock, or a pending ICMP error once.
+    Result<Datagram> receive(UdpSocket s);
+    Result<Endpoint> local_endpoint(UdpSocket s) const;
+    void close(UdpSocket s);
+
+private:
+    friend class Stack;
+    explicit Udp(UdpRoom& room) : room_(&room) {}
+    UdpRoom* room_;
+};
+
+}  // namespace tern

@@ -1,0 +1,127 @@
+"""check_layers.py finds what section "layers" of docs/architecture.md forbids."""
+import pathlib
+import shutil
+import subprocess
+import unittest
+
+import check_layers
+from fixture import Repository
+
+
+class Includes(Repository):
+    def includes(self, files):
+        for name, text in files.items():
+            self.write(name, text)
+        return self.run_script("check_layers.py", "includes", "--root", self.root)
+
+    def setUp(self):
+        super().setUp()
+        for name in ("include/tern/int.hh", "include/tern/asio.hh", "src/core/base/seq.hh",
+                     "src/core/wire/tcp.hh", "src/core/packet/packet.hh",
+                     "src/core/event/events.hh",
+                     "src/core/inet/output.hh", "src/core/inet/neighbor_cache.hh",
+                     "src/core/tcp/tcb.hh", "src/core/tcp/congestion/algorithm.hh",
+                     "src/core/udp/ports.hh", "src/core/stack/stack.hh",
+                     "src/os/link/virtual_wire.hh", "src/os/link/tun_tap.hh"):
+            self.write(name, "// nothing\n")
+
+    def test_each_room_may_include_its_row(self):
+        code, out = self.includes({
+            "src/core/tcp/x.cc": '#include "core/base/seq.hh"\n#include "core/inet/output.hh"\n'
+                                 '#include "core/tcp/congestion/algorithm.hh"\n'
+                                 '#include "tcb.hh"\n#include "tern/int.hh"\n#include <span>\n',
+            "src/core/stack/y.cc": '#include "core/udp/ports.hh"\n#include "core/tcp/tcb.hh"\n'
+                                   '#include "core/tcp/congestion/algorithm.hh"\n',
+            "src/lab/sim/w.cc": '#include "os/link/virtual_wire.hh"\n'
+                                '#include "core/inet/neighbor_cache.hh"\n',
+            "tools/main.cc": '#include "tern/asio.hh"\n#include <unistd.h>\n',
+            "tests/t.cc": '#include "os/link/tun_tap.hh"\n#include "core/tcp/tcb.hh"\n',
+        })
+        self.assertEqual(code, 0, out)
+
+    def test_each_forbidden_include_is_found(self):
+        for name, line in {
+            "src/core/base/a.cc": '"core/wire/tcp.hh"',
+            "src/core/wire/b.cc": '"core/packet/packet.hh"',
+            "src/core/inet/c.cc": '"core/tcp/tcb.hh"',
+            "src/core/tcp/d.cc": '"core/udp/ports.hh"',
+            "src/core/tcp/e.cc": '"core/inet/neighbor_cache.hh"',
+            "src/core/tcp/f.cc": '"../udp/ports.hh"',
+            "src/core/tcp/congestion/g.cc": '"core/tcp/tcb.hh"',
+            "src/core/tcp/h.cc": '"tern/asio.hh"',
+            "src/core/tcp/i.cc": "<tern/asio.hh>",
+            "src/core/tcp/j.cc": '"core/tcp/is_not_there.hh"',
+            "src/os/link/k.cc": '"core/stack/stack.hh"',
+            "src/lab/l.cc": '"os/link/tun_tap.hh"',
+            "tools/m.cc": '"core/base/seq.hh"',
+            "bench/n.cc": '"core/tcp/tcb.hh"',
+            "include/tern/o.hh": '"core/base/seq.hh"',
+        }.items():
+            with self.subTest(name):
+                path = self.write(name, f"#include {line}\n")
+                code, out = self.run_script("check_layers.py", "includes", "--root", self.root)
+                self.assert_rule(out, "include lines", False)
+                self.assertIn(f"{name}:1", out)
+                self.assertEqual(code, 1)
+                path.unlink()
+
+    def test_pure_code_includes_the_standard_library_alone(self):
+        for line in ("<unistd.h>", "<sys/socket.h>", "<thread>", "<random>", "<fmt/format.h>"):
+            for name in ("src/core/inet/a.cc", "src/os/link/virtual_wire.cc"):
+                with self.subTest(f"{name} {line}"):
+                    _, out = self.includes({name: f"#include {line}\n"})
+                    self.assert_rule(out, "standard library alone", False)
+                    (self.root / name).unlink()
+        _, out = self.includes({"src/core/base/a.cc": "#include <immintrin.h>\n#include <bit>\n",
+                                "src/os/link/tun_tap.cc": "#include <unistd.h>\n"})
+        self.assert_rule(out, "standard library alone", True)
+
+    def test_an_include_in_a_comment_is_none(self):
+        code, out = self.includes({"src/core/base/a.cc": '// #include "core/tcp/tcb.hh"\n'
+                                                         '/*\n#include "core/tcp/tcb.hh"\n*/\n'})
+        self.assertEqual(code, 0, out)
+
+    def test_nothing_to_check_is_a_failure(self):
+        shutil.rmtree(self.root / "src")
+        shutil.rmtree(self.root / "include")
+        code, _ = self.run_script("check_layers.py", "includes", "--root", self.root)
+        self.assertEqual(code, 1)
+
+    def test_longest_room_wins(self):
+        room = check_layers.room_of(pathlib.Path("src/core/tcp/congestion/reno.cc"))
+        self.assertEqual(room, "src/core/tcp/congestion")
+
+
+@unittest.skipUnless(shutil.which("g++") and shutil.which("ar"), "no compiler")
+class Symbols(Repository):
+    def archive(self, code):
+        self.write("x.cc", code)
+        (self.root / "build/lib").mkdir(parents=True, exist_ok=True)
+        subprocess.run(["g++", "-c", "x.cc", "-o", "x.o"], cwd=self.root, check=True)
+        subprocess.run(["ar", "rcs", "build/lib/libtern_core.a", "x.o"], cwd=self.root, check=True)
+        return self.run_script("check_layers.py", "symbols", "--build", self.root / "build")
+
+    def test_forbidden_calls_are_found(self):
+        for code, name in (("#include <time.h>\n"
+                            "int f(timespec* t) { return clock_gettime(0, t); }", "clock_gettime"),
+                           ("#include <unistd.h>\nlong f(void* p) { return read(0, p, 1); }",
+                            "read"),
+                           ("#include <stdlib.h>\nint f() { return rand(); }", "rand"),
+                           ("#include <pthread.h>\nint f() { return pthread_mutex_lock(nullptr); }",
+                            "pthread_mutex_lock"),
+                           ("void f() { throw 1; }", "__cxa_throw"),
+                           ("#include <chrono>\nlong f() { return std::chrono::steady_clock::now()"
+                            ".time_since_epoch().count(); }", "steady_clock")):
+            with self.subTest(name):
+                exit_code, out = self.archive(code)
+                self.assertEqual(exit_code, 1, out)
+                self.assertIn(name, out)
+
+    def test_memory_and_own_names_are_allowed(self):
+        code, out = self.archive("#include <cstdlib>\nnamespace tern { void read(int); }\n"
+                                 "void f() { tern::read(1); std::free(std::malloc(8)); }")
+        self.assertEqual(code, 0, out)
+
+    def test_no_archive_is_a_failure(self):
+        code, _ = self.run_script("check_layers.py", "symbols", "--build", self.root)
+        self.assertEqual(code, 1)

@@ -1,0 +1,171 @@
+// Records of one type, named by a 32-bit Index instead of a pointer. Memory comes in slabs under a
+// budget, elements never move, and an empty pool owns nothing. A freed element is the next one that
+// is handed out, because it is still in the cache.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <type_traits>
+
+#include "core/base/assert.hh"
+#include "core/base/poison.hh"
+#include "tern/int.hh"
+#include "tern/packet_batch.hh"
+
+namespace tern {
+
+// The directory has an entry for every 64 elements, so that one word says which of them live and
+// [i] is a shift, a mask and one load. Slabs cover 1, 1, 2, 4, ... entries up to about 64 KiB: a
+// small stack pays for 64 elements, a large one does not pay for many calls of the allocator.
+template <class T>
+class Pool {
+public:
+    explicit Pool(MemoryBudget& budget) : budget_(&budget) {}
+    ~Pool() {
+        if constexpr (!std::is_trivially_destructible_v<T>) {
+            for_each([this](Index i) { std::destroy_at(&slot(i).value); });
+        }
+        for (u32 at = 0, count; at < chunks_; at += count) {
+            count = slab_chunks(at);
+            unpoison(directory_[at].slots, count * k_chunk_bytes);
+            std::free(directory_[at].slots);
+            budget_->give_back(count * k_chunk_bytes);
+        }
+        std::free(directory_);
+        budget_->give_back(directory_room_ * sizeof(Chunk));
+    }
+    Pool(const Pool&) = delete;
+    Pool& operator=(const Pool&) = delete;
+
+    // A value-initialised element, or 0 when the memory ceiling refuses.
+    Index allocate() {
+        Index i = free_;
+        if (i != 0) {
+            unpoison(&slot(i), sizeof(Slot));
+            free_ = slot(i).next_free;
+        } else {
+            if (fresh_ == chunks_ * k_chunk && !grow()) return 0;
+            i = fresh_++;
+            unpoison(&slot(i), sizeof(Slot));
+        }
+        std::construct_at(&slot(i).value);
+        directory_[i / k_chunk].live |= bit_of(i);
+        ++in_use_;
+        return i;
+    }
+
+    // Destroys the element. Its bytes must not be read again: AddressSanitizer reports that.
+    void free(Index i) {
+        check(is_live(i));
+        Slot& s = slot(i);
+        std::destroy_at(&s.value);
+        s.next_free = free_;
+        poison(&s, sizeof(Slot));
+        free_ = i;
+        directory_[i / k_chunk].live &= ~bit_of(i);
+        --in_use_;
+    }
+
+    T& operator[](Index i) {
+        debug_check(is_live(i));
+        return slot(i).value;
+    }
+    const T& operator[](Index i) const {
+        debug_check(is_live(i));
+        return slot(i).value;
+    }
+
+    bool is_live(Index i) const {
+        return i / k_chunk < chunks_ && (directory_[i / k_chunk].live & bit_of(i)) != 0;
+    }
+    u32 in_use() const { return in_use_; }
+    // Elements that fit the memory held now.
+    u32 capacity() const { return chunks_ == 0 ? 0 : chunks_ * k_chunk - 1; }
+
+    // f(Index) for every live element, by rising Index. f may free any element and allocate; an
+    // element allocated meanwhile may be visited or not.
+    template <class F>
+    void for_each(F&& f) const {
+        for (u32 c = 0; c < chunks_; ++c) {
+            for (u64 bits = directory_[c].live; bits != 0; bits &= bits - 1) {
+                const Index i = c * k_chunk + static_cast<u32>(std::countr_zero(bits));
+                if (is_live(i)) f(i);
+            }
+        }
+    }
+
+private:
+    union Slot {
+        Slot() {}
+        ~Slot() {}
+        T value;
+        Index next_free;
+    };
+    struct Chunk {
+        Slot* slots;
+        u64 live;  // one bit per element
+    };
+    static constexpr u32 k_chunk = 64;
+    static constexpr u64 k_chunk_bytes = k_chunk * sizeof(Slot);
+    static constexpr u64 k_slab_bytes = 64 * 1024;
+    static constexpr u32 k_chunks_max = (1u << 31) / k_chunk;
+    // A cache line at least, so that a 64-byte record is one line whatever alignof says.
+    static constexpr std::size_t k_alignment = std::max<std::size_t>(64, alignof(T));
+
+    static constexpr u64 bit_of(Index i) { return u64{1} << (i % k_chunk); }
+    // Chunks in the slab that begins at chunk `at`; the destructor relies on this being a rule.
+    static constexpr u32 slab_chunks(u32 at) {
+        constexpr u32 most = std::max<u32>(1, static_cast<u32>(k_slab_bytes / k_chunk_bytes));
+        return std::clamp<u32>(std::bit_floor(at), 1, std::bit_floor(most));
+    }
+
+    Slot& slot(Index i) const { return directory_[i / k_chunk].slots[i % k_chunk]; }
+
+    bool grow() {
+        const u32 count = slab_chunks(chunks_);
+        if (chunks_ >= k_chunks_max || !grow_directory(chunks_ + count)) return false;
+        const u64 bytes = count * k_chunk_bytes;
+        if (!budget_->take(bytes)) return false;
+        auto* slots = static_cast<Slot*>(std::aligned_alloc(k_alignment, bytes));
+        if (slots == nullptr) {
+            budget_->give_back(bytes);
+            return false;
+        }
+        poison(slots, bytes);
+        for (u32 i = 0; i < count; ++i) directory_[chunks_ + i] = {slots + i * k_chunk, 0};
+        if (chunks_ == 0) fresh_ = 1;  // Index 0 means "none"
+        chunks_ += count;
+        return true;
+    }
+
+    bool grow_directory(u32 needed) {
+        if (needed <= directory_room_) return true;
+        const u32 room = std::max<u32>(4, std::bit_ceil(needed));
+        const u64 bytes = room * sizeof(Chunk);
+        if (!budget_->take(bytes)) return false;
+        auto* bigger = static_cast<Chunk*>(std::malloc(bytes));
+        if (bigger == nullptr) {
+            budget_->give_back(bytes);
+            return false;
+        }
+        if (chunks_ != 0) std::memcpy(bigger, directory_, chunks_ * sizeof(Chunk));
+        std::free(directory_);
+        budget_->give_back(directory_room_ * sizeof(Chunk));
+        directory_ = bigger;
+        directory_room_ = room;
+        return true;
+    }
+
+    MemoryBudget* budget_;
+    Chunk* directory_ = nullptr;
+    u32 directory_room_ = 0;
+    u32 chunks_ = 0;
+    Index free_ = 0;   // most recently freed; the rest hang behind it
+    Index fresh_ = 0;  // first element never handed out
+    u32 in_use_ = 0;
+};
+
+}  // namespace tern

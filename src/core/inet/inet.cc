@@ -1,0 +1,131 @@
+// Configuration of the internet layer, and the timers and events of all its parts.
+#include "core/inet/inet.hh"
+
+#include <algorithm>
+
+#include "core/inet/inside.hh"
+
+namespace tern::inet {
+
+namespace {
+
+// What may stand in front of a host on a network of ours.
+bool is_host_address(Ipv4Address ip) { return ip.is_valid_source(); }
+
+}  // namespace
+
+Inet::Inside::Inside(Context& c)
+    : context(c), neighbors(c), ids(c.random.key()), errors_key(c.random.key()) {}
+
+Inet::Inet(Context& context) : inside_(new Inside(context)) {}
+
+Inet::~Inet() { delete inside_; }
+
+u8 Inet::add_interface(const InterfaceConfig& config) {
+    check(inside_->interfaces.size() < 255);
+    auto interface = std::make_unique<InterfaceState>();
+    interface->config = config;
+    inside_->interfaces.push_back(std::move(interface));
+    return inside_->count();
+}
+
+const InterfaceConfig& Inet::interface(u8 index) const { return inside_->at(index).config; }
+
+u8 Inet::interface_count() const { return inside_->count(); }
+
+Chain& Inet::queue(u8 interface) { return inside_->at(interface).queue; }
+
+Result<void> Inet::add_address(u8 interface, Cidr address, bool probe) {
+    Inside& in = *inside_;
+    if (!in.has(interface)) return std::unexpected(Error::NoSuchInterface);
+    if (!address.address.is_v4() || address.prefix_length > 32)
+        return std::unexpected(Error::InvalidAddress);
+    OwnAddress own{.ip = address.address.v4(), .prefix_length = address.prefix_length};
+    if (!is_host_address(own.ip) || own.is_subnet_broadcast(own.ip))
+        return std::unexpected(Error::InvalidAddress);
+    for (const auto& i : in.interfaces)
+        if (i->own(own.ip) != nullptr) return std::unexpected(Error::AlreadyExists);
+
+    InterfaceState& i = in.at(interface);
+    if (probe && i.config.ethernet) in.start_claim(interface, own);
+    i.addresses.push_back(own);
+    in.tables_changed();
+    // Where nobody can be asked, the address is free.
+    if (probe && !i.config.ethernet) in.tell_address(interface, own.ip, Error::None);
+    return {};
+}
+
+Result<void> Inet::remove_address(u8 interface, IpAddress address) {
+    Inside& in = *inside_;
+    if (!in.has(interface)) return std::unexpected(Error::NoSuchInterface);
+    const bool ours = address.is_v4() && in.at(interface).own(address.v4()) != nullptr;
+    if (!ours) return std::unexpected(Error::AddressNotAvailable);
+    std::erase_if(in.at(interface).addresses,
+                  [&](const OwnAddress& a) { return a.ip == address.v4(); });
+    in.tables_changed();
+    return {};
+}
+
+Result<void> Inet::add_route(Cidr destination, u8 interface, std::optional<IpAddress> gateway) {
+    Inside& in = *inside_;
+    if (!in.has(interface)) return std::unexpected(Error::NoSuchInterface);
+    if (!destination.address.is_v4() || destination.prefix_length > 32)
+        return std::unexpected(Error::InvalidAddress);
+    if (gateway && (!gateway->is_v4() || !is_host_address(gateway->v4())))
+        return std::unexpected(Error::InvalidAddress);
+    in.routes.add({.network = destination.address.v4().value & mask_of(destination.prefix_length),
+                   .prefix_length = destination.prefix_length,
+                   .interface = interface,
+                   .gateway = gateway ? gateway->v4() : Ipv4Address::any()});
+    in.tables_changed();
+    return {};
+}
+
+Result<void> Inet::add_neighbor(u8 interface, IpAddress address, MacAddress mac) {
+    Inside& in = *inside_;
+    if (!in.has(interface)) return std::unexpected(Error::NoSuchInterface);
+    if (!address.is_v4() || !is_host_address(address.v4()) || mac.is_group() || mac.is_zero())
+        return std::unexpected(Error::InvalidAddress);
+    const Index n = in.neighbor_for(interface, address.v4());
+    if (n == 0) return std::unexpected(Error::OutOfMemory);
+    in.neighbors.make_permanent(n, mac);
+    in.release_waiting(n);
+    return {};
+}
+
+// RFC 1122 2.3.2.1 [RFC1122:20]: out-of-date entries can be flushed. Static ones are not of that
+// kind.
+void Inet::flush_neighbors() {
+    inside_->neighbors.flush([this](Packet packet, u8 interface) {
+        inside_->drop_outgoing(packet, DropReason::NeighborUnreachable, interface);
+    });
+    inside_->tables_changed();
+}
+
+void Inet::advance() {
+    Inside& in = *inside_;
+    in.neighbors.advance([&in](Index i, Ask ask) { in.act(i, ask); });
+    in.advance_claims();
+}
+
+Instant Inet::next_deadline() const {
+    return std::min(inside_->neighbors.next_deadline(), inside_->next_claim());
+}
+
+std::optional<Event> Inet::next_event() {
+    const auto event = inside_->events.pop();
+    if (event && event->kind == Event::Kind::Echo) inside_->echo_event_waits = false;
+    return event;
+}
+
+std::optional<IcmpError> Inet::next_undelivered() { return inside_->undelivered.pop(); }
+
+std::optional<IpAddress> Inet::next_unreachable() {
+    auto& queue = inside_->undelivered;
+    const auto error = queue.pop();
+    if (!error) return {};
+    while (!queue.empty() && queue.front().remote.address == error->remote.address) queue.pop();
+    return error->remote.address;
+}
+
+}  // namespace tern::inet

@@ -1,0 +1,123 @@
+// The internet layer's face to the transports and to core/stack: RFC 791, 792, 826, 1122, 5227.
+// Nothing here calls upwards: arrives() says what a packet is, and core/stack hands it on.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "core/event/context.hh"
+#include "tern/stack.hh"
+
+namespace tern::inet {
+
+// What the IP header said about a packet that a transport gets.
+struct Arrival {
+    IpAddress source;
+    IpAddress destination;
+    u8 interface = 0;
+    u8 tos = 0;
+    u8 ttl = 0;
+    bool broadcast = false;  // to a broadcast or multicast address, on either layer
+    u32 note = 0;            // Context::note at arrival
+};
+
+// An ICMP error, checked and taken apart as far as its quote allows.
+struct IcmpError {
+    u8 type = 0, code = 0;
+    u8 protocol = 0;         // of the quoted packet
+    u16 next_hop_mtu = 0;    // Destination Unreachable code 4
+    Endpoint local, remote;  // we sent the quoted packet from local to remote
+    u32 seq = 0;             // TCP: SEG.SEQ of the quoted segment
+    IpAddress reporter;
+};
+
+enum class Arrived : u8 { Consumed, Tcp, Udp, IcmpError };
+
+// A resolved way to a destination. Holders keep it as a cache: send() mends it when the routing
+// or neighbour tables have changed since (epoch).
+struct Way {
+    u8 interface = 0;  // 0: not resolved yet
+    u16 epoch = 0;
+    Index neighbor = 0;
+};
+
+struct Outgoing {
+    IpAddress source;
+    IpAddress destination;
+    u8 protocol = 0;
+    u8 ttl = 64;
+    u8 tos = 0;
+    bool dont_fragment = true;
+};
+
+class Inet {
+public:
+    explicit Inet(Context& context);
+    ~Inet();
+    Inet(const Inet&) = delete;
+
+    // --- configuration, as in tern/stack.hh
+    u8 add_interface(const InterfaceConfig& config);
+    Result<void> add_address(u8 interface, Cidr address, bool probe);
+    Result<void> remove_address(u8 interface, IpAddress address);
+    Result<void> add_route(Cidr destination, u8 interface, std::optional<IpAddress> gateway);
+    Result<void> add_neighbor(u8 interface, IpAddress address, MacAddress mac);
+    void flush_neighbors();
+    const InterfaceConfig& interface(u8 index) const;  // 1..count
+    u8 interface_count() const;
+
+    // --- a packet arrives (link header first). Tcp and Udp: `packet` now begins at the transport
+    // header and ends with the IP payload, `arrival` is filled. IcmpError: `error` is filled.
+    // Consumed: `packet` is empty (answered, dropped and counted, or queued for the application).
+    Arrived arrives(u8 interface, Packet& packet, Arrival& arrival, IcmpError& error);
+
+    // --- a packet leaves
+    // Which local address would reach `destination` (RFC 1122 3.3.4.3)? NoRoute.
+    Result<IpAddress> source_for(const IpAddress& destination) const;
+    bool is_local_address(const IpAddress& address) const;  // ours and usable
+    // Strong host model (RFC 1122 3.3.4.2): a packet leaves from an address of its interface.
+    bool is_source_on(const Way& way, const IpAddress& source) const;
+    bool is_broadcast_address(const IpAddress& address) const;  // limited, or of a subnet of ours
+    // Resolves or mends `way`. NoRoute.
+    Result<void> find_way(const IpAddress& destination, Way& way);
+    u32 mtu(const Way& way) const { return interface(way.interface).mtu; }
+    // Pushes the IP and link headers in front of `packet`, whose view begins at the transport
+    // header and whose checksum state and gso facts are set, and queues it at the interface (or
+    // at the neighbour while it is being resolved). Losses are counted and told.
+    void send(Packet packet, const Outgoing& outgoing, Way& way);
+    // The transport saw forward progress: the neighbour is reachable (RFC 4861 7.3.1).
+    void confirm(const Way& way);
+    // The transport suspects the way (RFC 9293 [MUST-20], R1): probe the neighbour again.
+    void suspect(const Way& way);
+    // Answers `packet` (view from its IP header, as it arrived) by an ICMP error, unless RFC 1122
+    // 3.2.2 or the rate limit forbids it.
+    void send_icmp_error(u8 type, u8 code, const Packet& packet, const Arrival& arrival);
+    // Drops by ICMP error are counted by the caller.
+
+    // --- the queue of an interface, drained by core/stack
+    Chain& queue(u8 interface);
+    // Called for every packet that leaves the queue: tells the observer.
+    void told_frame(u8 interface, const Packet& packet, bool outbound);
+
+    // --- echo
+    Result<void> send_echo(const IpAddress& to, u16 identifier, u16 sequence,
+                           std::span<const std::byte> data);
+    std::optional<EchoReply> next_echo_reply();
+
+    // --- timers and events
+    void advance();  // to context.now
+    Instant next_deadline() const;
+    std::optional<Event> next_event();  // Echo, Address
+    // Packets of ours whose neighbour did not answer, as a host unreachable (3/1) would quote them;
+    // for the transports' icmp_error().
+    std::optional<IcmpError> next_undelivered();
+    // The same when only the destination matters; one that repeats itself is told once. Both take
+    // from one queue.
+    std::optional<IpAddress> next_unreachable();
+
+private:
+    struct Inside;
+    Inside* inside_;
+};
+
+}  // namespace tern::inet

@@ -1,0 +1,56 @@
+// A PACKET ARRIVES: the link header, then ARP or IPv4. RFC 894, IEEE 802.1Q, RFC 1122 2.3.
+#include "core/inet/inside.hh"
+
+namespace tern::inet {
+
+Arrived Inet::arrives(u8 interface, Packet& packet, Arrival& arrival, IcmpError& error) {
+    Inside& in = *inside_;
+    Context& context = in.context;
+    check(in.has(interface));
+    if (context.observer) [[unlikely]] {
+        ++context.note;
+        told_frame(interface, packet, false);
+    }
+    if (in.at(interface).config.ethernet) return in.link_input(interface, packet, arrival, error);
+    packet->link_broadcast = false;
+    return in.ipv4_input(interface, packet, arrival, error);
+}
+
+void Inet::told_frame(u8 interface, const Packet& packet, bool outbound) {
+    const Context& context = inside_->context;
+    if (!context.observer) return;
+    context.observer->on_frame({.at = context.now,
+                                .outbound = outbound,
+                                .interface = interface,
+                                .ethernet = inside_->at(interface).config.ethernet,
+                                .note = outbound ? packet->note : context.note,
+                                .bytes = packet.bytes(),
+                                .gso_size = packet->gso_size,
+                                .checksum_partial = packet->checksum == ChecksumState::Partial});
+}
+
+Arrived Inet::Inside::dropped(Packet& packet, DropReason reason, u8 interface) {
+    packet.reset();
+    context.drop(reason, interface);
+    return Arrived::Consumed;
+}
+
+Arrived Inet::Inside::link_input(u8 interface, Packet& packet, Arrival& arrival, IcmpError& error) {
+    const InterfaceConfig& config = at(interface).config;
+    const auto link = wire::parse_ethernet(packet.bytes());
+    if (!link) return dropped(packet, link.error(), interface);
+    packet->link_broadcast = link->destination.is_group();
+    if (link->destination != config.mac && !packet->link_broadcast)
+        return dropped(packet, DropReason::LinkNotForUs, interface);
+    if (link->source.is_group()) return dropped(packet, DropReason::LinkBadSource, interface);
+    if (link->vlan != config.vlan) return dropped(packet, DropReason::VlanNotOurs, interface);
+
+    packet.pull(link->header_length);
+    switch (static_cast<wire::EtherType>(link->ether_type)) {
+        case wire::EtherType::Ipv4: return ipv4_input(interface, packet, arrival, error);
+        case wire::EtherType::Arp: arp_input(interface, packet); return Arrived::Consumed;
+        default: return dropped(packet, DropReason::LinkUnknownType, interface);
+    }
+}
+
+}  // namespace tern::inet

@@ -1,0 +1,142 @@
+// Who is at which link address: the states of RFC 4861 7.3.2, used for ARP. The cache decides and
+// keeps time; asking and sending are its caller's (arp.cc, output.cc).
+#pragma once
+
+#include <limits>
+
+#include "core/base/flow_table.hh"
+#include "core/base/pool.hh"
+#include "core/base/siphash.hh"
+#include "core/base/timer_wheel.hh"
+#include "core/event/context.hh"
+
+namespace tern::inet {
+
+enum class NeighborState : u8 {
+    Incomplete,  // being asked for; packets wait
+    Reachable,   // known, and lately confirmed
+    Stale,       // known; to be verified when it is used
+    Delay,       // used while stale: a transport may still confirm it
+    Probe,       // being verified by unicast requests
+    Failed,      // did not answer
+};
+
+struct Neighbor {
+    Ipv4Address address;
+    u8 interface = 0;
+    NeighborState state = NeighborState::Incomplete;
+    bool permanent = false;  // an administrator's: neither verified, merged nor evicted
+    u8 tries = 0;            // requests without an answer
+    MacAddress mac;
+    Instant reachable_until{};
+    Instant used_at = k_never;
+    Instant asked_at = k_never;
+    TimerNode timer;
+    Chain waiting;  // IP packets, oldest first
+    Index newer = 0, older = 0;
+
+    bool known() const {
+        return state != NeighborState::Incomplete && state != NeighborState::Failed;
+    }
+    static constexpr Instant k_never{Duration{std::numeric_limits<i64>::min() / 2}};
+};
+
+// What the caller of the cache is to do about a neighbour.
+enum class Ask : u8 {
+    Nothing,
+    Everybody,  // broadcast a request
+    Itself,     // send a request to its link address
+    GaveUp,     // state is Failed: what waits will not leave
+};
+
+class NeighborCache {
+public:
+    static constexpr Duration k_retransmit = std::chrono::seconds(1);  // [RFC1122:20]
+    static constexpr Duration k_reachable = std::chrono::seconds(30);  // RFC 4861 10
+    static constexpr Duration k_delay_first_probe = std::chrono::seconds(5);
+    static constexpr u8 k_tries = 3;
+
+    explicit NeighborCache(Context& context);
+
+    Index find(u8 interface, Ipv4Address address) const;
+    // May evict an entry that is not in use (`evictions()` then grows); 0: no room.
+    Index find_or_add(u8 interface, Ipv4Address address);
+    Neighbor& operator[](Index i) { return pool_[i]; }
+    bool is_live(Index i) const { return i != 0 && pool_.is_live(i); }
+    u32 size() const { return pool_.in_use(); }
+    u64 evictions() const { return evictions_; }
+    // Forgets everybody but the permanent ones. `lost(Packet, interface)` gets what waited.
+    template <class Lost>
+    void flush(Lost&& lost);
+
+    // A packet is about to go to `i`; true: send it to its link address, false: let it wait.
+    // `ask` says what to do besides.
+    bool use(Index i, Ask& ask);
+    // The link address was learned. `solicited`: it is the answer to a request of ours. What
+    // waits may leave afterwards.
+    void learn(Index i, const MacAddress& mac, bool solicited);
+    void confirm(Index i);
+    Ask suspect(Index i);
+    void make_permanent(Index i, const MacAddress& mac);
+
+    // To context.now: due(Index, Ask) for every timer that wants something done.
+    template <class Due>
+    void advance(Due&& due);
+    Instant next_deadline() const;
+
+private:
+    struct HashOf {
+        const NeighborCache* cache;
+        u64 operator()(u32 i) const {
+            const Neighbor& n = cache->pool_[i];
+            return cache->hash(n.interface, n.address);
+        }
+    };
+    struct NodeOf {
+        NeighborCache* cache;
+        TimerNode& operator()(Index i) const { return cache->pool_[i].timer; }
+    };
+
+    u64 hash(u8 interface, Ipv4Address address) const {
+        return siphash13(key_, u64{interface} << 32 | address.value);
+    }
+    u32 tick_now() const { return static_cast<u32>(milliseconds_of(context_->now)); }
+    void catch_up();
+    void arm(Index i, Instant at);
+    void became_reachable(Index i);
+    Ask start(Index i);
+    Ask expired(Index i);
+    bool in_use(const Neighbor& n) const;
+    bool make_room();
+    void link_newest(Index i);
+    void unlink(Index i);
+    void forget(Index i);
+
+    Context* context_;
+    SipKey key_;
+    Pool<Neighbor> pool_;
+    FlowTable<HashOf> table_;
+    TimerWheel<NodeOf> wheel_;  // in milliseconds
+    Index newest_ = 0, oldest_ = 0;
+    u64 evictions_ = 0;
+};
+
+template <class Lost>
+void NeighborCache::flush(Lost&& lost) {
+    pool_.for_each([&](Index i) {
+        Neighbor& n = pool_[i];
+        if (n.permanent) return;
+        while (!n.waiting.empty()) lost(n.waiting.pop_front(), n.interface);
+        forget(i);
+    });
+}
+
+template <class Due>
+void NeighborCache::advance(Due&& due) {
+    wheel_.advance(tick_now(), [&](Index i) {
+        const Ask ask = expired(i);
+        if (ask != Ask::Nothing) due(i, ask);
+    });
+}
+
+}  // namespace tern::inet

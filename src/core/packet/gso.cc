@@ -1,0 +1,153 @@
+// Cutting and completing. See RFC 9293 3.1 for the fields, and Linux Documentation/networking/
+// segmentation-offloads.rst for what a cut must keep.
+#include "core/packet/gso.hh"
+
+#include <algorithm>
+#include <optional>
+
+#include "core/base/assert.hh"
+#include "core/base/checksum.hh"
+#include "core/base/endian.hh"
+#include "core/packet/copy.hh"
+#include "core/wire/ethernet.hh"
+#include "core/wire/ipv4.hh"
+#include "core/wire/tcp.hh"
+
+namespace tern {
+
+namespace {
+
+constexpr u32 k_ip_total_length = 2, k_ip_id = 4, k_ip_checksum = 10;
+constexpr u32 k_tcp_seq = 4, k_tcp_flags = 13, k_tcp_checksum = 16;
+constexpr u32 k_udp_checksum = 6;
+
+// The parts of a TCP/IPv4 frame, as offsets from its first byte.
+struct Parts {
+    u32 ip, tcp, payload, end;
+    wire::Ipv4Header header;
+    u16 flags;
+    Seq seq;
+};
+
+std::optional<Parts> parts_of(const Packet& p, bool ethernet) {
+    Parts parts{};
+    const auto frame = p.bytes();
+    if (ethernet) {
+        const auto link = wire::parse_ethernet(frame);
+        if (!link || link->ether_type != static_cast<u16>(wire::EtherType::Ipv4)) return {};
+        parts.ip = link->header_length;
+    }
+    const auto ip = wire::parse_ipv4(frame.subspan(parts.ip));
+    if (!ip || ip->protocol != static_cast<u8>(wire::IpProtocol::Tcp)) return {};
+    parts.header = *ip;
+    parts.tcp = parts.ip + ip->header_length;
+    parts.end = parts.ip + ip->total_length;
+    const auto tcp = wire::parse_tcp(frame.subspan(parts.tcp, parts.end - parts.tcp));
+    if (!tcp) return {};
+    parts.payload = parts.tcp + tcp->header_length;
+    parts.flags = tcp->flags;
+    parts.seq = tcp->seq;
+    return parts;
+}
+
+void store_checksum(std::byte* field, u32 sum) {
+    const u16 value = checksum_finish(sum);
+    std::memcpy(field, &value, sizeof value);
+}
+
+// RFC 3168 6.1.2: CWR is said once, on the first segment. FIN and PSH follow the last byte.
+u8 flags_of(u16 flags, bool first, bool last) {
+    if (!first) flags = static_cast<u16>(flags & ~wire::Cwr);
+    if (!last) flags = static_cast<u16>(flags & ~(wire::Fin | wire::Psh));
+    return static_cast<u8>(flags);
+}
+
+void describe(const PacketDescriptor& super, const Parts& at, Packet& p) {
+    p->network = static_cast<u16>(p->begin + at.ip);
+    p->transport = static_cast<u16>(p->begin + at.tcp);
+    p->tag = super.tag;
+    p->note = super.note;
+    p->link_broadcast = super.link_broadcast;
+}
+
+// The segment with payload bytes [from, from + n) of the super-segment; empty: refused.
+Packet cut(const Packet& super, const Parts& at, u32 from, u32 n) {
+    Packet p = super->pool->allocate(at.payload + n);
+    if (!p) return p;
+    std::byte* frame = p.append(at.payload + n);
+    std::memcpy(frame, super.data(), at.payload);
+    const auto payload = std::span<const std::byte>(super.bytes()).subspan(at.payload + from, n);
+    u32 sum = checksum_copy(frame + at.payload, payload);
+
+    std::byte* ip = frame + at.ip;
+    const u32 ordinal = from / super->gso_size;
+    store16(ip + k_ip_total_length, static_cast<u16>(at.payload - at.ip + n));
+    store16(ip + k_ip_id, static_cast<u16>(at.header.id + ordinal));
+    store16(ip + k_ip_checksum, u16{0});
+    store_checksum(ip + k_ip_checksum, checksum_add(0, {ip, at.tcp - at.ip}));
+
+    std::byte* tcp = frame + at.tcp;
+    const bool last = at.payload + from + n == at.end;
+    store32(tcp + k_tcp_seq, (at.seq + from).value);
+    tcp[k_tcp_flags] = std::byte{flags_of(at.flags, from == 0, last)};
+    store16(tcp + k_tcp_checksum, u16{0});
+    const u32 length = at.payload - at.tcp + n;
+    sum += checksum_pseudo(at.header.source, at.header.destination, at.header.protocol, length);
+    store_checksum(tcp + k_tcp_checksum, checksum_add(sum, {tcp, at.payload - at.tcp}));
+    describe(*super, at, p);
+    return p;
+}
+
+}  // namespace
+
+u32 ip_offset(const std::byte* frame, bool ethernet) {
+    if (!ethernet) return 0;
+    const bool tagged = load16(frame + 12) == static_cast<u16>(wire::EtherType::Vlan);
+    return wire::k_ethernet_header + (tagged ? wire::k_vlan_tag : 0);
+}
+
+u32 checksum_field_offset(const std::byte* ip) {
+    const bool v6 = std::to_integer<u8>(ip[0]) >> 4 == 6;
+    const u8 protocol = std::to_integer<u8>(ip[v6 ? 6 : 9]);
+    return protocol == static_cast<u8>(wire::IpProtocol::Tcp) ? k_tcp_checksum : k_udp_checksum;
+}
+
+u32 segment_in_software(Packet super, bool ethernet, Chain& to) {
+    check(super->gso_size != 0);
+    const auto at = parts_of(super, ethernet);
+    if (!at) return std::max<u32>(super->gso_segments, 1);
+    const u32 size = at->end - at->payload;
+    u32 lost = 0;
+    u32 from = 0;
+    do {  // a packet without payload is one segment
+        const u32 n = std::min<u32>(super->gso_size, size - from);
+        Packet p = cut(super, *at, from, n);
+        if (p) {
+            to.push_back(std::move(p));
+        } else {
+            ++lost;
+        }
+        from += n;
+    } while (from < size);
+    return lost;
+}
+
+bool complete_checksum(Packet& packet, bool ethernet) {
+    if (packet->checksum != ChecksumState::Partial) return true;
+    check(packet->gso_segments <= 1);
+    check(packet->transport >= packet->begin && packet->transport < packet->end);
+    if (!make_exclusive(packet)) return false;
+    const u32 offset = checksum_field_offset(packet.data() + ip_offset(packet.data(), ethernet));
+    std::byte* transport = packet.transport_header();
+    const u32 length = packet->end - packet->transport;
+    check(offset + 2 <= length);
+    // The field holds the pseudo-header's sum, so that summing over it adds that in.
+    u16 value = checksum_finish(checksum_add(0, {transport, length}));
+    // RFC 768: a sum of zero goes as its other form, for zero says that there is none.
+    if (value == 0 && offset == k_udp_checksum) value = 0xffff;
+    std::memcpy(transport + offset, &value, sizeof value);
+    packet->checksum = ChecksumState::Unknown;
+    return true;
+}
+
+}  // namespace tern

@@ -1,0 +1,28 @@
+// What a Stack is made of.
+#pragma once
+
+#include "core/inet/inet.hh"
+#include "core/tcp/room.hh"
+#include "core/udp/udp_room.hh"
+
+namespace tern {
+
+struct Stack::Inside {
+    explicit Inside(const StackConfig& config);
+
+    MemoryBudget budget;
+    PacketPool own_pool;  // empty when the configuration shares one
+    Context cx;
+    inet::Inet inet;
+    Room tcp_room;
+    UdpRoom udp_room;
+    Tcp tcp;
+    Udp udp;
+
+    void begin(Instant now) {
+        cx.now = now;
+        tcp_room.begin(now);
+    }
+};
+
+}  // namespace tern

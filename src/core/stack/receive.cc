@@ -1,0 +1,39 @@
+// Packets in. Each goes through the internet layer, which says whose it is; acknowledgements wait
+// for transmit(), so the whole batch has been processed before one leaves.
+#include "core/stack/inside.hh"
+
+namespace tern {
+
+void Stack::receive(Instant now, Interface i, PacketBatch&& batch) {
+    Inside& in = *inside_;
+    in.begin(now);
+    // RFC 9293 3.10.7.4 [MUST-58] [MUST-59]: no ACK leaves before the whole batch was processed.
+    inet::Arrival arrival;
+    inet::IcmpError error;
+    const u32 size = batch.size();
+    for (u32 k = 0; k < size; ++k) {
+        if (k + 1 < size) {
+            const PacketDescriptor* next = batch.peek(k + 1);
+            __builtin_prefetch(next->slot + next->begin);
+        }
+        Packet packet = batch.take(k);
+        ++in.cx.counters.packets_in;
+        in.cx.counters.bytes_in += packet.size();
+        switch (in.inet.arrives(i.index, packet, arrival, error)) {
+            case inet::Arrived::Tcp: in.tcp_room.arrives(std::move(packet), arrival); break;
+            case inet::Arrived::Udp: in.udp_room.arrives(std::move(packet), arrival); break;
+            case inet::Arrived::IcmpError:
+                if (error.protocol == 6)
+                    in.tcp_room.icmp_error(error);
+                else if (error.protocol == 17)
+                    in.udp_room.icmp_error(error);
+                else
+                    in.cx.drop(DropReason::IcmpNoFlow, i.index);
+                break;
+            case inet::Arrived::Consumed: break;
+        }
+    }
+    batch.clear();
+}
+
+}  // namespace tern

@@ -1,0 +1,54 @@
+// One shard: the rooms wired together, in one place. The five verbs are in receive.cc, advance.cc
+// and transmit.cc.
+#include "core/stack/inside.hh"
+
+namespace tern {
+
+Stack::Inside::Inside(const StackConfig& config)
+    : budget(config.memory_limit), own_pool(budget), cx(config.seed, config.limits),
+      inet((cx.budget = &budget, cx.pool = config.pool ? config.pool : &own_pool,
+            cx.observer = config.observer, cx)),
+      tcp_room(cx, inet), udp_room(cx, inet), tcp(tcp_room), udp(udp_room) {}
+
+Stack::Stack(const StackConfig& config) : inside_(new Inside(config)) {}
+Stack::~Stack() = default;
+Stack::Stack(Stack&&) noexcept = default;
+
+Interface Stack::add_interface(const InterfaceConfig& config) {
+    return {inside_->inet.add_interface(config)};
+}
+Result<void> Stack::add_address(Interface i, Cidr address, Probe probe) {
+    return inside_->inet.add_address(i.index, address, probe == Probe::Yes);
+}
+Result<void> Stack::remove_address(Interface i, IpAddress address) {
+    return inside_->inet.remove_address(i.index, address);
+}
+Result<void> Stack::add_route(Cidr destination, Interface i, std::optional<IpAddress> gateway) {
+    return inside_->inet.add_route(destination, i.index, gateway);
+}
+Result<void> Stack::add_neighbor(Interface i, IpAddress address, MacAddress mac) {
+    return inside_->inet.add_neighbor(i.index, address, mac);
+}
+void Stack::flush_neighbors() { inside_->inet.flush_neighbors(); }
+
+Tcp& Stack::tcp() { return inside_->tcp; }
+Udp& Stack::udp() { return inside_->udp; }
+Result<void> Stack::send_echo(IpAddress to, u16 identifier, u16 sequence,
+                              std::span<const std::byte> data) {
+    return inside_->inet.send_echo(to, identifier, sequence, data);
+}
+std::optional<EchoReply> Stack::next_echo_reply() { return inside_->inet.next_echo_reply(); }
+
+PacketPool& Stack::pool() { return *inside_->cx.pool; }
+const Counters& Stack::counters() const { return inside_->cx.counters; }
+u64 Stack::memory_used() const { return inside_->budget.used(); }
+void Stack::set_observer(Observer* observer) { inside_->cx.observer = observer; }
+void Stack::set_header_prediction(bool on) { inside_->tcp_room.header_prediction = on; }
+
+std::optional<Event> Stack::next_event() {
+    if (auto e = inside_->tcp_room.next_event()) return e;
+    if (auto e = inside_->udp_room.next_event()) return e;
+    return inside_->inet.next_event();
+}
+
+}  // namespace tern

@@ -1,0 +1,124 @@
+// RFC 9293 3.10.7.2: a segment for a listener. A SYN becomes an embryo, or, when the SYN queue is
+// full, nothing at all but a cookie (RFC 4987 3.6).
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+constexpr u32 k_cookie_seconds = 64;
+
+// The window scale and SACK flag of a cookie travel in the low bits of our timestamp.
+u32 cookie_timestamp(const Room& room, u32 offset, const wire::TcpOptions& o) {
+    const u32 scale = o.has_window_scale ? std::min<u32>(o.window_scale, 14) : 15;
+    return (room.ts_clock(offset) & ~u32{31}) | scale << 1 | (o.sack_permitted ? 1 : 0);
+}
+
+void answer_by_cookie(Room& room, const Listener& l, const FlowKey& key, const Segment& seg) {
+    const wire::TcpOptions& o = room.options;
+    const u16 mss = o.has_mss ? o.mss : 536;
+    inet::Way way;
+    if (!room.inet.find_way(key.remote_address(), way)) return;
+    ++room.cx.counters.tcp_cookies_sent;
+    Bare bare;
+    bare.seq = make_cookie(room, key, seg.seq, mss, room.now_second() / k_cookie_seconds);
+    bare.ack = seg.seq + 1;
+    bare.flags = wire::Syn | wire::Ack;
+    const u32 buffer =
+        l.options.receive_buffer ? l.options.receive_buffer : room.cx.limits.tcp_receive_buffer;
+    bare.window = static_cast<u16>(std::min<u32>(buffer, 65535));
+    bare.ttl = l.options.ttl;
+    bare.tos = static_cast<u8>(l.options.dscp << 2);
+    bare.options.mss = receive_mss(room, way, l.options.max_segment);
+    if (o.has_timestamps && l.options.timestamps) {
+        bare.options.timestamps = true;
+        bare.options.ts_val = cookie_timestamp(room, initial_sequence(room, key).ts_offset, o);
+        bare.options.ts_ecr = o.ts_val;
+        if (o.has_window_scale) bare.options.window_scale = wind_shift_for(buffer);
+        bare.options.sack_permitted = o.sack_permitted && l.options.sack;
+    }
+    bare.iss = bare.seq;
+    bare.irs = seg.seq;
+    bare.state = State::Listen;
+    send_bare(room, key, bare, SendReason::OpenCookie);
+}
+
+// An ACK without a record: the third step of a handshake that a cookie carried?
+Verdict cookie_returns(Room& room, Index listener, const FlowKey& key, Segment& seg) {
+    const Listener& l = room.listeners[listener];
+    const auto mss = check_cookie(room, key, seg.seq - 1, seg.ack - 1);
+    if (!mss) return Verdict::reset(DropReason::TcpBadCookie);
+    if (l.accept_count >= l.backlog) return Verdict::drop(DropReason::TcpAcceptQueueFull);
+    Embryo e;
+    e.key = key;
+    e.irs = seg.seq - 1;
+    e.iss = seg.ack - 1;
+    e.peer_mss = *mss;
+    e.peer_wind_shift = 0xff;
+    if (seg.has_timestamps && l.options.timestamps) {
+        e.timestamps = 1;
+        e.ts_recent = seg.ts_val;
+        const u32 scale = seg.ts_ecr >> 1 & 15;
+        if (scale != 15) e.peer_wind_shift = static_cast<u8>(scale);
+        e.sack = (seg.ts_ecr & 1) && l.options.sack;
+    }
+    tell_transition(room, key.id(), State::Listen, Cause::SynArrived);
+    const Index i = promote(room, listener, e, seg);
+    if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);
+    return other_states(room, i, seg);
+}
+
+Verdict make_embryo(Room& room, Listener& l, const FlowKey& key, const Segment& seg) {
+    const wire::TcpOptions& o = room.options;
+    const Index i = room.embryos.allocate();
+    if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);
+    Embryo& e = room.embryos[i];
+    e.key = key;
+    if (!room.flows.insert(seg.hash, tagged(RecordKind::Embryo, i))) {
+        room.embryos.free(i);
+        return Verdict::drop(DropReason::MemoryCeiling);
+    }
+    e.irs = seg.seq;
+    e.iss = initial_sequence(room, key).iss;
+    if (room.iss_above && e.iss <= *room.iss_above) e.iss = *room.iss_above + 0x10001;
+    // RFC 9293 3.7.1 [MUST-15]: no MSS option means 536.
+    e.peer_mss = o.has_mss ? o.mss : 536;
+    e.peer_wind_shift =
+        o.has_window_scale && l.options.window_scale ? std::min<u8>(o.window_scale, 14) : 0xff;
+    e.sack = o.sack_permitted && l.options.sack;
+    e.timestamps = o.has_timestamps && l.options.timestamps;
+    e.ts_recent = o.ts_val;
+    e.deadline = room.tick_after(room.cx.limits.tcp_rto_initial);
+    age_push(room.embryo_ages[0], room.embryos, i);
+    ++l.embryos;
+    tell_transition(room, key.id(), State::Listen, Cause::SynArrived);
+    send_syn_ack(room, l, e, SendReason::OpenAnswer);
+    return Verdict::done();
+}
+
+}  // namespace
+
+Verdict in_listen(Room& room, Index listener, Segment& seg) {
+    Listener& l = room.listeners[listener];
+    const FlowKey key(seg.arrival->destination, seg.destination_port, seg.arrival->source,
+                      seg.source_port);
+    // RFC 9293 3.10.7.2 [U-3], first to fourth check.
+    if (seg.rst()) return Verdict::drop(DropReason::TcpListenReset);
+    if (seg.has(wire::Ack)) {
+        if (l.syn_cookies && room.cx.counters.tcp_cookies_sent != 0 && !seg.syn())
+            return cookie_returns(room, listener, key, seg);
+        return Verdict::reset(DropReason::TcpListenAck);
+    }
+    if (!seg.syn()) return Verdict::drop(DropReason::TcpListenNoSyn);
+    if (seg.fin()) return Verdict::drop(DropReason::TcpSynFin);
+    if (l.accept_count >= l.backlog) return Verdict::drop(DropReason::TcpAcceptQueueFull);
+    // RFC 4987 3.6 [RFC4987:1]: above the limit a SYN leaves no trace here.
+    if (l.embryos >= l.syn_backlog) {
+        if (!l.syn_cookies) return Verdict::drop(DropReason::TcpSynQueueFull);
+        answer_by_cookie(room, l, key, seg);
+        return Verdict::done();
+    }
+    return make_embryo(room, l, key, seg);
+}
+
+}  // namespace tern

@@ -1,0 +1,97 @@
+// Steps 1 to 5 of RFC 9293 3.10.7.4 on an embryo: SYN-RECEIVED that came from a listener. The
+// third step of the handshake makes it a Tcb.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+// The listener may have been closed and opened anew since: then the embryo is an orphan.
+Index listener_of(Room& room, const Embryo& e) {
+    return find_listener(room, e.key.local_address(), e.key.local_port);
+}
+
+u32 offered_window(const Room& room, const Listener& l) {
+    const u32 buffer =
+        l.options.receive_buffer ? l.options.receive_buffer : room.cx.limits.tcp_receive_buffer;
+    return std::min<u32>(buffer, 65535);
+}
+
+void bare_ack(Room& room, const Listener& l, const Embryo& e, SendReason why) {
+    Bare bare;
+    bare.seq = e.iss + 1;
+    bare.ack = e.irs + 1;
+    bare.flags = wire::Ack;
+    bare.window = static_cast<u16>(offered_window(room, l));
+    bare.ttl = l.options.ttl;
+    bare.tos = static_cast<u8>(l.options.dscp << 2);
+    if (e.timestamps) {
+        bare.options.timestamps = true;
+        bare.options.ts_val = room.ts_clock(initial_sequence(room, e.key).ts_offset);
+        bare.options.ts_ecr = e.ts_recent;
+    }
+    bare.iss = e.iss;
+    bare.irs = e.irs;
+    bare.state = State::SynReceived;
+    send_bare(room, e.key, bare, why);
+}
+
+}  // namespace
+
+Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
+    Embryo& e = room.embryos[embryo];
+    const Index listener = listener_of(room, e);
+    if (listener == 0) {
+        free_embryo(room, embryo);
+        return in_closed(room, seg);
+    }
+    Listener& l = room.listeners[listener];
+    const Seq rcv_nxt = e.irs + 1;
+    // The same SYN again: our SYN-ACK was lost.
+    if (seg.syn() && !seg.has(wire::Ack) && !seg.rst() && seg.seq == e.irs) {
+        send_syn_ack(room, l, e, SendReason::OpenAnswerRetry);
+        return Verdict::done();
+    }
+    // First: the sequence number. PAWS comes before it (RFC 7323 5.3).
+    if (e.timestamps && seg.has_timestamps && !seg.rst() &&
+        static_cast<i32>(seg.ts_val - e.ts_recent) < 0) {
+        bare_ack(room, l, e, SendReason::AckUnacceptable);
+        return Verdict::drop(DropReason::TcpPaws);
+    }
+    const u32 window = offered_window(room, l);
+    const bool in_window = seg.seq >= rcv_nxt && seg.seq < rcv_nxt + window;
+    if (!in_window && !(seg.seg_len() == 0 && seg.seq == rcv_nxt)) {
+        if (seg.rst()) return Verdict::drop(DropReason::TcpResetOutOfWindow);
+        bare_ack(room, l, e, SendReason::AckUnacceptable);
+        return Verdict::drop(DropReason::TcpOutOfWindow);
+    }
+    // Second: RST. RFC 9293 3.5 [MUST-11]: back to LISTEN, the application hears nothing.
+    if (seg.rst()) {
+        if (seg.seq != rcv_nxt) {
+            bare_ack(room, l, e, SendReason::ChallengeAck);
+            return Verdict::drop(DropReason::TcpResetChallenged);
+        }
+        tell_transition(room, e.key.id(), State::SynReceived, Cause::ResetArrived);
+        free_embryo(room, embryo);
+        return Verdict::done();
+    }
+    // Fourth: SYN. RFC 9293 lets SYN-RECEIVED from a passive OPEN go back to LISTEN; we challenge
+    // instead, or anybody could end a handshake in progress (RFC 5961 4).
+    if (seg.syn()) {
+        bare_ack(room, l, e, SendReason::ChallengeAck);
+        return Verdict::drop(DropReason::TcpSynChallenged);
+    }
+    // Fifth: ACK.
+    if (!seg.has(wire::Ack)) return Verdict::drop(DropReason::TcpNoAck);
+    if (seg.ack != e.iss + 1) return Verdict::reset(DropReason::TcpEmbryoBadAck);  // [U-11]
+    if (e.timestamps && !seg.has_timestamps) return Verdict::drop(DropReason::TcpNoTimestamp);
+    // The peer will send again, or we will: there may be room then.
+    if (l.accept_count >= l.backlog) return Verdict::drop(DropReason::TcpAcceptQueueFull);
+    const Embryo ripe = e;
+    free_embryo(room, embryo, seg.hash, listener);
+    const Index i = promote(room, listener, ripe, seg);
+    if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);
+    return other_states(room, i, seg);
+}
+
+}  // namespace tern

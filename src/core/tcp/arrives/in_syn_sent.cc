@@ -1,0 +1,78 @@
+// RFC 9293 3.10.7.3: we have sent SYN.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+// What the peer's SYN negotiated.
+void learn_syn(Room& room, Tcb& tcb, const Segment& seg) {
+    const wire::TcpOptions& o = room.options;
+    const TcpOptions& wanted = options_of(room, tcb);
+    tcb.rcv.irs = seg.seq;
+    tcb.rcv.nxt = seg.seq + 1;
+    tcb.rcv.edge = tcb.rcv.nxt + std::min<u32>(tcb.rcv.buff, 65535);
+    tcb.last_ack_sent = tcb.rcv.nxt;
+    tcb.peer_mss = o.has_mss ? o.mss : 536;
+    // RFC 7323 2.2: both sides must have sent the option.
+    if (o.has_window_scale && wanted.window_scale) {
+        tcb.snd_wind_shift = std::min<u8>(o.window_scale, 14);
+        tcb.rcv_wind_shift = wind_shift_for(tcb.rcv.buff);
+    } else {
+        tcb.snd_wind_shift = tcb.rcv_wind_shift = 0;
+    }
+    if (o.sack_permitted && wanted.sack) tcb.set(k_sack);
+    if (o.has_timestamps && wanted.timestamps) {
+        tcb.set(k_timestamps);
+        tcb.ts_recent = o.ts_val;
+        tcb.ts_recent_second = room.now_second();
+    }
+    tcb.send_mss = eff_snd_mss(room, tcb);
+}
+
+}  // namespace
+
+Verdict in_syn_sent(Room& room, Index i, Segment& seg) {
+    Tcb& tcb = room.tcbs[i];
+    // First: the ACK bit.
+    const bool ack = seg.has(wire::Ack);
+    const bool ack_acceptable = ack && tcb.snd.una < seg.ack && seg.ack <= tcb.snd.max;
+    // RFC 9293 3.10.7.3 [U-4]: an ACK of what we never sent belongs to another connection.
+    if (ack && !ack_acceptable)
+        return seg.rst() ? Verdict::drop(DropReason::TcpSynSentBadAck)
+                         : Verdict::reset(DropReason::TcpSynSentBadAck);
+    // Second: the RST bit. RFC 5961 asks for the exact acknowledgement, which we had.
+    if (seg.rst()) {
+        if (!ack) return Verdict::drop(DropReason::TcpSynSentReset);
+        finish(room, i, Cause::Refused, Error::Refused);
+        return Verdict::done();
+    }
+    // Fourth: the SYN bit.
+    if (!seg.syn()) return Verdict::drop(DropReason::TcpSynSentNoSyn);
+    if (seg.fin()) return Verdict::drop(DropReason::TcpSynFin);
+    learn_syn(room, tcb, seg);
+    if (ack) {
+        become(room, tcb, Cause::SynAckArrived);
+        tcb.ssthresh = 0xffffffff;
+        measure_rtt(room, tcb, seg);
+        tcb.snd.una = seg.ack;
+        learn_window(room, tcb, seg, false);
+        enter_established(room, i);
+        acknowledge(room, tcb, SendReason::OpenConfirm);
+    } else {
+        // RFC 9293 3.5 [MUST-10]: both sides opened at once.
+        become(room, tcb, Cause::SynArrived);
+        tcb.snd.nxt = tcb.snd.iss;
+        learn_window(room, tcb, seg, false);
+        tcb.clear(k_rtt_timing);
+        tcb.set(k_syn_due);
+        want_output(room, tcb);
+    }
+    // Data or more control in the SYN: queue it behind the handshake, as the RFC says.
+    seg.seq += 1;
+    seg.flags &= static_cast<u16>(~wire::Syn);
+    if (seg.len > 0 && tcb.state == State::Established) return step7_text(room, i, seg);
+    return Verdict::done();
+}
+
+}  // namespace tern

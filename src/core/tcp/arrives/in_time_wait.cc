@@ -1,0 +1,78 @@
+// The steps of RFC 9293 3.10.7.4 on a TIME-WAIT record; RFC 6191 for a new SYN, RFC 1337 for RST.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+// RFC 9293 3.6.1 [SHLD-4], RFC 6191 2: may this SYN begin a new connection?
+bool is_new_connection(const TimeWait& tw, const Segment& seg) {
+    if (tw.timestamps && seg.has_timestamps) {
+        const i32 newer = static_cast<i32>(seg.ts_val - tw.ts_recent);
+        if (newer != 0) return newer > 0;
+    }
+    return seg.seq > tw.rcv_nxt;
+}
+
+void acknowledge_again(Room& room, const TimeWait& tw, SendReason why) {
+    Bare bare;
+    bare.seq = tw.snd_nxt;
+    bare.ack = tw.rcv_nxt;
+    bare.flags = wire::Ack;
+    bare.window = tw.window;
+    bare.ttl = tw.ttl;
+    bare.tos = static_cast<u8>(tw.dscp << 2);
+    if (tw.timestamps) {
+        bare.options.timestamps = true;
+        bare.options.ts_val = room.ts_clock(initial_sequence(room, tw.key).ts_offset);
+        bare.options.ts_ecr = tw.ts_recent;
+    }
+    bare.state = State::TimeWait;
+    send_bare(room, tw.key, bare, why);
+}
+
+Verdict reopen(Room& room, Index record, Index listener, Segment& seg) {
+    // RFC 9293 3.4.1 [MUST-8]: the new sequence space begins above the old one.
+    room.iss_above = room.time_waits[record].snd_nxt;
+    tell_transition(room, room.time_waits[record].key.id(), State::TimeWait, Cause::NewSyn);
+    free_time_wait(room, record);
+    const Verdict v = in_listen(room, listener, seg);
+    room.iss_above.reset();
+    return v;
+}
+
+}  // namespace
+
+Verdict in_time_wait(Room& room, Index record, Segment& seg) {
+    TimeWait& tw = room.time_waits[record];
+    // RFC 1337 [RFC1337:1]: a RST does not assassinate TIME-WAIT.
+    if (seg.rst()) return Verdict::drop(DropReason::TcpTimeWaitReset);
+    if (seg.syn() && !seg.has(wire::Ack)) {
+        const Index listener = find_listener(room, seg.arrival->destination, seg.destination_port);
+        if (listener != 0 && !seg.fin() && is_new_connection(tw, seg))
+            return reopen(room, record, listener, seg);
+        acknowledge_again(room, tw, SendReason::ChallengeAck);
+        return Verdict::drop(DropReason::TcpTimeWaitOld);
+    }
+    if (tw.timestamps && seg.has_timestamps && static_cast<i32>(seg.ts_val - tw.ts_recent) < 0) {
+        acknowledge_again(room, tw, SendReason::AckUnacceptable);
+        return Verdict::drop(DropReason::TcpPaws);
+    }
+    // RFC 9293 3.10.7.4 [U-13], [MUST-13]: a repeated FIN is acknowledged and restarts 2MSL.
+    const bool repeated_fin = seg.fin() && seg.seq + seg.len + 1 == tw.rcv_nxt;
+    if (repeated_fin) {
+        restart_time_wait(room, record);
+        acknowledge_again(room, tw, SendReason::AckTimeWait);
+        return Verdict::done();
+    }
+    // RFC 9293 3.10.7.4 [U-8]: acceptable, but without ACK.
+    if (!seg.has(wire::Ack) && seg.seq >= tw.rcv_nxt) return Verdict::drop(DropReason::TcpNoAck);
+    // The acknowledgement of our FIN again, or an old duplicate: only what occupies sequence
+    // space or lies elsewhere gets an answer.
+    if (seg.seg_len() == 0 && seg.seq == tw.rcv_nxt && seg.ack == tw.snd_nxt)
+        return Verdict::done();
+    acknowledge_again(room, tw, SendReason::AckUnacceptable);
+    return Verdict::drop(DropReason::TcpTimeWaitOld);
+}
+
+}  // namespace tern

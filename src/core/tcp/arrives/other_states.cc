@@ -1,0 +1,37 @@
+// RFC 9293 3.10.7.4 "Other States": the eight checks, in the RFC's order.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+// A peer that has filled our window numbers its bare acknowledgements at the right edge, and table
+// 6 excludes them. They are dropped as it says; but what they acknowledge counts, as it does while
+// the window is closed [MUST-66]. Otherwise one hole in the window would stop our own direction
+// until the peer's timer has filled it.
+bool acknowledges_from_edge(const Tcb& tcb, const Segment& seg) {
+    constexpr u16 control = wire::Syn | wire::Fin | wire::Rst;
+    return is_synchronized(tcb.state) && seg.len == 0 && (seg.flags & control) == 0 &&
+           seg.seq == tcb.rcv.edge;
+}
+
+}  // namespace
+
+Verdict other_states(Room& room, Index i, Segment& seg) {
+    Tcb& tcb = room.tcbs[i];
+    if (auto v = step1_sequence(room, tcb, seg)) {
+        if (v.reason == DropReason::TcpOutOfWindow && acknowledges_from_edge(tcb, seg))
+            step5_ack(room, i, seg);
+        return v;
+    }
+    if (auto v = step2_reset(room, i, seg)) return v;
+    // Step 3, security and compartment: spec/exceptions.toml says why it is absent.
+    if (auto v = step4_syn(room, tcb, seg)) return v;
+    note_activity(room, tcb);
+    if (auto v = step5_ack(room, i, seg)) return v;
+    if (auto v = step6_urgent(room, tcb, seg)) return v;
+    if (auto v = step7_text(room, i, seg)) return v;
+    return step8_fin(room, i, seg);
+}
+
+}  // namespace tern

@@ -1,0 +1,94 @@
+// First check of RFC 9293 3.10.7.4: is the segment acceptable? PAWS, the four cases, trimming.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+constexpr u32 k_paws_idle_seconds = 24 * 24 * 3600;  // RFC 7323 5.5
+
+// The four cases of RFC 9293 table 6 [U-7].
+bool acceptable(const Tcb& tcb, const Segment& seg) {
+    const u32 wnd = tcb.rcv_wnd();
+    const u32 len = seg.seg_len();
+    if (len == 0 && wnd == 0) return seg.seq == tcb.rcv.nxt;
+    auto inside = [&](Seq s) { return tcb.rcv.nxt <= s && s < tcb.rcv.nxt + wnd; };
+    // RFC 5961 3.2, RFC 9293 3.5.3 [SHLD-2]: data in a RST says nothing about its place.
+    if (seg.rst()) return seg.seq == tcb.rcv.nxt || inside(seg.seq);
+    if (len == 0) return inside(seg.seq);
+    if (wnd == 0) return false;
+    return inside(seg.seq) || inside(seg.seq + len - 1);
+}
+
+Verdict check_timestamps(Room& room, Tcb& tcb, const Segment& seg) {
+    if (!tcb.has(k_timestamps) || seg.rst()) return Verdict::next();
+    // RFC 7323 3.2 [RFC7323:3]: once negotiated, every segment carries one.
+    if (!seg.has_timestamps) return Verdict::drop(DropReason::TcpNoTimestamp);
+    // RFC 7323 5.3 [RFC7323:6]: PAWS comes before the sequence check.
+    if (static_cast<i32>(seg.ts_val - tcb.ts_recent) >= 0) return Verdict::next();
+    if (room.now_second() - tcb.ts_recent_second > k_paws_idle_seconds) return Verdict::next();
+    return Verdict::ack(DropReason::TcpPaws);
+}
+
+// Cuts what lies outside the window, on both sides.
+void trim(Tcb& tcb, Segment& seg) {
+    if (seg.seq < tcb.rcv.nxt) {
+        const u32 old = std::min(static_cast<u32>(tcb.rcv.nxt - seg.seq), seg.len);
+        seg.packet.pull(old);
+        seg.seq += old;
+        seg.len -= old;
+    }
+    const i32 beyond = (seg.seq + seg.len) - tcb.rcv.edge;
+    if (beyond > 0 && seg.len > 0) {
+        const u32 cut = std::min(static_cast<u32>(beyond), seg.len);
+        seg.packet.trim(cut);
+        seg.len -= cut;
+        seg.flags &= static_cast<u16>(~wire::Fin);
+    }
+}
+
+}  // namespace
+
+Verdict step1_sequence(Room& room, Tcb& tcb, Segment& seg) {
+    // RFC 9293 3.5 [MUST-10], simultaneous open: the SYN of the peer's SYN-ACK was counted when its
+    // SYN came. A bare SYN again is old, and is told what we expect.
+    if (tcb.state == State::SynReceived && seg.syn() && seg.has(wire::Ack) &&
+        seg.seq == tcb.rcv.irs) {
+        seg.seq += 1;
+        seg.flags &= static_cast<u16>(~wire::Syn);
+    }
+    // RFC 5961 4.2 [U-6]: a SYN is challenged at step 4 whatever its sequence number.
+    if (seg.syn() && !seg.rst() && is_synchronized(tcb.state)) return Verdict::next();
+    if (auto v = check_timestamps(room, tcb, seg)) return v;
+    // RFC 9293 3.10.7.4 [MUST-66]: while the window is closed, ACK, URG and RST still count;
+    // the text of a probe does not.
+    if (tcb.rcv_wnd() == 0 && seg.seq == tcb.rcv.nxt && seg.len > 0 && !seg.rst()) {
+        room.cx.drop(DropReason::TcpReceiveFull, seg.arrival->interface);
+        seg.packet.trim(seg.len);
+        seg.len = 0;
+        seg.flags &= static_cast<u16>(~wire::Fin);
+        acknowledge_each(room, tcb, SendReason::AckWindowProbe);
+    }
+    // A FIN needs no room: it is accepted into a closed window.
+    const bool bare_fin = seg.fin() && seg.len == 0 && seg.seq == tcb.rcv.nxt && !seg.rst();
+    if (!acceptable(tcb, seg) && !bare_fin) {
+        if (seg.rst()) return Verdict::drop(DropReason::TcpResetOutOfWindow);  // [U-5]
+        return Verdict::ack(DropReason::TcpOutOfWindow);
+    }
+    // RFC 7323 4.3 (2) [RFC7323:5]: judged by where the segment begins, before any trimming.
+    update_ts_recent(room, tcb, seg);
+    if (!seg.rst()) trim(tcb, seg);
+    return Verdict::next();
+}
+
+void update_ts_recent(Room& room, Tcb& tcb, const Segment& seg) {
+    if (!tcb.has(k_timestamps) || !seg.has_timestamps || seg.rst()) return;
+    // With delayed ACKs the earliest segment not acknowledged yet is the one to echo.
+    if (seg.seq > tcb.last_ack_sent) return;
+    const bool stale = room.now_second() - tcb.ts_recent_second > k_paws_idle_seconds;
+    if (static_cast<i32>(seg.ts_val - tcb.ts_recent) < 0 && !stale) return;
+    tcb.ts_recent = seg.ts_val;
+    tcb.ts_recent_second = room.now_second();
+}
+
+}  // namespace tern

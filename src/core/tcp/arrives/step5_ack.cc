@@ -1,0 +1,190 @@
+// Fifth check of RFC 9293 3.10.7.4: the ACK field. SND.UNA, the window, then recovery and
+// congestion control; what an acknowledged FIN does to the state.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+// RFC 5681 2: outstanding data, no text, no FIN, the same acknowledgement, the same window. The
+// answers to probes of a closed window look the same, but the byte was refused, not lost.
+bool is_duplicate_ack(const Tcb& tcb, const Segment& seg, u32 window_before) {
+    return tcb.snd.una < tcb.snd.max && seg.len == 0 && !seg.fin() && seg.ack == tcb.snd.una &&
+           tcb.snd.wnd == window_before && !tcb.has(k_persist);
+}
+
+// Room in the send queue again: the application learns it once it is worth a call.
+void tell_writable(Room& room, Tcb& tcb) {
+    if (!tcb.has(k_write_blocked)) return;
+    if (queue_bytes(room, tcb) > tcb.send_limit / 4 * 3) return;
+    tcb.clear(k_write_blocked);
+    tell(room, tcb, Writable);
+}
+
+void drop_acknowledged(Room& room, Tcb& tcb, Seq ack) {
+    if (tcb.send_queue == 0) return;
+    SendQueue& q = room.send_queues[tcb.send_queue];
+    const i32 passed = ack - q.base;
+    if (passed <= 0) return;
+    const u64 bytes = std::min<u64>(static_cast<u32>(passed), q.chain.bytes());
+    q.chain.trim_front(bytes);
+    q.base += static_cast<u32>(bytes);
+    if (q.cursor != nullptr && q.cursor_seq < q.base) q.cursor = nullptr;
+    if (q.chain.empty()) {
+        q.chain.clear();
+        room.send_queues.free(std::exchange(tcb.send_queue, 0));
+    }
+}
+
+Verdict fin_acknowledged(Room& room, Index i) {
+    Tcb& tcb = room.tcbs[i];
+    switch (tcb.state) {
+        case State::FinWait1:
+            become(room, tcb, Cause::AckOfFin);
+            // Nobody reads any more: the peer may not keep us here for ever.
+            if (tcb.has(k_released))
+                set_deadline_in(room, tcb, Deadline::Linger,
+                                options_of(room, tcb).linger_fin_wait_2);
+            return Verdict::next();
+        case State::Closing:
+            become(room, tcb, Cause::AckOfFin);
+            enter_time_wait(room, i);
+            return Verdict::done();
+        case State::LastAck: finish(room, i, Cause::AckOfFin, Error::None); return Verdict::done();
+        default: return Verdict::next();
+    }
+}
+
+}  // namespace
+
+Seq data_end(const Room& room, const Tcb& tcb) {
+    if (tcb.send_queue != 0) {
+        const SendQueue& q = room.send_queues[tcb.send_queue];
+        return q.base + static_cast<u32>(q.chain.bytes());
+    }
+    const bool syn_open = tcb.state == State::SynSent || tcb.state == State::SynReceived;
+    return syn_open ? tcb.snd.iss + 1 : tcb.snd.una;
+}
+
+void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled) {
+    const u32 before = tcb.snd.wnd;
+    tcb.snd.wnd = scaled ? seg.wnd << tcb.snd_wind_shift : seg.wnd;
+    tcb.snd.wl1 = seg.seq;
+    tcb.snd.wl2 = seg.ack;
+    tcb.snd.max_wnd = std::max(tcb.snd.max_wnd, tcb.snd.wnd);
+    if (tcb.snd.wnd == before) return;
+    if (tcb.snd.wnd > 0 && tcb.has(k_persist)) {
+        tcb.clear(k_persist);
+        cancel_deadline(room, tcb, Deadline::Retransmission);
+        tcb.backoff = 0;
+        // A byte that probed the closed window is outstanding like any other.
+        if (tcb.snd.una < tcb.snd.max) {
+            tcb.snd.nxt = tcb.snd.una;
+            arm_retransmission(room, tcb);
+        }
+    }
+    tell_window(room, tcb, "peer's window");
+    want_output(room, tcb);
+}
+
+void acknowledged(Room& room, Index i, Segment& seg) {
+    Tcb& tcb = room.tcbs[i];
+    const u32 acked = static_cast<u32>(seg.ack - tcb.snd.una);
+    const u32 flight_before = tcb.flight_size();
+    measure_rtt(room, tcb, seg);
+    drop_acknowledged(room, tcb, seg.ack);
+    const bool handled = recovery_acknowledged(room, tcb, seg.ack, acked);
+    tcb.snd.una = seg.ack;
+    if (tcb.snd.nxt < tcb.snd.una) tcb.snd.nxt = tcb.snd.una;
+    tcb.dup_acks = 0;
+    tcb.backoff = 0;
+    tcb.clear(k_r1_told);
+    if (!handled) grow_cwnd(tcb, acked, flight_before);
+    if (tcb.has(k_after_timeout) && tcb.snd.una >= tcb.recover) tcb.clear(k_after_timeout);
+    if (tcb.has(k_urgent_out) && tcb.snd.una >= room.colds[tcb.cold].snd_up)
+        tcb.clear(k_urgent_out);
+    // RFC 6298 5.2, 5.3: nothing outstanding, no timer; otherwise it starts anew.
+    if (tcb.snd.una == tcb.snd.max) {
+        cancel_deadline(room, tcb, Deadline::Retransmission);
+        tcb.clear(k_persist);
+        arm_user_timeout(room, tcb, true);
+    } else if (!tcb.has(k_recovery) || !tcb.has(k_partial_seen)) {
+        // RFC 6582 3.2 (5) [RFC6582:1], "Impatient": only the first partial ACK restarts it.
+        if (tcb.has(k_recovery)) tcb.set(k_partial_seen);
+        arm_retransmission(room, tcb);
+        arm_user_timeout(room, tcb, true);
+    } else {
+        arm_user_timeout(room, tcb, true);
+    }
+    room.inet.confirm(tcb.way);
+    tell_writable(room, tcb);
+    want_output(room, tcb);
+}
+
+void enter_established(Room& room, Index i) {
+    Tcb& tcb = room.tcbs[i];
+    tcb.cwnd = initial_window(room, tcb.send_mss);
+    // RFC 5681 3.1 [RFC5681:2]: a lost SYN begins with one segment.
+    if (tcb.has(k_syn_retried)) tcb.cwnd = tcb.send_mss;
+    // RFC 6298 5.7 [RFC6298:5].
+    if (tcb.has(k_syn_retried)) tcb.rto = std::max<u32>(tcb.rto, 30'000);
+    tcb.backoff = 0;
+    tcb.clear(k_syn_retried);
+    tcb.set(k_read_armed);
+    cancel_deadline(room, tcb, Deadline::Retransmission);
+    cancel_deadline(room, tcb, Deadline::User);
+    note_activity(room, tcb);
+    room.inet.confirm(tcb.way);
+    tell(room, tcb, Connected | Writable);
+    tell_window(room, tcb, "established");
+    want_output(room, tcb);
+}
+
+namespace {
+
+// SYN-RECEIVED with a Tcb: a simultaneous open, or a promoted embryo.
+Verdict ack_of_syn(Room& room, Index i, Segment& seg) {
+    Tcb& tcb = room.tcbs[i];
+    if (!(tcb.snd.una < seg.ack && seg.ack <= tcb.snd.max))
+        return Verdict::reset(DropReason::TcpEmbryoBadAck);
+    become(room, tcb, Cause::AckOfSyn);
+    measure_rtt(room, tcb, seg);
+    tcb.snd.una = tcb.snd.iss + 1;
+    tcb.snd.nxt = max(tcb.snd.nxt, tcb.snd.una);
+    learn_window(room, tcb, seg, true);
+    enter_established(room, i);
+    // CLOSE was called before the handshake ended.
+    if (tcb.has(k_fin_queued)) become(room, tcb, Cause::Close);
+    return Verdict::next();
+}
+
+}  // namespace
+
+Verdict step5_ack(Room& room, Index i, Segment& seg) {
+    Tcb& tcb = room.tcbs[i];
+    if (!seg.has(wire::Ack)) return Verdict::drop(DropReason::TcpNoAck);  // [U-8]
+    if (tcb.state == State::SynReceived)
+        if (auto v = ack_of_syn(room, i, seg)) return v;
+    // RFC 5961 5.2 [RFC5961:3] [MAY-12].
+    if (seg.ack < tcb.snd.una - std::max<u32>(tcb.snd.max_wnd, 1))
+        return Verdict::challenge(DropReason::TcpAckTooOld);
+    if (seg.ack > tcb.snd.max) return Verdict::ack(DropReason::TcpAckUnsent);  // [U-9]
+    const u32 window_before = tcb.snd.wnd;
+    // What the FIN's sequence number would be, before the queue shrinks.
+    const Seq fin = data_end(room, tcb);
+    const bool advances = tcb.snd.una < seg.ack;
+    if (advances) acknowledged(room, i, seg);
+    // RFC 9293 3.10.7.4 [U-10]: an older segment does not move the window.
+    if (seg.ack >= tcb.snd.una &&
+        (tcb.snd.wl1 < seg.seq || (tcb.snd.wl1 == seg.seq && tcb.snd.wl2 <= seg.ack)))
+        learn_window(room, tcb, seg, true);
+    if (!advances && is_duplicate_ack(tcb, seg, window_before)) duplicate_ack(room, tcb);
+    // RFC 9293 3.8.6.1 [MUST-37], [SHLD-17]: a peer that answers is alive, window or not.
+    if (tcb.has(k_persist) || tcb.snd.una + tcb.snd.wnd < tcb.snd.max)
+        arm_user_timeout(room, tcb, true);
+    if (advances && tcb.has(k_fin_queued) && seg.ack == fin + 1 && tcb.snd.max == fin + 1)
+        return fin_acknowledged(room, i);
+    return Verdict::next();
+}
+
+}  // namespace tern

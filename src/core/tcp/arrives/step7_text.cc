@@ -1,0 +1,169 @@
+// Seventh check of RFC 9293 3.10.7.4: the segment text. In order it becomes the application's;
+// behind a hole it waits; and when to acknowledge is decided here.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+constexpr u32 k_copy_below = 512;  // tiny segments are copied together: a slot each is too dear
+
+// Moves small payloads into the spare room of the buffer before them, or out of a big buffer.
+Packet packed(Chain& chain, Packet packet) {
+    const u32 size = packet.size();
+    if (size < k_copy_below && !chain.empty()) {
+        Packet tail{chain.back()};
+        const bool fits = tail.exclusive() && tail.tailroom() >= size;
+        if (fits) {
+            std::memcpy(tail.append(size), packet.data(), size);
+            tail->payload_sum_known = false;
+            chain.grew(size);
+        }
+        tail.release();
+        if (fits) return {};
+    }
+    if (packet->size_class > 0 && size < packet->capacity / 4) {
+        if (Packet smaller = packet->pool->copy_of(packet.bytes())) return smaller;
+    }
+    return packet;
+}
+
+void append(Chain& chain, Packet packet) {
+    if (Packet rest = packed(chain, std::move(packet))) chain.push_back(std::move(rest));
+}
+
+// What became contiguous moves over.
+void take_runs(Room& room, Tcb& tcb, ReceiveQueue& q) {
+    while (q.runs != 0 && room.runs[q.runs].left <= tcb.rcv.nxt) {
+        const Index i = q.runs;
+        Run& run = room.runs[i];
+        q.out_of_order -= static_cast<u32>(run.chain.bytes());
+        if (run.right > tcb.rcv.nxt) {
+            run.chain.trim_front(static_cast<u32>(tcb.rcv.nxt - run.left));
+            q.chain.splice_back(std::move(run.chain));
+            tcb.rcv.nxt = run.right;
+        } else {
+            run.chain.clear();
+        }
+        q.runs = run.next;
+        if (q.newest == i) q.newest = 0;
+        --q.run_count;
+        room.runs.free(i);
+    }
+}
+
+void decide_ack(Room& room, Tcb& tcb, u32 bytes, bool filled_hole) {
+    tcb.unacked += bytes;
+    // RFC 5681 4.2 [RFC5681:5]: at once when a hole was (partly) filled.
+    if (filled_hole) return acknowledge(room, tcb, SendReason::AckHoleFilled);
+    const u32 rmss = receive_mss(room, tcb.way, tcb.mss_limit);
+    const u32 full = rmss - (tcb.has(k_timestamps) ? 12 : 0);
+    // RFC 9293 3.8.6.3 [SHLD-19]: at least every second full-sized segment.
+    if (tcb.unacked >= 2 * full) return acknowledge(room, tcb, SendReason::AckEverySecond);
+    if (!is_set(tcb, Deadline::DelayedAck) && !tcb.has(k_ack_now))  // [SHLD-18], [MUST-40]
+        set_deadline_in(room, tcb, Deadline::DelayedAck, room.cx.limits.tcp_delayed_ack);
+}
+
+}  // namespace
+
+Seq read_position(const Room& room, const Tcb& tcb) {
+    const Seq text_end = tcb.has(k_fin_received) ? tcb.rcv.nxt - 1 : tcb.rcv.nxt;
+    if (tcb.receive_queue == 0) return text_end;
+    return text_end - static_cast<u32>(room.receive_queues[tcb.receive_queue].chain.bytes());
+}
+
+DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
+    ReceiveQueue* q = receive_queue(room, tcb);
+    if (q == nullptr) return DropReason::MemoryCeiling;
+    const bool holes = q->runs != 0;
+    append(q->chain, std::move(seg.packet));
+    tcb.rcv.nxt += seg.len;
+    if (holes) [[unlikely]]
+        take_runs(room, tcb, *q);
+    decide_ack(room, tcb, seg.len, holes);
+    if (tcb.has(k_read_armed)) {
+        tcb.clear(k_read_armed);
+        tell(room, tcb, Readable);
+    }
+    return DropReason::None;
+}
+
+DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg) {
+    ReceiveQueue* q = receive_queue(room, tcb);
+    if (q == nullptr) return DropReason::MemoryCeiling;
+    // `seg` itself stays as it came: its FIN, if it has one, lies behind all of its text.
+    Seq seq = seg.seq;
+    u32 len = seg.len;
+    Index before = 0;
+    // The run that grew last is the likeliest to grow again.
+    if (q->newest != 0 && room.runs[q->newest].left <= seq) before = q->newest;
+    for (Index i = before != 0 ? room.runs[before].next : q->runs;
+         i != 0 && room.runs[i].left <= seq; i = room.runs[i].next)
+        before = i;
+    // What arrived first stays (Ptacek and Newsham): only new bytes are taken.
+    if (before != 0 && seq < room.runs[before].right) {
+        const u32 old = std::min(static_cast<u32>(room.runs[before].right - seq), len);
+        seg.packet.pull(old);
+        seq += old;
+        len -= old;
+    }
+    const Index after = before != 0 ? room.runs[before].next : q->runs;
+    if (after != 0 && seq + len > room.runs[after].left) {
+        const u32 room_left = static_cast<u32>(room.runs[after].left - seq);
+        seg.packet.trim(len - room_left);
+        len = room_left;
+    }
+    if (len == 0) {
+        if (before != 0) q->newest = before;
+        return DropReason::None;
+    }
+    Index at = before;
+    if (before == 0 || room.runs[before].right != seq) {
+        if (q->run_count >= room.cx.limits.tcp_out_of_order_runs)
+            return DropReason::TcpReassemblyFull;
+        at = room.runs.allocate();
+        if (at == 0) return DropReason::MemoryCeiling;
+        Run& fresh = room.runs[at];
+        fresh.left = fresh.right = seq;
+        fresh.next = after;
+        (before != 0 ? room.runs[before].next : q->runs) = at;
+        ++q->run_count;
+    }
+    Run& run = room.runs[at];
+    append(run.chain, std::move(seg.packet));
+    run.right += len;
+    q->out_of_order += len;
+    q->newest = at;
+    if (after != 0 && room.runs[after].left == run.right) {
+        run.chain.splice_back(std::move(room.runs[after].chain));
+        run.right = room.runs[after].right;
+        run.next = room.runs[after].next;
+        room.runs.free(after);
+        --q->run_count;
+    }
+    return DropReason::None;
+}
+
+Verdict step7_text(Room& room, Index i, Segment& seg) {
+    if (seg.len == 0) return Verdict::next();
+    Tcb& tcb = room.tcbs[i];
+    if (!may_receive_state(tcb.state)) return Verdict::ack(DropReason::TcpAfterFin);
+    // RFC 9293 3.6.1 [SHLD-3]: nobody will ever read this; the peer should know.
+    if (tcb.has(k_released)) {
+        finish(room, i, Cause::Abort, Error::Aborted);
+        return Verdict::reset(DropReason::TcpAfterClose);
+    }
+    DropReason bad;
+    if (seg.seq == tcb.rcv.nxt) {
+        bad = accept_bytes(room, tcb, seg);
+    } else {
+        // RFC 9293 3.10.7.4 [SHLD-31] [MAY-13]; RFC 5681 4.2: a duplicate ACK for each.
+        bad = hold_bytes(room, tcb, seg);
+        acknowledge_each(room, tcb, SendReason::AckOutOfOrder);
+    }
+    if (bad == DropReason::None) return Verdict::next();
+    if (seg.seq == tcb.rcv.nxt) acknowledge(room, tcb, SendReason::AckNow);
+    return Verdict::drop(bad);
+}
+
+}  // namespace tern

@@ -1,0 +1,43 @@
+// Eighth check of RFC 9293 3.10.7.4: the FIN bit and the closing states [U-12].
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+// Is the peer's FIN the next thing in sequence: this segment's, or one that waited behind a hole?
+bool fin_is_next(Room& room, Tcb& tcb, const Segment& seg) {
+    if (seg.fin()) {
+        const Seq fin = seg.seq + seg.len;
+        if (fin == tcb.rcv.nxt) return true;
+        if (fin > tcb.rcv.nxt) {
+            if (ReceiveQueue* q = receive_queue(room, tcb)) {
+                q->has_fin = true;
+                q->fin_seq = fin;
+            }
+            // Its text, if any, has been answered at step 7.
+            if (seg.len == 0) acknowledge_each(room, tcb, SendReason::AckOutOfOrder);
+        }
+    }
+    if (tcb.receive_queue == 0) return false;
+    const ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
+    return q.has_fin && q.fin_seq == tcb.rcv.nxt;
+}
+
+}  // namespace
+
+Verdict step8_fin(Room& room, Index i, Segment& seg) {
+    Tcb& tcb = room.tcbs[i];
+    if (!may_receive_state(tcb.state)) return Verdict::done();
+    if (!fin_is_next(room, tcb, seg)) return Verdict::done();
+    tcb.rcv.nxt += 1;
+    tcb.rcv.edge = max(tcb.rcv.edge, tcb.rcv.nxt);
+    tcb.set(k_fin_received);
+    acknowledge(room, tcb, SendReason::AckFin);
+    tell(room, tcb, PeerClosed | Readable);
+    become(room, tcb, Cause::FinArrived);
+    if (tcb.state == State::TimeWait) enter_time_wait(room, i);
+    return Verdict::done();
+}
+
+}  // namespace tern

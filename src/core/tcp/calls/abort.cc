@@ -1,0 +1,23 @@
+// RFC 9293 3.10.5 ABORT: RST, and everything is dropped.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+Result<void> Tcp::abort(TcpConnection c) {
+    Room& room = *room_;
+    Tcb* tcb = room.tcb_of(c);
+    if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
+    if (tcb->has(k_detached)) {
+        // Over already, or in TIME-WAIT, which stays: it protects others.
+        drop_queues(room, *tcb, true);
+        return {};
+    }
+    // RFC 9293 3.10.5 [U-17]: not before the peer knows of us, nor when both sides have closed.
+    const State s = tcb->state;
+    if (s != State::SynSent && s != State::Closing && s != State::LastAck)
+        send_reset(room, *tcb, SendReason::ResetAbort);
+    finish(room, c.index, Cause::Abort, Error::Aborted);
+    return {};
+}
+
+}  // namespace tern

@@ -1,0 +1,59 @@
+// RFC 9293 3.10.4 CLOSE: FIN behind the queued data; and release(), the application's farewell.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+Result<void> close_sending(Room& room, Index i) {
+    Tcb& tcb = room.tcbs[i];
+    switch (tcb.state) {
+        case State::SynSent: finish(room, i, Cause::Close, Error::None); return {};
+        case State::SynReceived:
+            // RFC 9293 3.10.4 [U-17]: "queue for processing after entering ESTABLISHED state", also
+            // when nothing else is queued; so SYN-RECEIVED to FIN-WAIT-1 is never one step.
+            tcb.set(k_fin_queued);
+            return {};
+        case State::Established:
+        case State::CloseWait:
+            tcb.set(k_fin_queued);
+            become(room, tcb, Cause::Close);
+            want_output(room, tcb);
+            return {};
+        default:  // [U-17]
+            return std::unexpected(tcb.error != Error::None ? tcb.error : Error::Closing);
+    }
+}
+
+bool has_unread(const Room& room, const Tcb& tcb) {
+    if (tcb.receive_queue == 0) return false;
+    const ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
+    return !q.chain.empty() || q.runs != 0;
+}
+
+}  // namespace
+
+Result<void> Tcp::close(TcpConnection c) {
+    Room& room = *room_;
+    if (room.tcb_of(c) == nullptr) return std::unexpected(Error::NoSuchConnection);
+    return close_sending(room, c.index);
+}
+
+void Tcp::release(TcpConnection c) {
+    Room& room = *room_;
+    Tcb* tcb = room.tcb_of(c);
+    if (tcb == nullptr) return;
+    tcb->set(k_released);
+    if (tcb->has(k_detached) || tcb->state == State::Closed) return free_tcb(room, c.index);
+    // RFC 9293 3.6.1 [SHLD-3] [MAY-1]: bytes that nobody will read are a loss the peer must know.
+    if (has_unread(room, *tcb)) {
+        send_reset(room, *tcb, SendReason::ResetUnread);
+        return finish(room, c.index, Cause::Abort, Error::Aborted);
+    }
+    if (may_send_state(tcb->state) && !tcb->has(k_fin_queued))
+        (void)close_sending(room, c.index);
+    else if (tcb->state == State::FinWait2)
+        set_deadline_in(room, *tcb, Deadline::Linger, options_of(room, *tcb).linger_fin_wait_2);
+}
+
+}  // namespace tern

@@ -1,0 +1,193 @@
+// RFC 9293 3.10.1 OPEN, passive and active; accept() takes what a passive OPEN brought.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+// Does any record still use this local port? Control plane: a walk is affordable.
+bool port_lingers(Room& room, u16 port) {
+    bool found = false;
+    room.tcbs.for_each([&](Index i) {
+        found |= room.tcbs[i].key.local_port == port && room.tcbs[i].has(k_passive) &&
+                 !room.tcbs[i].has(k_detached);
+    });
+    room.time_waits.for_each([&](Index i) { found |= room.time_waits[i].key.local_port == port; });
+    return found;
+}
+
+// RFC 9293 3.10.5 [U-17]: ABORT in SYN-RECEIVED tells the peer.
+void abort_embryo(Room& room, const Listener& l, Index i) {
+    const Embryo& e = room.embryos[i];
+    Bare bare;
+    bare.seq = e.iss + 1;
+    bare.ack = e.irs + 1;
+    bare.flags = wire::Rst | wire::Ack;
+    bare.ttl = l.options.ttl;
+    bare.tos = static_cast<u8>(l.options.dscp << 2);
+    bare.iss = e.iss;
+    bare.irs = e.irs;
+    bare.state = State::SynReceived;
+    send_bare(room, e.key, bare, SendReason::ResetAbort);
+    tell_transition(room, e.key.id(), State::SynReceived, Cause::Abort);
+    free_embryo(room, i);
+}
+
+bool valid(const TcpOptions& o) {
+    return o.ttl > 0 && o.dscp < 64 && o.keep_alive_probes < 16 &&
+           (o.max_segment == 0 || o.max_segment >= 64) && o.receive_buffer <= 1u << 30 &&
+           o.send_buffer <= 1u << 30;
+}
+
+}  // namespace
+
+Result<TcpListener> Tcp::listen(const ListenOptions& o) {
+    Room& room = *room_;
+    if (!valid(o.options) || o.backlog == 0) return std::unexpected(Error::InvalidArgument);
+    if (!o.local.address.is_any() && !room.inet.is_local_address(o.local.address))
+        return std::unexpected(Error::AddressNotAvailable);
+    u16 port = o.local.port;
+    if (port == 0) {
+        const auto chosen = choose_port(room, o.local.address, {});
+        if (!chosen) return std::unexpected(Error::NoPortFree);
+        port = *chosen;
+    }
+    // RFC 9293 3.9.1.1 [MUST-41]: never disturbs what exists. [MUST-42]: an active connection on
+    // the same port is no obstacle.
+    bool taken = false;
+    room.listeners.for_each([&](Index i) {
+        const Listener& l = room.listeners[i];
+        taken |= l.generation != 0 && l.port == port && l.address == o.local.address;
+    });
+    if (taken) return std::unexpected(Error::PortInUse);
+    // SO_REUSEADDR: without it a port rests until the last TIME-WAIT of its server is over.
+    if (!o.reuse_address && port_lingers(room, port)) return std::unexpected(Error::PortInUse);
+    const Index i = room.listeners.allocate();
+    if (i == 0) return std::unexpected(Error::OutOfMemory);
+    Listener& l = room.listeners[i];
+    l.address = o.local.address;
+    l.port = port;
+    if (!room.listener_table.insert(hash_of_listener(room, port), i)) {
+        room.listeners.free(i);
+        return std::unexpected(Error::OutOfMemory);
+    }
+    l.syn_cookies = o.syn_cookies;
+    l.backlog = o.backlog;
+    l.syn_backlog = o.syn_backlog;
+    l.options = o.options;
+    l.user = o.user;
+    l.generation = ++room.last_generation;
+    tell_transition(room, {{l.address, l.port}, {}}, State::Closed, Cause::OpenPassive);
+    return TcpListener{i, l.generation};
+}
+
+Result<TcpConnection> Tcp::accept(TcpListener listener) {
+    Room& room = *room_;
+    Listener* l = room.listener_of(listener);
+    if (l == nullptr) return std::unexpected(Error::Aborted);
+    if (l->accept_head == 0) return std::unexpected(Error::WouldBlock);
+    const Index i = l->accept_head;
+    Tcb& tcb = room.tcbs[i];
+    l->accept_head = std::exchange(tcb.event_next, 0);
+    if (l->accept_head == 0) l->accept_tail = 0;
+    --l->accept_count;
+    tcb.clear(k_waits_for_accept);
+    // Tells again what happened while nobody listened.
+    const u16 waiting = tcb.events;
+    if (waiting != 0) tell(room, tcb, waiting);
+    if (tcb.error != Error::None) tell(room, tcb, Closed);
+    return TcpConnection{i, tcb.generation};
+}
+
+Result<Endpoint> Tcp::local_endpoint(TcpListener listener) const {
+    const Listener* l = room_->listener_of(listener);
+    if (l == nullptr) return std::unexpected(Error::Aborted);
+    return Endpoint{l->address, l->port};
+}
+
+Result<void> Tcp::close_listener(TcpListener listener) {
+    Room& room = *room_;
+    Listener* l = room.listener_of(listener);
+    if (l == nullptr) return std::unexpected(Error::NoSuchConnection);
+    while (l->accept_head != 0) {
+        const auto waiting = accept(listener);
+        (void)abort(*waiting);
+        release(*waiting);
+    }
+    room.embryos.for_each([&](Index i) {
+        const FlowKey& key = room.embryos[i].key;
+        if (find_listener(room, key.local_address(), key.local_port) == listener.index)
+            abort_embryo(room, *l, i);
+    });
+    tell_transition(room, {{l->address, l->port}, {}}, State::Listen, Cause::Close);
+    room.listener_table.erase(hash_of_listener(room, l->port), listener.index);
+    l->generation = 0;
+    if (!l->on_events) room.listeners.free(listener.index);
+    return {};
+}
+
+Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
+    Room& room = *room_;
+    if (!valid(o.options)) return std::unexpected(Error::InvalidArgument);
+    // RFC 9293 3.9.1.1 [MUST-46].
+    const bool bad = remote.port == 0 || remote.address.is_any() || !remote.address.is_v4() ||
+                     remote.address.v4().is_multicast() ||
+                     room.inet.is_broadcast_address(remote.address);
+    if (bad) return std::unexpected(Error::InvalidAddress);
+    if (o.local_address && !room.inet.is_local_address(*o.local_address))
+        return std::unexpected(Error::AddressNotAvailable);
+    // [MUST-43], [MUST-44], [MUST-45]: chosen once, kept for life.
+    IpAddress local;
+    if (o.local_address) {
+        local = *o.local_address;
+    } else {
+        TERN_TRY(local, room.inet.source_for(remote.address));
+    }
+    u16 port = o.local_port;
+    if (port == 0) {
+        const auto chosen = choose_port(room, local, remote);
+        if (!chosen) return std::unexpected(Error::NoPortFree);
+        port = *chosen;
+    }
+    const FlowKey key(local, port, remote.address, remote.port);
+    const u64 hash = key.hash(room.table_key);
+    const u32 old = room.flows.find(hash, [&](u32 v) {
+        const Index i = index_of(v);
+        return kind_of(v) == RecordKind::Tcb      ? room.tcbs[i].key == key
+               : kind_of(v) == RecordKind::Embryo ? room.embryos[i].key == key
+                                                  : room.time_waits[i].key == key;
+    });
+    std::optional<Seq> above;
+    if (old != 0) {
+        if (kind_of(old) != RecordKind::TimeWait || !o.reuse_address)
+            return std::unexpected(Error::PortInUse);
+        above = room.time_waits[index_of(old)].snd_nxt;
+        free_time_wait(room, index_of(old));
+    }
+    inet::Way way;
+    if (auto found = room.inet.find_way(remote.address, way); !found)
+        return std::unexpected(found.error());
+    const Index i = new_tcb(room, key, hash);
+    if (i == 0) return std::unexpected(Error::OutOfMemory);
+    Tcb& tcb = room.tcbs[i];
+    if (needs_cold(o.options) && cold(room, tcb) == nullptr) {
+        free_tcb(room, i);
+        return std::unexpected(Error::OutOfMemory);
+    }
+    apply_options(room, tcb, o.options);
+    tcb.way = way;
+    tcb.user = o.user;
+    const Sequence initial = initial_sequence(room, key);
+    tcb.ts_offset = initial.ts_offset;
+    // RFC 9293 3.4.1 [MUST-8]: above what a TIME-WAIT that we replace had used.
+    const Seq iss = above && initial.iss <= *above ? *above + 0x10001 : initial.iss;
+    tcb.snd.iss = tcb.snd.una = tcb.snd.nxt = tcb.snd.max = tcb.recover = iss;
+    tcb.send_mss = eff_snd_mss(room, tcb);
+    become(room, tcb, Cause::OpenActive);
+    tcb.set(k_syn_due | k_read_armed);
+    ++room.cx.counters.tcp_connections_opened;
+    want_output(room, tcb);
+    return TcpConnection{i, tcb.generation};
+}
+
+}  // namespace tern

@@ -1,0 +1,143 @@
+// RFC 9293 3.10.3 RECEIVE: bytes out of the receive queue, the urgent mark, the window update.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+// What a reader is told when nothing waits for it. RFC 9293 3.6 [MUST-12]: a RST is an error, a
+// FIN the end of the stream.
+Error empty_error(Tcb& tcb) {
+    if (tcb.error != Error::None) return tcb.error;
+    if (tcb.has(k_fin_received)) return Error::EndOfStream;
+    if (!may_receive_state(tcb.state) && is_synchronized(tcb.state)) return Error::EndOfStream;
+    // RFC 9293 3.10.4 [U-17]: closed before it was open.
+    if (tcb.state == State::Closed) return Error::Closing;
+    tcb.set(k_read_armed);
+    return Error::WouldBlock;
+}
+
+// The octet that the urgent pointer marks is the one in front of RCV.UP.
+Seq mark_of(const Room& room, const Tcb& tcb) { return room.colds[tcb.cold].rcv_up - 1; }
+
+void release_empty(Room& room, Tcb& tcb) {
+    if (tcb.receive_queue == 0) return;
+    const ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
+    if (q.chain.empty() && q.runs == 0 && !q.has_fin)
+        room.receive_queues.free(std::exchange(tcb.receive_queue, 0));
+}
+
+void passed(Room& room, Tcb& tcb) {
+    if (tcb.has(k_urgent_in) && read_position(room, tcb) >= room.colds[tcb.cold].rcv_up)
+        tcb.clear(k_urgent_in);
+    release_empty(room, tcb);
+    window_opened(room, tcb);
+}
+
+// Steps over the urgent octet when it is not part of the stream, and keeps it for its own call.
+void skip_mark(Room& room, Tcb& tcb) {
+    if (!tcb.has(k_urgent_in) || tcb.has(k_urgent_inline) || tcb.receive_queue == 0) return;
+    if (read_position(room, tcb) != mark_of(room, tcb)) return;
+    Chain& chain = room.receive_queues[tcb.receive_queue].chain;
+    if (chain.empty()) return;
+    Cold& c = room.colds[tcb.cold];
+    if (!c.urgent_taken && !c.has_urgent_byte) {
+        c.urgent_byte = static_cast<u8>(chain.front()->slot[chain.front()->begin]);
+        c.has_urgent_byte = true;
+    }
+    chain.trim_front(1);
+    passed(room, tcb);
+}
+
+// Bytes that may be read in one go: reading stops at the mark.
+u64 readable(const Room& room, const Tcb& tcb) {
+    if (tcb.receive_queue == 0) return 0;
+    const u64 bytes = room.receive_queues[tcb.receive_queue].chain.bytes();
+    if (!tcb.has(k_urgent_in)) return bytes;
+    const i32 ahead = mark_of(room, tcb) - read_position(room, tcb);
+    return ahead > 0 ? std::min<u64>(bytes, static_cast<u32>(ahead)) : bytes;
+}
+
+}  // namespace
+
+Result<std::size_t> Tcp::receive(TcpConnection c, std::span<std::byte> into) {
+    Room& room = *room_;
+    Tcb* tcb = room.tcb_of(c);
+    if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
+    skip_mark(room, *tcb);
+    u64 left = std::min<u64>(readable(room, *tcb), into.size());
+    if (left == 0) {
+        if (into.empty()) return 0;
+        return std::unexpected(empty_error(*tcb));
+    }
+    Chain& chain = room.receive_queues[tcb->receive_queue].chain;
+    std::size_t done = 0;
+    while (left > 0) {
+        PacketDescriptor* d = chain.front();
+        const u32 n = static_cast<u32>(std::min<u64>(left, d->end - d->begin));
+        std::memcpy(into.data() + done, d->slot + d->begin, n);
+        chain.trim_front(n);
+        done += n;
+        left -= n;
+    }
+    passed(room, *tcb);
+    return done;
+}
+
+Result<Slice> Tcp::receive(TcpConnection c) {
+    Room& room = *room_;
+    Tcb* tcb = room.tcb_of(c);
+    if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
+    skip_mark(room, *tcb);
+    const u64 most = readable(room, *tcb);
+    if (most == 0) return std::unexpected(empty_error(*tcb));
+    Chain& chain = room.receive_queues[tcb->receive_queue].chain;
+    const u32 size = chain.front()->end - chain.front()->begin;
+    if (size <= most) {
+        Slice slice{chain.pop_front()};
+        passed(room, *tcb);
+        return slice;
+    }
+    // The mark lies inside the buffer: a second view ends in front of it.
+    Packet whole{chain.front()};
+    Packet part = whole.share();
+    whole.release();
+    if (!part) return std::unexpected(Error::OutOfMemory);
+    part.trim(size - static_cast<u32>(most));
+    chain.trim_front(most);
+    passed(room, *tcb);
+    return Slice{std::move(part)};
+}
+
+Result<std::byte> Tcp::receive_urgent(TcpConnection c) {
+    Room& room = *room_;
+    Tcb* tcb = room.tcb_of(c);
+    if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
+    if (tcb->cold == 0 || tcb->has(k_urgent_inline)) return std::unexpected(Error::WouldBlock);
+    Cold& cold = room.colds[tcb->cold];
+    if (cold.has_urgent_byte) {
+        cold.has_urgent_byte = false;
+        return static_cast<std::byte>(cold.urgent_byte);
+    }
+    // Not reached by the reader yet: it is taken from the middle, and skipped later.
+    if (!tcb->has(k_urgent_in) || cold.urgent_taken || tcb->receive_queue == 0)
+        return std::unexpected(Error::WouldBlock);
+    i64 offset = mark_of(room, *tcb) - read_position(room, *tcb);
+    const PacketDescriptor* d = room.receive_queues[tcb->receive_queue].chain.front();
+    while (d != nullptr && offset >= d->end - d->begin) {
+        offset -= d->end - d->begin;
+        d = d->next;
+    }
+    if (d == nullptr || offset < 0) return std::unexpected(Error::WouldBlock);
+    cold.urgent_taken = true;
+    return d->slot[d->begin + offset];
+}
+
+Result<bool> Tcp::at_mark(TcpConnection c) const {
+    Room& room = *room_;
+    Tcb* tcb = room.tcb_of(c);
+    if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
+    return tcb->has(k_urgent_in) && read_position(room, *tcb) == mark_of(room, *tcb);
+}
+
+}  // namespace tern

@@ -1,0 +1,117 @@
+// RFC 9293 3.10.6 STATUS, and the options of a connection.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+State shown_state(Room& room, const Tcb& tcb) {
+    if (tcb.state != State::TimeWait) return tcb.state;
+    // The record of TIME-WAIT lives elsewhere, and may have gone.
+    const u32 value = room.flows.find(tcb.key.hash(room.table_key), [&](u32 v) {
+        return kind_of(v) == RecordKind::TimeWait && room.time_waits[index_of(v)].key == tcb.key;
+    });
+    return value != 0 ? State::TimeWait : State::Closed;
+}
+
+TcpOptions current_options(const Room& room, const Tcb& tcb) {
+    TcpOptions o = options_of(room, tcb);
+    o.no_delay = tcb.has(k_no_delay);
+    o.keep_alive = tcb.has(k_keep_alive);
+    o.urgent_inline = tcb.has(k_urgent_inline);
+    o.report_soft_errors = !tcb.has(k_mute_soft_errors);
+    o.ttl = tcb.ttl;
+    o.dscp = tcb.tos >> 2;
+    o.max_segment = tcb.mss_limit;
+    o.send_buffer = tcb.send_limit;
+    o.receive_buffer = tcb.rcv.buff;
+    return o;
+}
+
+}  // namespace
+
+Result<TcpStatus> Tcp::status(TcpConnection c) {
+    Room& room = *room_;
+    Tcb* tcb = room.tcb_of(c);
+    if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
+    TcpStatus s{};
+    s.state = shown_state(room, *tcb);
+    s.flow = tcb->key.id();
+    s.error = tcb->error;
+    s.soft_error = std::exchange(tcb->soft_error, Error::None);
+    s.snd_una = tcb->snd.una.value;
+    s.snd_nxt = tcb->snd.nxt.value;
+    s.snd_wnd = tcb->snd.wnd;
+    s.iss = tcb->snd.iss.value;
+    s.rcv_nxt = tcb->rcv.nxt.value;
+    s.rcv_wnd = tcb->rcv_wnd();
+    s.irs = tcb->rcv.irs.value;
+    s.cwnd = tcb->cwnd;
+    s.ssthresh = tcb->ssthresh;
+    s.flight = tcb->flight_size();
+    s.send_mss = tcb->send_mss;
+    const Seq end = data_end(room, *tcb);
+    s.unsent = end > tcb->snd.max ? static_cast<u32>(end - tcb->snd.max) : 0;
+    s.unacknowledged = s.flight;
+    if (tcb->receive_queue != 0) {
+        s.readable = room.receive_queues[tcb->receive_queue].chain.bytes();
+        s.out_of_order = room.receive_queues[tcb->receive_queue].out_of_order;
+    }
+    s.srtt = std::chrono::microseconds(tcb->srtt_us);
+    s.rttvar = std::chrono::microseconds(tcb->rttvar_us);
+    s.rto = Duration(i64{backed_off_rto(room, *tcb)} * k_tick_ns);
+    s.retransmissions = tcb->retransmissions;
+    s.backoff = tcb->backoff;
+    s.timestamps = tcb->has(k_timestamps);
+    s.sack = tcb->has(k_sack);
+    s.window_scale = tcb->snd_wind_shift != 0 || tcb->rcv_wind_shift != 0;
+    s.snd_wind_shift = tcb->snd_wind_shift;
+    s.rcv_wind_shift = tcb->rcv_wind_shift;
+    s.in_recovery = tcb->has(k_recovery);
+    s.urgent_pending = tcb->has(k_urgent_in);
+    if (s.urgent_pending)  // [MUST-33]
+        s.urgent_ahead = static_cast<u32>(room.colds[tcb->cold].rcv_up - read_position(room, *tcb));
+    s.options = current_options(room, *tcb);
+    return s;
+}
+
+Result<TcpOptions> Tcp::options(TcpConnection c) const {
+    Tcb* tcb = room_->tcb_of(c);
+    if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
+    return current_options(*room_, *tcb);
+}
+
+Result<void> Tcp::set_options(TcpConnection c, const TcpOptions& o) {
+    Room& room = *room_;
+    Tcb* tcb = room.tcb_of(c);
+    if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
+    if (o.ttl == 0 || o.dscp > 63 || o.keep_alive_probes > 15)
+        return std::unexpected(Error::InvalidArgument);
+    if (needs_cold(o) && cold(room, *tcb) == nullptr) return std::unexpected(Error::OutOfMemory);
+    apply_options(room, *tcb, o);
+    if (!tcb->has(k_detached)) {
+        // [MUST-24]: at run time, both ways.
+        if (o.keep_alive)
+            note_activity(room, *tcb);
+        else
+            cancel_deadline(room, *tcb, Deadline::KeepAlive);
+        cancel_deadline(room, *tcb, Deadline::User);
+        arm_user_timeout(room, *tcb, true);
+        want_output(room, *tcb);
+    }
+    return {};
+}
+
+Result<void> Tcp::set_user(TcpConnection c, u64 user) {
+    Tcb* tcb = room_->tcb_of(c);
+    if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
+    tcb->user = user;
+    return {};
+}
+
+Tcp::Count Tcp::count() const {
+    return {room_->tcbs.in_use(), room_->embryos.in_use(), room_->time_waits.in_use(),
+            room_->listeners.in_use()};
+}
+
+}  // namespace tern

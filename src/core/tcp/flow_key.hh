@@ -1,0 +1,68 @@
+// Who talks to whom: the key of every TCP record. 36 bytes hold either IP family.
+#pragma once
+
+#include <cstring>
+
+#include "core/base/siphash.hh"
+#include "tern/trace.hh"
+
+namespace tern {
+
+struct FlowKey {
+    u32 local[4]{};
+    u32 remote[4]{};
+    u16 local_port = 0;
+    u16 remote_port = 0;
+
+    FlowKey() = default;
+    FlowKey(const IpAddress& l, u16 lp, const IpAddress& r, u16 rp)
+        : local_port(lp), remote_port(rp) {
+        std::memcpy(local, l.bytes.data(), 16);
+        std::memcpy(remote, r.bytes.data(), 16);
+    }
+    IpAddress local_address() const { return address(local); }
+    IpAddress remote_address() const { return address(remote); }
+    FlowId id() const { return {{local_address(), local_port}, {remote_address(), remote_port}}; }
+    friend bool operator==(const FlowKey& a, const FlowKey& b) {
+        // Part by part: a key that was just put together is still on its way to memory, and
+        // could not be read back in wider pieces without waiting.
+        return (pair(a.local, 0) ^ pair(b.local, 0)) == 0 &&
+               ((pair(a.local, 2) ^ pair(b.local, 2)) | (pair(a.remote, 2) ^ pair(b.remote, 2)) |
+                (pair(a.remote, 0) ^ pair(b.remote, 0))) == 0 &&
+               a.local_port == b.local_port && a.remote_port == b.remote_port;
+    }
+    // Keyed, so that nobody outside can aim at one bucket.
+    u64 hash(const SipKey& key) const {
+        const u64 ports = u64{local_port} << 16 | remote_port;
+        if (is_v4()) return siphash13(key, u64{local[3]} << 32 | remote[3], ports);
+        return siphash13(key, word(local, 0), word(local, 2), word(remote, 0), word(remote, 2),
+                         ports);
+    }
+
+    // Not keyed, eight bits: for a cache of what was used last, never for the table.
+    u32 slot() const {
+        const u32 mixed = remote[3] ^ local[3] ^ (u32{remote_port} << 16 | local_port);
+        return mixed * 0x9e3779b1u >> 24;
+    }
+
+private:
+    static u64 pair(const u32* w, int i) {
+        u64 two;
+        std::memcpy(&two, w + i, sizeof two);
+        return two;
+    }
+    bool is_v4() const {
+        constexpr u32 mapped = 0xffff0000u;  // bytes 0 0 ff ff in memory, little-endian
+        return (local[0] | local[1] | remote[0] | remote[1]) == 0 && local[2] == mapped &&
+               remote[2] == mapped;
+    }
+    static u64 word(const u32* w, int i) { return u64{w[i]} << 32 | w[i + 1]; }
+    static IpAddress address(const u32* words) {
+        IpAddress a;
+        std::memcpy(a.bytes.data(), words, 16);
+        return a;
+    }
+};
+static_assert(sizeof(FlowKey) == 36);
+
+}  // namespace tern

@@ -1,0 +1,101 @@
+// The two queues of a listener: embryos until the third step of the handshake, then connections
+// that wait for accept().
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+u8 wind_shift_for(u32 buffer) {
+    u8 shift = 0;
+    while (shift < 14 && (65535u << shift) < buffer) ++shift;  // RFC 7323 2.3: at most 14
+    return shift;
+}
+
+namespace {
+
+u32 buffer_of(const Room& room, const Listener& l) {
+    return l.options.receive_buffer ? l.options.receive_buffer : room.cx.limits.tcp_receive_buffer;
+}
+
+}  // namespace
+
+void send_syn_ack(Room& room, const Listener& l, const Embryo& e, SendReason why) {
+    inet::Way way;
+    if (!room.inet.find_way(e.key.remote_address(), way)) return;
+    Bare bare;
+    bare.seq = bare.iss = e.iss;
+    bare.irs = e.irs;
+    bare.ack = e.irs + 1;
+    bare.flags = wire::Syn | wire::Ack;
+    bare.window = static_cast<u16>(std::min<u32>(buffer_of(room, l), 65535));
+    bare.ttl = l.options.ttl;
+    bare.tos = static_cast<u8>(l.options.dscp << 2);
+    bare.state = State::SynReceived;
+    bare.options.mss = receive_mss(room, way, l.options.max_segment);
+    if (e.peer_wind_shift != 0xff) bare.options.window_scale = wind_shift_for(buffer_of(room, l));
+    bare.options.sack_permitted = e.sack;
+    if (e.timestamps) {
+        bare.options.timestamps = true;
+        bare.options.ts_val = room.ts_clock(initial_sequence(room, e.key).ts_offset);
+        bare.options.ts_ecr = e.ts_recent;
+    }
+    send_bare(room, e.key, bare, why);
+}
+
+void free_embryo(Room& room, Index i) {
+    const FlowKey& key = room.embryos[i].key;
+    free_embryo(room, i, key.hash(room.table_key),
+                find_listener(room, key.local_address(), key.local_port));
+}
+
+void free_embryo(Room& room, Index i, u64 hash, Index listener) {
+    const Embryo& e = room.embryos[i];
+    if (listener != 0 && room.listeners[listener].embryos > 0) --room.listeners[listener].embryos;
+    room.flows.erase(hash, tagged(RecordKind::Embryo, i));
+    age_remove(room.embryo_ages[std::min<u32>(e.retries, k_embryo_levels - 1)], room.embryos, i);
+    room.embryos.free(i);
+}
+
+Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg) {
+    Listener& l = room.listeners[listener];
+    const Index i = new_tcb(room, e.key, seg.hash);
+    if (i == 0) return 0;
+    Tcb& tcb = room.tcbs[i];
+    apply_options(room, tcb, l.options);
+    if (needs_cold(l.options))
+        if (Cold* c = cold(room, tcb)) c->options = l.options;
+    tcb.set(k_passive | k_waits_for_accept);
+    if (e.sack) tcb.set(k_sack);
+    if (e.timestamps) {
+        tcb.set(k_timestamps);
+        tcb.ts_recent = e.ts_recent;
+        tcb.ts_recent_second = room.now_second();
+        tcb.ts_offset = initial_sequence(room, e.key).ts_offset;
+    }
+    tcb.state = State::SynReceived;
+    tcb.snd.iss = tcb.snd.una = tcb.recover = e.iss;
+    tcb.snd.nxt = tcb.snd.max = e.iss + 1;
+    tcb.rcv.irs = e.irs;
+    tcb.rcv.nxt = tcb.last_ack_sent = e.irs + 1;
+    tcb.rcv.edge = tcb.rcv.nxt + std::min<u32>(tcb.rcv.buff, 65535);
+    if (e.peer_wind_shift != 0xff) {
+        tcb.snd_wind_shift = e.peer_wind_shift;
+        tcb.rcv_wind_shift = wind_shift_for(tcb.rcv.buff);
+    }
+    tcb.peer_mss = e.peer_mss;
+    if (!room.inet.find_way(e.key.remote_address(), tcb.way)) {
+        free_tcb(room, i);
+        return 0;
+    }
+    tcb.send_mss = eff_snd_mss(room, tcb);
+    if (e.retries > 0) tcb.set(k_syn_retried);
+    tcb.user = l.user;
+    tcb.event_next = 0;
+    (l.accept_tail != 0 ? room.tcbs[l.accept_tail].event_next : l.accept_head) = i;
+    l.accept_tail = i;
+    ++l.accept_count;
+    ++room.cx.counters.tcp_connections_accepted;
+    tell_listener(room, listener);
+    return i;
+}
+
+}  // namespace tern

@@ -1,0 +1,112 @@
+// RCV.WND: what to offer (RFC 9293 3.8.6.2.2, RFC 7323 2.4), acknowledgements that are due, and the
+// sizes that SYN announces.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+// The widest window that the field can tell: without scaling less than a large RCV.BUFF.
+u32 widest(const Tcb& tcb) { return std::min(tcb.rcv.buff, 65535u << tcb.rcv_wind_shift); }
+
+// Free bytes of the receive buffer behind RCV.NXT, as far as they can be offered; the reader may
+// be behind.
+u32 free_space(const Room& room, const Tcb& tcb) {
+    if (tcb.receive_queue == 0) return widest(tcb);
+    const u64 queued = room.receive_queues[tcb.receive_queue].chain.bytes();
+    const u32 space = queued >= tcb.rcv.buff ? 0 : tcb.rcv.buff - static_cast<u32>(queued);
+    return std::min(space, widest(tcb));
+}
+
+// The most that the window field can say.
+u32 offerable(const Tcb& tcb, u32 space) { return std::min(space, 65535u << tcb.rcv_wind_shift); }
+
+// Is the growth of the window worth telling [MUST-39] [U-16]?
+bool worth_offering(const Room& room, const Tcb& tcb, u32 space) {
+    const u32 step = std::min<u32>(tcb.rcv.buff / 2, receive_mss(room, tcb.way, 0));
+    return space >= tcb.rcv_wnd() + step;
+}
+
+}  // namespace
+
+u32 advertise(Room& room, Tcb& tcb) {
+    const u32 space = offerable(tcb, free_space(room, tcb));
+    const u8 shift = tcb.rcv_wind_shift;
+    u32 window = tcb.rcv_wnd();
+    if (worth_offering(room, tcb, space)) window = space;
+    // RFC 9293 3.8.6 [SHLD-14]: rounding to the scale must not move the right edge to the left, so
+    // it rounds up. A flood of tiny segments would keep the window open that way: an eighth of the
+    // buffer is what rounding may give away in all (RFC 7323 2.4 allows the step back).
+    const u32 unit = 1u << shift;
+    // RFC 9293 3.1 [MUST-1]: the field has 16 bits and no sign.
+    u32 field = (window + unit - 1) >> shift;
+    if ((field << shift) > space + tcb.rcv.buff / 8 || field > 65535) field = window >> shift;
+    tcb.rcv.edge = max(tcb.rcv.edge, tcb.rcv.nxt + (field << shift));
+    return field;
+}
+
+void window_opened(Room& room, Tcb& tcb) {
+    if (!may_receive_state(tcb.state)) return;
+    const u32 space = offerable(tcb, free_space(room, tcb));
+    // A window that is still wide can wait for the next acknowledgement.
+    const u32 step = std::max<u32>(widest(tcb) / 2, receive_mss(room, tcb.way, 0));
+    const bool was_small = tcb.rcv_wnd() < widest(tcb) / 4;
+    if (!worth_offering(room, tcb, space)) return;
+    if (was_small || space >= tcb.rcv_wnd() + step)
+        acknowledge(room, tcb, SendReason::WindowUpdate);
+}
+
+void acknowledge(Room& room, Tcb& tcb, SendReason why) {
+    if (!tcb.has(k_ack_now)) tcb.ack_reason = why;
+    tcb.set(k_ack_now);
+    want_output(room, tcb);
+}
+
+void acknowledge_each(Room& room, Tcb& tcb, SendReason why) {
+    if (tcb.acks_owed < 64) ++tcb.acks_owed;
+    tcb.ack_reason = why;
+    tcb.set(k_ack_now);
+    want_output(room, tcb);
+}
+
+void challenge(Room& room, Tcb& tcb, SendReason why) {
+    // RFC 5961 7 [RFC5961:4]: rationed per connection, so that no shared counter can be read from
+    // outside (CVE-2016-5696).
+    const u8 second = static_cast<u8>(room.now_second());
+    if (tcb.challenge_second != second) {
+        tcb.challenge_second = second;
+        tcb.challenges = 0;
+    }
+    if (tcb.challenges >= std::min<u32>(room.cx.limits.tcp_challenges_per_second, 15)) return;
+    tcb.challenges = (tcb.challenges + 1u) & 15u;
+    acknowledge_each(room, tcb, why);
+}
+
+u16 receive_mss(const Room& room, const inet::Way& way, u16 limit) {
+    // RFC 9293 3.7.1 [MUST-67] [SHLD-6], RFC 6691: the way's MTU less the fixed headers; options do
+    // not count.
+    const u32 mss = std::min<u32>(room.inet.mtu(way) - 40, 65535);
+    return static_cast<u16>(limit != 0 ? std::min<u32>(mss, limit) : mss);
+}
+
+u16 eff_snd_mss(const Room& room, const Tcb& tcb) {
+    // RFC 9293 3.7.1 [MUST-16]; a peer's tiny MSS must not cost us (CVE-2019-11479).
+    u32 mss = std::max<u32>(tcb.peer_mss, room.cx.limits.tcp_min_mss);
+    mss = std::min<u32>(mss, room.inet.mtu(tcb.way) - 40);
+    if (tcb.mss_limit != 0) mss = std::min<u32>(mss, tcb.mss_limit);
+    return static_cast<u16>(mss - (tcb.has(k_timestamps) ? 12 : 0));
+}
+
+u32 sack_blocks(const Room& room, const Tcb& tcb, std::array<wire::SackBlock, 4>& out) {
+    if (tcb.receive_queue == 0) return 0;
+    const ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
+    const u32 most = tcb.has(k_timestamps) ? 3 : 4;
+    u32 n = 0;
+    // RFC 2018 4: the run that changed last comes first.
+    if (q.newest != 0) out[n++] = {room.runs[q.newest].left, room.runs[q.newest].right};
+    for (Index i = q.runs; i != 0 && n < most; i = room.runs[i].next)
+        if (i != q.newest) out[n++] = {room.runs[i].left, room.runs[i].right};
+    return n;
+}
+
+}  // namespace tern

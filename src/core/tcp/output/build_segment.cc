@@ -1,0 +1,351 @@
+// Header, options, checksum; and the bytes, without a copy where the send queue's buffer can leave
+// as it is. Also the segments of records that have no send queue, and RST.
+#include "core/base/checksum.hh"
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+// Room for link, IP and TCP headers in front of a payload that leaves in place.
+constexpr u32 k_headers_max = 18 + 20 + 60;
+
+PacketDescriptor* find_buffer(SendQueue& q, Seq seq, Seq& start) {
+    if (q.cursor == nullptr || seq < q.cursor_seq) {
+        q.cursor = q.chain.front();
+        q.cursor_seq = q.base;
+    }
+    while (q.cursor != nullptr) {
+        const u32 size = q.cursor->end - q.cursor->begin;
+        if (seq < q.cursor_seq + size) break;
+        q.cursor_seq += size;
+        q.cursor = q.cursor->next;
+    }
+    start = q.cursor_seq;
+    return q.cursor;
+}
+
+// The buffer itself, when the segment is exactly it and nobody else looks at its bytes.
+Packet whole_buffer(PacketDescriptor* d, u32 offset, u32 len) {
+    if (offset != 0 || d->end - d->begin != len) return {};
+    Packet owner{d};
+    const bool usable = owner.exclusive() && owner.headroom() >= k_headers_max;
+    Packet shared = usable ? owner.share() : Packet{};
+    owner.release();
+    return shared;
+}
+
+Packet gather(Room& room, PacketDescriptor* d, u32 offset, u32 len) {
+    Packet p = room.cx.pool->allocate(len);
+    if (!p) return {};
+    u32 sum = 0;
+    bool odd = false;
+    for (u32 left = len; left > 0;) {
+        const u32 n = std::min(left, d->end - d->begin - offset);
+        const std::byte* from = d->slot + d->begin + offset;
+        std::byte* to = p.append(n);
+        // Sums of odd parts do not add up without care: then the whole is summed at the end.
+        if (!odd)
+            sum = checksum_fold(sum) + checksum_copy(to, {from, n});
+        else
+            std::memcpy(to, from, n);
+        odd |= (n & 1) != 0 && n != left;
+        left -= n;
+        offset = 0;
+        d = d->next;
+    }
+    p->payload_sum = checksum_fold(sum);
+    p->payload_sum_known = !odd;
+    return p;
+}
+
+Packet payload_of(Room& room, Tcb& tcb, Seq seq, u32 len) {
+    if (len == 0) return room.cx.pool->allocate(0);
+    SendQueue& q = room.send_queues[tcb.send_queue];
+    Seq start;
+    PacketDescriptor* d = find_buffer(q, seq, start);
+    const u32 offset = static_cast<u32>(seq - start);
+    if (Packet whole = whole_buffer(d, offset, len)) return whole;
+    return gather(room, d, offset, len);
+}
+
+// Copies option words and adds them to `sum`, in the width in which they were just written.
+u32 copy_options(std::byte* to, const std::byte* options, u32 length, u32 start) {
+    u64 sum = start;
+    for (u32 i = 0; i < length; i += 4) {
+        const auto word = checksum_detail::load_native<u32>(options + i);
+        std::memcpy(to + i, &word, sizeof word);
+        sum += word;
+    }
+    return checksum_detail::fold_64(sum);
+}
+
+// Pushes the TCP header and settles the checksum: left to the link, or computed here (RFC 9293 3.1
+// [MUST-2]).
+void push_header(Room& room, Packet& packet, const FlowKey& key, wire::TcpHeader& header,
+                 const std::byte* options, u32 options_length, const inet::Way& way) {
+    const u32 payload = packet.size();
+    const u32 length = wire::k_tcp_header + options_length;
+    std::byte* at = packet.push(length);
+    header.header_length = static_cast<u8>(length);
+    header.source_port = key.local_port;
+    header.destination_port = key.remote_port;
+    header.checksum = 0;
+    wire::emit_tcp(header, at);
+    packet->transport = static_cast<u16>(packet->begin);
+    u32 sum = checksum_pseudo(key.local_address(), key.remote_address(), 6, length + payload);
+    u16 field;
+    if (room.inet.interface(way.interface).transmit_checksum) {
+        packet->checksum = ChecksumState::Partial;
+        std::memcpy(at + wire::k_tcp_header, options, options_length);
+        field = static_cast<u16>(checksum_fold(sum));
+    } else {
+        packet->checksum = ChecksumState::Unknown;
+        sum = checksum_add(sum,
+                           std::span<const std::byte, wire::k_tcp_header>{at, wire::k_tcp_header});
+        sum = copy_options(at + wire::k_tcp_header, options, options_length, sum);
+        sum = packet->payload_sum_known ? checksum_fold(sum) + packet->payload_sum
+                                        : checksum_add(sum, {at + length, payload});
+        field = checksum_finish(sum);
+    }
+    std::memcpy(at + 16, &field, 2);
+}
+
+void tell_sent(Room& room, Packet& packet, const FlowKey& key, const wire::TcpHeader& header,
+               u32 payload, const SegmentSentEvent& extra) {
+    SegmentSentEvent e = extra;
+    e.at = room.cx.now;
+    e.note = packet->note = ++room.cx.note;
+    e.flow = key.id();
+    e.seq = header.seq.value;
+    e.length = payload;
+    e.ack = header.ack.value;
+    e.flags = header.flags;
+    room.cx.observer->on_segment_sent(e);
+}
+
+// RFC 9293 3.8.5 [MUST-30]. Urgent data ahead: the pointer goes into every segment until it is
+// passed [MUST-31] [MUST-62].
+void set_urgent(const Room& room, const Tcb& tcb, wire::TcpHeader& header) {
+    if (!tcb.has(k_urgent_out)) return;
+    const i32 ahead = room.colds[tcb.cold].snd_up - header.seq;
+    if (ahead <= 0) return;
+    header.flags |= wire::Urg;
+    header.urgent = static_cast<u16>(std::min(ahead, 65535));
+}
+
+u32 build_options(Room& room, Tcb& tcb, bool syn, u32 payload, std::byte* to) {
+    wire::TcpOptionsToSend o;
+    std::array<wire::SackBlock, 4> blocks;
+    const TcpOptions& wanted = options_of(room, tcb);
+    const bool answer = tcb.state == State::SynReceived;
+    if (syn) {  // RFC 9293 3.2 [MUST-65]: in no other segment
+        o.mss = receive_mss(room, tcb.way, tcb.mss_limit);  // [MUST-14] [SHLD-5]
+        const bool scale =
+            answer ? tcb.rcv_wind_shift != 0 || tcb.snd_wind_shift != 0 : wanted.window_scale;
+        if (scale) o.window_scale = wind_shift_for(tcb.rcv.buff);
+        o.sack_permitted = answer ? tcb.has(k_sack) : wanted.sack;
+        o.timestamps = answer ? tcb.has(k_timestamps) : wanted.timestamps;
+    } else {
+        o.timestamps = tcb.has(k_timestamps);
+        // SACK blocks ride on pure acknowledgements only, so that data segments stay full.
+        if (tcb.has(k_sack) && payload == 0) {
+            const u32 n = sack_blocks(room, tcb, blocks);
+            o.sack = {blocks.data(), n};
+        }
+    }
+    if (o.timestamps) {
+        o.ts_val = room.ts_clock(tcb.ts_offset);
+        // RFC 7323 3.2 [RFC7323:4]: TSecr counts with ACK only.
+        o.ts_ecr = syn && !answer ? 0 : tcb.ts_recent;
+    }
+    return wire::emit_tcp_options(o, to);
+}
+
+// What the segment means for the sender's variables and timers.
+void sent(Room& room, Tcb& tcb, const Plan& plan) {
+    const bool syn = (plan.flags & wire::Syn) != 0;
+    const u32 occupies = plan.len + (syn ? 1 : 0) + ((plan.flags & wire::Fin) ? 1 : 0);
+    const Seq end = plan.seq + occupies;
+    if (occupies > 0) {
+        const bool again = plan.seq < tcb.snd.max;
+        if (again) {
+            if (tcb.retransmissions < 0xffff) ++tcb.retransmissions;
+            ++room.cx.counters.tcp_retransmissions;
+            // RFC 6298 3: a segment sent twice gives no sample.
+            if (tcb.has(k_rtt_timing) && plan.seq < tcb.rtt_seq) tcb.clear(k_rtt_timing);
+        } else if (!tcb.has(k_rtt_timing)) {
+            tcb.set(k_rtt_timing);
+            tcb.rtt_seq = end;
+            tcb.rtt_start_us = room.now_us();
+        }
+        const bool idle = tcb.snd.una == tcb.snd.max;
+        if (!plan.head_only && tcb.snd.nxt < end) tcb.snd.nxt = end;
+        tcb.snd.max = max(tcb.snd.max, end);
+        // RFC 6298 5.1 [RFC6298:4]: every segment that holds data runs the timer.
+        if (!is_set(tcb, Deadline::Retransmission)) arm_retransmission(room, tcb);
+        arm_user_timeout(room, tcb, idle);
+        cancel_deadline(room, tcb, Deadline::Override);
+    }
+    if (plan.flags & wire::Ack) {
+        tcb.last_ack_sent = tcb.rcv.nxt;
+        tcb.unacked = 0;
+        if (tcb.acks_owed > 0 && plan.len == 0) --tcb.acks_owed;
+        if (tcb.acks_owed == 0 || plan.len > 0) {
+            tcb.acks_owed = 0;
+            tcb.clear(k_ack_now);
+        }
+        cancel_deadline(room, tcb, Deadline::DelayedAck);
+    }
+}
+
+}  // namespace
+
+bool build_segment(Room& room, Tcb& tcb, const Plan& plan) {
+    if (!room.inet.find_way(tcb.key.remote_address(), tcb.way)) {
+        room.cx.drop(DropReason::OutNoRoute, tcb.way.interface);
+        return false;
+    }
+    Packet packet = payload_of(room, tcb, plan.seq, plan.len);
+    if (!packet) {
+        room.cx.drop(DropReason::MemoryCeiling, tcb.way.interface);
+        return false;
+    }
+    std::byte options[40];
+    const bool syn = (plan.flags & wire::Syn) != 0;
+    wire::TcpHeader header;
+    header.seq = plan.seq;
+    header.ack = (plan.flags & wire::Ack) ? tcb.rcv.nxt : Seq{};
+    header.flags = plan.flags;
+    const u32 window = syn ? std::min<u32>(tcb.rcv.buff, 65535) : advertise(room, tcb);
+    header.window = static_cast<u16>(window);
+    set_urgent(room, tcb, header);
+    const u32 options_length = build_options(room, tcb, syn, plan.len, options);
+    if (plan.len > tcb.send_mss) {
+        packet->gso_size = tcb.send_mss;
+        packet->gso_segments = static_cast<u16>((plan.len + tcb.send_mss - 1) / tcb.send_mss);
+    } else {
+        packet->gso_size = packet->gso_segments = 0;
+    }
+    push_header(room, packet, tcb.key, header, options, options_length, tcb.way);
+    ++room.cx.counters.tcp_segments_out;
+    if (room.cx.observer) [[unlikely]] {
+        const u32 scaled = syn ? window : window << tcb.rcv_wind_shift;
+        tell_sent(room, packet, tcb.key, header, plan.len,
+                  {{},
+                   0,
+                   plan.reason,
+                   tcb.state,
+                   {},
+                   0,
+                   0,
+                   0,
+                   0,
+                   scaled,
+                   tcb.snd.iss.value,
+                   tcb.rcv.irs.value,
+                   tcb.cwnd,
+                   tcb.ssthresh,
+                   tcb.flight_size()});
+    }
+    room.inet.send(std::move(packet),
+                   {tcb.key.local_address(), tcb.key.remote_address(), 6, tcb.ttl, tcb.tos, true},
+                   tcb.way);
+    sent(room, tcb, plan);
+    return true;
+}
+
+u32 output(Room& room, Index i, u32 room_for) {
+    Tcb& tcb = room.tcbs[i];
+    u32 built = 0;
+    while (built < room_for) {
+        const Plan plan = may_send(room, tcb);
+        if (!plan.send || !build_segment(room, tcb, plan)) break;
+        ++built;
+    }
+    return built;
+}
+
+void send_bare(Room& room, const FlowKey& key, const Bare& bare, SendReason why) {
+    inet::Way way;
+    if (!room.inet.find_way(key.remote_address(), way)) {
+        room.cx.drop(DropReason::OutNoRoute, 0);
+        return;
+    }
+    Packet packet = room.cx.pool->allocate(0);
+    if (!packet) {
+        room.cx.drop(DropReason::MemoryCeiling, way.interface);
+        return;
+    }
+    std::byte options[40];
+    wire::TcpHeader header;
+    header.seq = bare.seq;
+    header.ack = bare.ack;
+    header.flags = bare.flags;
+    header.window = bare.window;
+    const u32 options_length = wire::emit_tcp_options(bare.options, options);
+    push_header(room, packet, key, header, options, options_length, way);
+    ++room.cx.counters.tcp_segments_out;
+    if (room.cx.observer) [[unlikely]]
+        tell_sent(room, packet, key, header, 0,
+                  {{},
+                   0,
+                   why,
+                   bare.state,
+                   {},
+                   0,
+                   0,
+                   0,
+                   0,
+                   bare.window,
+                   bare.iss.value,
+                   bare.irs.value,
+                   0,
+                   0,
+                   0});
+    room.inet.send(std::move(packet),
+                   {key.local_address(), key.remote_address(), 6, bare.ttl, bare.tos, true}, way);
+}
+
+void send_reset_for(Room& room, const Segment& seg, SendReason why) {
+    const FlowKey key(seg.arrival->destination, seg.destination_port, seg.arrival->source,
+                      seg.source_port);
+    Bare bare;
+    bare.flags = wire::Rst;
+    // RFC 9293 3.10.7.1: acceptable to a peer in any state.
+    if (seg.has(wire::Ack)) {
+        bare.seq = seg.ack;
+    } else {
+        bare.flags |= wire::Ack;
+        bare.ack = seg.seq + seg.seg_len();
+    }
+    // RFC 7323 5.2 [RFC7323:8].
+    if (seg.has_timestamps) {
+        bare.options.timestamps = true;
+        bare.options.ts_ecr = seg.ts_val;
+    }
+    bare.state = room.state_now;
+    bare.iss = Seq{room.state_iss};
+    bare.irs = Seq{room.state_irs};
+    send_bare(room, key, bare, why);
+}
+
+void send_reset(Room& room, Tcb& tcb, SendReason why) {
+    Bare bare;
+    bare.seq = tcb.snd.nxt;
+    bare.ack = tcb.rcv.nxt;
+    bare.flags = wire::Rst | wire::Ack;
+    bare.ttl = tcb.ttl;
+    bare.tos = tcb.tos;
+    if (tcb.has(k_timestamps)) {
+        bare.options.timestamps = true;
+        bare.options.ts_val = room.ts_clock(tcb.ts_offset);
+        bare.options.ts_ecr = tcb.ts_recent;
+    }
+    bare.iss = tcb.snd.iss;
+    bare.irs = tcb.rcv.irs;
+    bare.state = tcb.state;
+    send_bare(room, tcb.key, bare, why);
+}
+
+}  // namespace tern

@@ -1,0 +1,170 @@
+// How much may leave, now, and why: windows, Nagle, silly-window avoidance (RFC 9293 3.8.6.2.1),
+// retransmission, probes, and acknowledgements when nothing else carries them.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+bool fin_allowed(const Tcb& tcb) {
+    return tcb.has(k_fin_queued) && (tcb.state == State::FinWait1 || tcb.state == State::Closing ||
+                                     tcb.state == State::LastAck);
+}
+
+Plan plan_syn(Tcb& tcb) {
+    tcb.clear(k_syn_due);
+    const bool answer = tcb.state == State::SynReceived;
+    const bool again = tcb.snd.max != tcb.snd.iss;
+    Plan plan{true, tcb.snd.iss, 0, wire::Syn, SendReason::OpenActive};
+    if (answer) {
+        plan.flags |= wire::Ack;
+        plan.reason =
+            again && tcb.backoff > 0 ? SendReason::OpenAnswerRetry : SendReason::OpenSimultaneous;
+    } else if (again) {
+        plan.reason = SendReason::OpenRetry;
+    }
+    return plan;
+}
+
+// One byte at SND.UNA, in or beyond the closed window [MUST-35] [MUST-36].
+Plan plan_probe(Room& room, Tcb& tcb) {
+    tcb.clear(k_probe_due);
+    const Seq end = data_end(room, tcb);
+    Plan plan{true, tcb.snd.una, 0, wire::Ack, SendReason::ProbeWindow};
+    if (tcb.snd.una < end)
+        plan.len = 1;
+    else if (fin_allowed(tcb))
+        plan.flags |= wire::Fin;
+    else
+        plan.seq = tcb.snd.una - 1;  // nothing to probe with: any answer will do
+    return plan;
+}
+
+Plan plan_head(Room& room, Tcb& tcb) {
+    tcb.clear(k_retransmit_head);
+    const Seq end = data_end(room, tcb);
+    Plan plan{true,
+              tcb.snd.una,
+              0,
+              wire::Ack,
+              tcb.has(k_partial_seen) ? SendReason::RetransmitPartial : SendReason::RetransmitFast,
+              true};
+    const u32 outstanding = static_cast<u32>(min(end, tcb.snd.max) - tcb.snd.una);
+    plan.len = std::min<u32>(outstanding, tcb.send_mss);
+    if (fin_allowed(tcb) && plan.seq + plan.len == end && end < tcb.snd.max)
+        plan.flags |= wire::Fin;
+    if (plan.seq + plan.len == end) plan.flags |= wire::Psh;
+    plan.send = plan.len > 0 || (plan.flags & wire::Fin);
+    return plan;
+}
+
+// Usable window: what the peer and the network allow beyond SND.NXT. RFC 9293 3.8.6 [MUST-34]
+// [SHLD-15]: after a shrink it is negative, and nothing new leaves.
+i64 usable_window(const Tcb& tcb) {
+    u32 cwnd = tcb.cwnd;
+    // RFC 3042: the first two duplicate ACKs each let one more segment out.
+    if (tcb.dup_acks > 0 && tcb.dup_acks < 3) cwnd += u32{tcb.dup_acks} * tcb.send_mss;
+    return i64{std::min(tcb.snd.wnd, cwnd)} - (tcb.snd.nxt - tcb.snd.una);
+}
+
+// RFC 9293 3.9.1.2 [SHLD-28]: segments of Eff.snd.MSS whenever that is possible.
+u32 longest_segment(const Room& room, const Tcb& tcb) {
+    if (!room.inet.interface(tcb.way.interface).segmentation) return tcb.send_mss;
+    // A super-segment still has to fit the 16-bit length of its IP header.
+    return (65535u - 120u) / tcb.send_mss * tcb.send_mss;
+}
+
+// The sender's side of silly-window avoidance [MUST-38] [U-15], with Nagle [SHLD-7].
+bool worth_sending(const Tcb& tcb, u32 len, u32 available, bool resend) {
+    if (len >= tcb.send_mss || resend) return true;
+    const bool all = len == available;
+    const bool idle = tcb.snd.nxt == tcb.snd.una;
+    // RFC 9293 3.9.1.2 [MUST-60]: what is there leaves, however little, when nothing is
+    // outstanding.
+    if (all && (idle || tcb.has(k_no_delay | k_fin_queued))) return true;
+    // [U-15]: half of the widest window; with Nagle only when nothing is outstanding.
+    if (len >= tcb.snd.max_wnd / 2 && (idle || tcb.has(k_no_delay))) return true;
+    return tcb.has(k_override_due);
+}
+
+SendReason reason_for(const Tcb& tcb, bool resend, bool last) {
+    if (resend) {
+        if (!tcb.has(k_after_timeout)) return SendReason::RetransmitPartial;
+        return tcb.snd.nxt == tcb.snd.una && tcb.backoff > 0 ? SendReason::RetransmitTimeout
+                                                             : SendReason::RetransmitAfterTimeout;
+    }
+    if (tcb.has(k_override_due)) return SendReason::DataOverride;
+    if (tcb.dup_acks > 0 && tcb.dup_acks < 3) return SendReason::LimitedTransmit;
+    return last ? SendReason::DataLast : SendReason::Data;
+}
+
+// Something waits that may not leave: which timer will look after it?
+void wait_for_window(Room& room, Tcb& tcb, i64 usable, u32 len, u32 available) {
+    if (tcb.snd.una != tcb.snd.max) return;  // an ACK or RTO will come
+    // Data, or a FIN, in front of a closed window.
+    if (usable <= 0 && tcb.snd.wnd == 0) {
+        if (!tcb.has(k_persist)) arm_persist(room, tcb);
+        return;
+    }
+    if (len > 0 && len <= available && !is_set(tcb, Deadline::Override))
+        set_deadline_in(room, tcb, Deadline::Override, room.cx.limits.tcp_override);
+}
+
+Plan plan_data(Room& room, Tcb& tcb) {
+    const Seq end = data_end(room, tcb);
+    const u32 available = end > tcb.snd.nxt ? static_cast<u32>(end - tcb.snd.nxt) : 0;
+    const bool fin_unsent = fin_allowed(tcb) && tcb.snd.nxt <= end;
+    if (available == 0 && !fin_unsent) return {};
+    if (available > 0 && tcb.snd.una == tcb.snd.max) cwnd_after_idle(room, tcb);
+    const i64 usable = usable_window(tcb);
+    const bool resend = tcb.snd.nxt < tcb.snd.max;
+    u32 len = static_cast<u32>(std::min<i64>(available, std::max<i64>(usable, 0)));
+    len = std::min(len, longest_segment(room, tcb));
+    // RFC 9293 3.8.6 [SHLD-16]: what is resent behind an RTO never mixes with what is new. The byte
+    // that probed a closed window [MUST-36] is followed by the rest of its segment.
+    if (resend && tcb.has(k_after_timeout))
+        len = std::min(len, static_cast<u32>(tcb.snd.max - tcb.snd.nxt));
+    // The small tail of a super-segment obeys Nagle like a segment of its own.
+    const bool tail_waits = len < available || (!resend && !tcb.has(k_no_delay | k_fin_queued));
+    if (len > tcb.send_mss && tail_waits) len = len / tcb.send_mss * tcb.send_mss;
+    const bool last = len == available;
+    // A FIN takes a sequence number but no room in the window to speak of.
+    const bool fin = fin_unsent && last && (usable >= len) && (tcb.snd.wnd > 0 || len == 0);
+    const bool send = len > 0 ? worth_sending(tcb, len, available, resend) : fin;
+    if (!send) {
+        wait_for_window(room, tcb, usable, len, available);
+        return {};
+    }
+    Plan plan{true, tcb.snd.nxt, len, wire::Ack, reason_for(tcb, resend, last)};
+    if (last && len > 0) plan.flags |= wire::Psh;  // [MUST-61]
+    if (fin) {
+        plan.flags |= wire::Fin;
+        if (len == 0) plan.reason = resend ? SendReason::FinRetry : SendReason::Fin;
+    }
+    tcb.clear(k_override_due);
+    return plan;
+}
+
+}  // namespace
+
+Plan may_send(Room& room, Tcb& tcb) {
+    if (tcb.has(k_syn_due)) return plan_syn(tcb);
+    if (tcb.state == State::SynSent || tcb.state == State::Closed || tcb.has(k_detached)) return {};
+    if (tcb.state != State::SynReceived) {
+        if (tcb.has(k_probe_due)) return plan_probe(room, tcb);
+        if (tcb.has(k_retransmit_head))
+            if (Plan plan = plan_head(room, tcb); plan.send) return plan;
+        // Duplicate ACKs first: each tells the peer of one segment that arrived.
+        if (tcb.acks_owed > 1) return {true, tcb.snd.max, 0, wire::Ack, tcb.ack_reason};
+        if (!tcb.has(k_persist))
+            if (Plan plan = plan_data(room, tcb); plan.send) return plan;
+        if (tcb.has(k_keep_probe_due)) {
+            tcb.clear(k_keep_probe_due);
+            return {true, tcb.snd.una - 1, 0, wire::Ack, SendReason::ProbeKeepAlive};  // [SHLD-12]
+        }
+    }
+    if (tcb.has(k_ack_now)) return {true, tcb.snd.max, 0, wire::Ack, tcb.ack_reason};
+    return {};
+}
+
+}  // namespace tern

@@ -1,0 +1,119 @@
+// The other records: states that need other memory than a Tcb are other types.
+#pragma once
+
+#include "core/tcp/tcb.hh"
+
+namespace tern {
+
+// What a flow-table value points at: two bits of kind above thirty of Index.
+enum class RecordKind : u32 { Tcb = 0, Embryo = 1, TimeWait = 2 };
+constexpr u32 tagged(RecordKind kind, Index i) { return static_cast<u32>(kind) << 30 | i; }
+constexpr RecordKind kind_of(u32 value) { return static_cast<RecordKind>(value >> 30); }
+constexpr Index index_of(u32 value) { return value & 0x3fffffff; }
+
+// SYN-RECEIVED from a listener: what must be remembered until the third step of the handshake.
+struct Embryo {
+    FlowKey key;
+    Seq irs, iss;
+    u32 ts_recent = 0;
+    u32 deadline = 0;  // tick of the next SYN-ACK
+    Index next = 0, prev = 0;
+    u16 peer_mss = 536;
+    u8 peer_wind_shift = 0;  // 0xff: no window scaling
+    u8 retries : 5 = 0;      // SYN-ACKs sent again
+    u8 sack : 1 = 0;
+    u8 timestamps : 1 = 0;
+    u8 spare : 1 = 0;
+};
+static_assert(sizeof(Embryo) == 64);
+
+// TIME-WAIT: enough to answer a repeated FIN and to judge a new SYN.
+struct TimeWait {
+    FlowKey key;
+    Seq snd_nxt, rcv_nxt;
+    u32 ts_recent = 0;
+    u32 deadline = 0;
+    Index next = 0, prev = 0;
+    u16 window = 0;  // as on the wire
+    u8 ttl = 64;
+    u8 dscp : 6 = 0;
+    u8 timestamps : 1 = 0;
+    u8 spare : 1 = 0;
+};
+static_assert(sizeof(TimeWait) == 64);
+
+struct Listener {
+    IpAddress address;  // any: every address
+    u16 port = 0;
+    bool syn_cookies = true;
+    u32 generation = 0;
+    u32 backlog = 0, syn_backlog = 0;
+    u32 accept_count = 0, embryos = 0;
+    Index accept_head = 0, accept_tail = 0;  // Tcbs, linked by event_next
+    Index event_next = 0;
+    bool on_events = false;
+    u64 user = 0;
+    TcpOptions options;
+};
+
+// What few connections need.
+struct Cold {
+    TcpOptions options;  // as the application gave them
+    Seq snd_up, rcv_up;  // SND.UP, RCV.UP: the octet behind the urgent data (RFC 6093)
+    Seq rcv_up_read;     // position of an urgent byte that was already taken
+    bool urgent_taken = false;
+    u8 urgent_byte = 0;
+    bool has_urgent_byte = false;
+};
+
+// The application's bytes from SND.UNA on, in buffers that segments may leave in.
+struct SendQueue {
+    Chain chain;
+    Seq base;                            // sequence number of the chain's first byte
+    PacketDescriptor* cursor = nullptr;  // where the last segment was built
+    Seq cursor_seq;                      // sequence number of the cursor's first byte
+};
+
+// Bytes in order that wait for the application, and runs of bytes behind holes.
+struct ReceiveQueue {
+    Chain chain;
+    Index runs = 0;    // sorted by sequence number
+    Index newest = 0;  // the run that changed last: the first SACK block
+    u32 run_count = 0;
+    u32 out_of_order = 0;  // bytes in runs
+    bool has_fin = false;  // a FIN waits behind a hole, at fin_seq
+    Seq fin_seq;
+};
+
+// A run of bytes without a hole that lies ahead of RCV.NXT.
+struct Run {
+    Seq left, right;
+    Index next = 0;
+    Chain chain;
+};
+
+// First in, first out, by Index; for records whose expiry order is their arrival order.
+struct AgeList {
+    Index head = 0, tail = 0;
+    u32 count = 0;
+};
+
+template <class Pool>
+void age_push(AgeList& list, Pool& pool, Index i) {
+    auto& r = pool[i];
+    r.next = 0;
+    r.prev = list.tail;
+    (list.tail ? pool[list.tail].next : list.head) = i;
+    list.tail = i;
+    ++list.count;
+}
+template <class Pool>
+void age_remove(AgeList& list, Pool& pool, Index i) {
+    auto& r = pool[i];
+    (r.prev ? pool[r.prev].next : list.head) = r.next;
+    (r.next ? pool[r.next].prev : list.tail) = r.prev;
+    r.next = r.prev = 0;
+    --list.count;
+}
+
+}  // namespace tern

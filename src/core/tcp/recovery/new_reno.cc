@@ -1,0 +1,45 @@
+// Fast retransmit and fast recovery: RFC 5681 3.2 with the careful ending of RFC 6582.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+void duplicate_ack(Room& room, Tcb& tcb) {
+    if (tcb.dup_acks < 255) ++tcb.dup_acks;
+    if (tcb.has(k_recovery)) {
+        tcb.cwnd += tcb.send_mss;  // 3.2 (4): a segment has left the network
+        want_output(room, tcb);
+        return;
+    }
+    if (tcb.dup_acks < 3) return want_output(room, tcb);  // RFC 3042
+    if (tcb.dup_acks != 3) return;
+    // RFC 6582 3.2 (1) [RFC6582:2]: not for segments that an RTO has already resent.
+    if (tcb.has(k_after_timeout) || tcb.snd.una < tcb.recover) return;
+    tcb.ssthresh = std::max<u32>(tcb.flight_size() / 2, 2u * tcb.send_mss);
+    tcb.recover = tcb.snd.max;
+    tcb.cwnd = tcb.ssthresh + 3u * tcb.send_mss;  // [RFC5681:6]
+    tcb.set(k_recovery | k_retransmit_head);
+    tcb.clear(k_partial_seen);
+    tell_window(room, tcb, "three duplicate ACKs: fast recovery");
+    want_output(room, tcb);
+}
+
+bool recovery_acknowledged(Room& room, Tcb& tcb, Seq ack, u32 acked) {
+    if (!tcb.has(k_recovery)) return false;
+    if (ack >= tcb.recover) {
+        // RFC 6582 3.2 (3): out, without a burst.
+        const u32 flight = static_cast<u32>(tcb.snd.max - ack);
+        tcb.cwnd = std::min(tcb.ssthresh, std::max<u32>(flight, tcb.send_mss) + tcb.send_mss);
+        tcb.clear(k_recovery | k_partial_seen | k_retransmit_head);
+        tell_window(room, tcb, "recovery is over");
+        return true;
+    }
+    // A partial ACK: the segment behind it is lost as well.
+    tcb.cwnd = tcb.cwnd > acked ? tcb.cwnd - acked : 0;
+    if (acked >= tcb.send_mss) tcb.cwnd += tcb.send_mss;
+    tcb.cwnd = std::max<u32>(tcb.cwnd, tcb.send_mss);
+    tcb.set(k_retransmit_head);
+    tell_window(room, tcb, "partial ACK");
+    return true;
+}
+
+}  // namespace tern

@@ -1,0 +1,297 @@
+// Records: how they come and go, and the small words that the other files use.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+u64 HashOfFlow::operator()(u32 value) const {
+    const Index i = tern::index_of(value);
+    switch (kind_of(value)) {
+        case RecordKind::Tcb: return room->tcbs[i].key.hash(room->table_key);
+        case RecordKind::Embryo: return room->embryos[i].key.hash(room->table_key);
+        case RecordKind::TimeWait: return room->time_waits[i].key.hash(room->table_key);
+    }
+    check_failed();
+}
+
+u64 HashOfListener::operator()(u32 value) const {
+    return hash_of_listener(*room, room->listeners[value].port);
+}
+
+u64 hash_of_listener(const Room& room, u16 port) { return siphash13(room.table_key, u64{port}); }
+
+Room::Room(Context& context, inet::Inet& internet)
+    : cx(context), inet(internet), table_key(cx.random.key()), isn_key(cx.random.key()),
+      offset_key(cx.random.key()), port_key(cx.random.key()), cookie_key(cx.random.key()),
+      tcbs(*cx.budget), embryos(*cx.budget), time_waits(*cx.budget), listeners(*cx.budget),
+      colds(*cx.budget), send_queues(*cx.budget), receive_queues(*cx.budget), runs(*cx.budget),
+      flows(*cx.budget, HashOfFlow{this}), listener_table(*cx.budget, HashOfListener{this}),
+      wheel(TimerOfTcb{&tcbs}, 0) {
+    for (u16& counter : port_counters) counter = static_cast<u16>(cx.random.next32());
+}
+
+Room::~Room() = default;
+
+void Room::begin(Instant now) {
+    if (started) return;
+    started = true;
+    start = now;
+}
+
+u32 Room::tick_after(Duration d) const {
+    constexpr i64 longest = i64{1} << 30;  // the wheel compares deadlines by signed difference
+    const i64 since = (cx.now - start).count();
+    if (d.count() >= longest * k_tick_ns) return static_cast<u32>(since / k_tick_ns + longest);
+    return static_cast<u32>((since + d.count() + k_tick_ns - 1) / k_tick_ns);
+}
+
+Instant Room::instant_of(u32 at) const {
+    const i64 ahead = static_cast<i32>(at - tick());
+    return start + Duration((static_cast<i64>(tick64()) + ahead) * k_tick_ns);
+}
+
+Tcb* Room::tcb_of(TcpConnection c) {
+    if (c.index == 0 || !tcbs.is_live(c.index)) return nullptr;
+    Tcb& tcb = tcbs[c.index];
+    const bool mine = tcb.generation == c.generation && !tcb.has(k_released | k_waits_for_accept);
+    return mine ? &tcb : nullptr;
+}
+
+Listener* Room::listener_of(TcpListener l) {
+    if (l.index == 0 || !listeners.is_live(l.index)) return nullptr;
+    return listeners[l.index].generation == l.generation ? &listeners[l.index] : nullptr;
+}
+
+Index new_tcb(Room& room, const FlowKey& key, u64 hash) {
+    if (room.tcbs.in_use() >= room.cx.limits.tcp_connections) return 0;
+    const Index i = room.tcbs.allocate();
+    if (i == 0) return 0;
+    Tcb& tcb = room.tcbs[i];
+    tcb.key = key;
+    tcb.self = i;
+    if (!room.flows.insert(hash, tagged(RecordKind::Tcb, i))) {
+        room.tcbs.free(i);
+        return 0;
+    }
+    tcb.generation = ++room.last_generation;
+    const Limits& limits = room.cx.limits;
+    tcb.rto = room.tick_after(limits.tcp_rto_initial) - room.tick();
+    tcb.send_limit = limits.tcp_send_buffer;
+    tcb.rcv.buff = limits.tcp_receive_buffer;
+    return i;
+}
+
+void drop_queues(Room& room, Tcb& tcb, bool receive_too) {
+    if (tcb.send_queue != 0) {
+        room.send_queues[tcb.send_queue].chain.clear();
+        room.send_queues.free(std::exchange(tcb.send_queue, 0));
+    }
+    if (receive_too && tcb.receive_queue != 0) {
+        ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
+        q.chain.clear();
+        while (q.runs != 0) {
+            const Index gone = std::exchange(q.runs, room.runs[q.runs].next);
+            room.runs[gone].chain.clear();
+            room.runs.free(gone);
+        }
+        room.receive_queues.free(std::exchange(tcb.receive_queue, 0));
+    }
+}
+
+void detach(Room& room, Index i) {
+    Tcb& tcb = room.tcbs[i];
+    if (tcb.has(k_detached)) return;
+    tcb.set(k_detached);
+    tcb.timers = 0;
+    room.wheel.cancel(i);
+    room.flows.erase(tcb.key.hash(room.table_key), tagged(RecordKind::Tcb, i));
+}
+
+void free_tcb(Room& room, Index i) {
+    Tcb& tcb = room.tcbs[i];
+    detach(room, i);
+    drop_queues(room, tcb, true);
+    if (tcb.cold != 0) room.colds.free(std::exchange(tcb.cold, 0));
+    // The lists are singly linked: a record still on one is freed when its turn comes.
+    tcb.set(k_released);
+    if (!tcb.has(k_on_ready | k_on_events)) room.tcbs.free(i);
+}
+
+void finish(Room& room, Index i, Cause cause, Error error) {
+    Tcb& tcb = room.tcbs[i];
+    const bool orderly = error == Error::None;
+    become(room, tcb, cause);
+    detach(room, i);
+    drop_queues(room, tcb, !orderly);
+    tcb.error = error;
+    if (tcb.has(k_released)) {
+        free_tcb(room, i);
+    } else if (tcb.has(k_waits_for_accept)) {
+        // accept() will find it dead, and the application reads why.
+    } else {
+        tell(room, tcb, Closed);
+    }
+}
+
+SendQueue* send_queue(Room& room, Tcb& tcb) {
+    if (tcb.send_queue == 0) {
+        tcb.send_queue = room.send_queues.allocate();
+        if (tcb.send_queue == 0) return nullptr;
+        SendQueue& q = room.send_queues[tcb.send_queue];
+        // Everything before was acknowledged; a SYN that is not is in front of the first byte.
+        const bool syn_open = tcb.state == State::SynSent || tcb.state == State::SynReceived;
+        q.base = syn_open ? tcb.snd.iss + 1 : tcb.snd.una;
+    }
+    return &room.send_queues[tcb.send_queue];
+}
+
+ReceiveQueue* receive_queue(Room& room, Tcb& tcb) {
+    if (tcb.receive_queue == 0) tcb.receive_queue = room.receive_queues.allocate();
+    return tcb.receive_queue == 0 ? nullptr : &room.receive_queues[tcb.receive_queue];
+}
+
+Cold* cold(Room& room, Tcb& tcb) {
+    if (tcb.cold == 0) tcb.cold = room.colds.allocate();
+    return tcb.cold == 0 ? nullptr : &room.colds[tcb.cold];
+}
+
+void apply_options(Room& room, Tcb& tcb, const TcpOptions& o) {
+    auto put = [&](u32 flag, bool on) { on ? tcb.set(flag) : tcb.clear(flag); };
+    put(k_no_delay, o.no_delay);
+    put(k_urgent_inline, o.urgent_inline);
+    put(k_mute_soft_errors, !o.report_soft_errors);
+    put(k_keep_alive, o.keep_alive);
+    tcb.ttl = o.ttl;  // RFC 9293 3.9.2 [MUST-49]
+    // RFC 9293 3.9.1.9 [MUST-48] [SHLD-21] [SHLD-22]: at any time, from the next segment on.
+    tcb.tos = static_cast<u8>(o.dscp << 2);
+    tcb.mss_limit = o.max_segment;
+    if (o.send_buffer != 0) tcb.send_limit = o.send_buffer;
+    if (o.receive_buffer != 0 && tcb.state == State::Closed) tcb.rcv.buff = o.receive_buffer;
+    if (tcb.cold != 0) room.colds[tcb.cold].options = o;
+}
+
+bool needs_cold(const TcpOptions& o) {
+    const TcpOptions d;
+    return o.user_timeout || o.keep_alive || !o.timestamps || !o.window_scale || !o.sack ||
+           o.keep_alive_idle != d.keep_alive_idle ||
+           o.keep_alive_interval != d.keep_alive_interval ||
+           o.keep_alive_probes != d.keep_alive_probes || o.linger_fin_wait_2 != d.linger_fin_wait_2;
+}
+
+const TcpOptions& options_of(const Room& room, const Tcb& tcb) {
+    static constexpr TcpOptions defaults;
+    return tcb.cold != 0 ? room.colds[tcb.cold].options : defaults;
+}
+
+u32 queue_bytes(const Room& room, const Tcb& tcb) {
+    return tcb.send_queue == 0 ? 0
+                               : static_cast<u32>(room.send_queues[tcb.send_queue].chain.bytes());
+}
+
+namespace {
+
+template <class Link>
+void push(Room::Fifo& list, Index i, Link link) {
+    link(i) = 0;
+    (list.tail != 0 ? link(list.tail) : list.head) = i;
+    list.tail = i;
+}
+template <class Link>
+Index pop(Room::Fifo& list, Link link) {
+    const Index i = list.head;
+    list.head = link(i);
+    if (list.head == 0) list.tail = 0;
+    return i;
+}
+
+}  // namespace
+
+void want_output(Room& room, Tcb& tcb) {
+    if (tcb.has(k_on_ready | k_detached)) return;
+    const u8 interface = tcb.way.interface;
+    if (interface >= room.ready.size()) room.ready.resize(interface + 1u);
+    tcb.set(k_on_ready);
+    push(room.ready[interface], tcb.self,
+         [&](Index i) -> Index& { return room.tcbs[i].ready_next; });
+}
+
+void tell(Room& room, Tcb& tcb, u16 bits) {
+    if (tcb.has(k_released)) return;
+    tcb.events |= bits;
+    if (tcb.has(k_on_events | k_waits_for_accept)) return;
+    tcb.set(k_on_events);
+    push(room.events, tcb.self, [&](Index k) -> Index& { return room.tcbs[k].event_next; });
+}
+
+void tell_listener(Room& room, Index i) {
+    Listener& l = room.listeners[i];
+    if (l.on_events) return;
+    l.on_events = true;
+    push(room.listener_events, i, [&](Index k) -> Index& { return room.listeners[k].event_next; });
+}
+
+// RFC 9293 3.9.1.8 [U-14]: ICMP errors and R1; the urgent pointer has an event of its own.
+void soft_error(Room& room, Tcb& tcb, Error error) {
+    tcb.soft_error = error;
+    if (!tcb.has(k_mute_soft_errors)) tell(room, tcb, SoftError);  // RFC 9293 [SHLD-20]
+}
+
+bool Room::transmit(u8 interface, u32 room_for) {
+    if (interface >= ready.size()) return false;
+    auto link = [&](Index i) -> Index& { return tcbs[i].ready_next; };
+    while (ready[interface].head != 0) {
+        const Index i = pop(ready[interface], link);
+        Tcb& tcb = tcbs[i];
+        tcb.clear(k_on_ready);
+        if (tcb.has(k_detached)) {
+            if (tcb.has(k_released) && !tcb.has(k_on_events)) tcbs.free(i);
+            continue;
+        }
+        constexpr u32 turn = 32;  // packets, then it is another connection's turn
+        const u32 most = room_for < turn ? room_for : turn;
+        const u32 built = output(*this, i, most);
+        if (built == most) want_output(*this, tcb);
+        if (built != 0) return true;
+    }
+    return false;
+}
+
+std::optional<Event> Room::next_event() {
+    while (events.head != 0) {
+        const Index i = pop(events, [&](Index k) -> Index& { return tcbs[k].event_next; });
+        Tcb& tcb = tcbs[i];
+        tcb.clear(k_on_events);
+        if (tcb.has(k_released)) {
+            if (tcb.has(k_detached) && !tcb.has(k_on_ready)) tcbs.free(i);
+            continue;
+        }
+        const u16 bits = std::exchange(tcb.events, u16{0});
+        const Error error = bits & Closed      ? tcb.error
+                            : bits & SoftError ? tcb.soft_error
+                                               : Error::None;
+        return Event{Event::Kind::Tcp, i, tcb.generation, bits, error, tcb.user};
+    }
+    while (listener_events.head != 0) {
+        const Index i =
+            pop(listener_events, [&](Index k) -> Index& { return listeners[k].event_next; });
+        Listener& l = listeners[i];
+        l.on_events = false;
+        if (l.generation == 0) {  // closed while it waited here
+            listeners.free(i);
+            continue;
+        }
+        return Event{Event::Kind::Listener, i, l.generation, Acceptable, Error::None, l.user};
+    }
+    return std::nullopt;
+}
+
+Index find_listener(Room& room, const IpAddress& address, u16 port) {
+    auto look = [&](const IpAddress& wanted) {
+        return room.listener_table.find(hash_of_listener(room, port), [&](u32 i) {
+            return room.listeners[i].port == port && room.listeners[i].address == wanted;
+        });
+    };
+    const Index exact = look(address);
+    return exact != 0 ? exact : look(IpAddress{Ipv4Address::any()});
+}
+
+}  // namespace tern

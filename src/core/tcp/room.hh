@@ -1,0 +1,238 @@
+// The TCP of one stack: its tables, pools and clocks, and the functions of every file in this
+// folder. Read tcb.hh and records.hh first; then arrives/, calls/, timeouts/, output/.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "core/base/flow_table.hh"
+#include "core/base/pool.hh"
+#include "core/inet/inet.hh"
+#include "core/tcp/records.hh"
+#include "core/tcp/segment.hh"
+#include "core/tcp/state.hh"
+#include "core/wire/tcp_options.hh"
+
+namespace tern {
+
+struct HashOfFlow {
+    Room* room;
+    u64 operator()(u32 value) const;
+};
+struct HashOfListener {
+    Room* room;
+    u64 operator()(u32 value) const;
+};
+struct TimerOfTcb {
+    Pool<Tcb>* pool;
+    TimerNode& operator()(Index i) const { return (*pool)[i].timer; }
+};
+
+inline constexpr i64 k_tick_ns = 100'000;  // timers count in tenths of a millisecond
+inline constexpr u32 k_embryo_levels = 8;
+inline constexpr u32 k_port_counters = 1024;
+
+struct Room {
+    Room(Context& context, inet::Inet& internet);
+    ~Room();
+    Room(const Room&) = delete;
+
+    Context& cx;
+    inet::Inet& inet;
+    SipKey table_key, isn_key, offset_key, port_key, cookie_key;
+
+    Pool<Tcb> tcbs;
+    Pool<Embryo> embryos;
+    Pool<TimeWait> time_waits;
+    Pool<Listener> listeners;
+    Pool<Cold> colds;
+    Pool<SendQueue> send_queues;
+    Pool<ReceiveQueue> receive_queues;
+    Pool<Run> runs;
+    FlowTable<HashOfFlow> flows;
+    FlowTable<HashOfListener> listener_table;  // by port; several addresses may share one
+    TimerWheel<TimerOfTcb> wheel;
+
+    std::array<AgeList, k_embryo_levels> embryo_ages;  // one a number of retries
+    AgeList time_wait_ages;
+    struct Fifo {
+        Index head = 0, tail = 0;
+    };
+    std::vector<Fifo> ready;  // per interface: connections that want to send
+    Fifo events;              // connections with something to tell
+    Fifo listener_events;
+    std::array<u16, k_port_counters> port_counters{};
+    std::array<Index, 256>
+        lately{};  // Tcbs by FlowKey::slot(), to be checked; found without a hash
+    u32 last_generation = 0;
+    bool header_prediction = true;
+    bool started = false;
+    Instant start{};                   // the first `now`: ticks count from here
+    wire::TcpOptions options;          // of the segment in hand, when it has others than timestamps
+    std::optional<Seq> iss_above;      // a reopened TIME-WAIT: the new ISS must lie above it
+    State state_now = State::Closed;   // where the last transition led, for the event log
+    u32 state_iss = 0, state_irs = 0;  // of the record in hand, for the event log
+
+    // --- clocks
+    u64 tick64() const {
+        return static_cast<u64>((cx.now - start).count()) / static_cast<u64>(k_tick_ns);
+    }
+    u32 tick() const { return static_cast<u32>(tick64()); }
+    // The first tick that is not before now + d.
+    u32 tick_after(Duration d) const;
+    Instant instant_of(u32 tick) const;
+    u32 now_us() const {
+        return static_cast<u32>(static_cast<u64>(cx.now.time_since_epoch().count()) / 1000);
+    }
+    u32 now_second() const {
+        return static_cast<u32>(cx.now.time_since_epoch().count() / 1'000'000'000);
+    }
+    // RFC 7323 4.1: a millisecond clock, shifted for each connection.
+    u32 ts_clock(u32 offset) const { return static_cast<u32>(milliseconds_of(cx.now)) + offset; }
+    void begin(Instant now);  // the first verb of all
+
+    Tcb* tcb_of(TcpConnection c);
+    Listener* listener_of(TcpListener l);
+
+    // --- the verbs, as core/stack calls them
+    void arrives(Packet packet, const inet::Arrival& arrival);
+    void icmp_error(const inet::IcmpError& error);
+    void unreachable(const IpAddress& next_hop);
+    void advance();
+    Instant next_deadline() const;
+    // Lets one ready connection of the interface build up to `room_for` packets. False: none.
+    bool transmit(u8 interface, u32 room_for);
+    std::optional<Event> next_event();
+};
+
+// --- room.cc: records
+Index new_tcb(Room& room, const FlowKey& key, u64 hash);  // in the flow table; 0: refused
+void detach(Room& room, Index i);                         // out of the table, timers and lists
+void free_tcb(Room& room, Index i);
+void drop_queues(Room& room, Tcb& tcb, bool receive_too);
+// The connection is over: tells the application and frees what nobody holds any more.
+void finish(Room& room, Index i, Cause cause, Error error);
+SendQueue* send_queue(Room& room, Tcb& tcb);  // made when absent; null: refused
+ReceiveQueue* receive_queue(Room& room, Tcb& tcb);
+Cold* cold(Room& room, Tcb& tcb);
+void apply_options(Room& room, Tcb& tcb, const TcpOptions& options);
+bool needs_cold(const TcpOptions& options);  // something that the Tcb itself cannot hold
+const TcpOptions& options_of(const Room& room, const Tcb& tcb);
+u32 queue_bytes(const Room& room, const Tcb& tcb);  // bytes queued from SND.UNA on
+void want_output(Room& room, Tcb& tcb);
+void tell(Room& room, Tcb& tcb, u16 bits);  // events for the application
+void tell_listener(Room& room, Index i);
+void soft_error(Room& room, Tcb& tcb, Error error);
+u64 hash_of_listener(const Room& room, u16 port);
+Index find_listener(Room& room, const IpAddress& address, u16 port);
+
+// --- arrives/: RFC 9293 3.10.7
+void segment_arrives(Room& room, Segment& seg);
+Verdict in_closed(Room& room, Segment& seg);
+Verdict in_listen(Room& room, Index listener, Segment& seg);
+Verdict in_syn_sent(Room& room, Index i, Segment& seg);
+Verdict in_syn_received(Room& room, Index embryo, Segment& seg);
+Verdict in_time_wait(Room& room, Index record, Segment& seg);
+bool predicted(Room& room, Index i, Segment& seg);  // false: "not mine"
+Verdict other_states(Room& room, Index i, Segment& seg);
+Verdict step1_sequence(Room& room, Tcb& tcb, Segment& seg);
+Verdict step2_reset(Room& room, Index i, Segment& seg);
+Verdict step4_syn(Room& room, Tcb& tcb, Segment& seg);
+Verdict step5_ack(Room& room, Index i, Segment& seg);
+Verdict step6_urgent(Room& room, Tcb& tcb, Segment& seg);
+Verdict step7_text(Room& room, Index i, Segment& seg);
+Verdict step8_fin(Room& room, Index i, Segment& seg);
+void update_ts_recent(Room& room, Tcb& tcb, const Segment& seg);
+void acknowledged(Room& room, Index i, Segment& seg);         // SND.UNA < SEG.ACK =< SND.MAX
+DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg);  // SEG.SEQ = RCV.NXT
+DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg);    // behind a hole
+Seq data_end(const Room& room, const Tcb& tcb);               // behind the last byte queued to send
+Seq read_position(const Room& room, const Tcb& tcb);          // the next byte the application reads
+void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled);
+void enter_established(Room& room, Index i);
+
+// --- timeouts/
+void set_deadline(Room& room, Tcb& tcb, Deadline d, u32 at_tick);
+void set_deadline_in(Room& room, Tcb& tcb, Deadline d, Duration in);
+void cancel_deadline(Room& room, Tcb& tcb, Deadline d);
+inline bool is_set(const Tcb& tcb, Deadline d) { return (tcb.timers >> static_cast<u8>(d)) & 1; }
+void timer_fired(Room& room, Index i);
+void retransmission_timeout(Room& room, Index i);
+void persist_timeout(Room& room, Tcb& tcb);
+void delayed_ack_timeout(Room& room, Tcb& tcb);
+void keep_alive_timeout(Room& room, Index i);
+void user_timeout(Room& room, Index i);
+void linger_timeout(Room& room, Index i);
+void arm_retransmission(Room& room, Tcb& tcb);  // RFC 6298 5.1, 5.3
+void arm_persist(Room& room, Tcb& tcb);
+void arm_user_timeout(Room& room, Tcb& tcb, bool restart);
+void note_activity(Room& room, Tcb& tcb);  // keep-alive counts from here
+void enter_time_wait(Room& room, Index i);
+void restart_time_wait(Room& room, Index record);
+void free_time_wait(Room& room, Index record);
+void expire_time_waits(Room& room);
+void expire_embryos(Room& room);
+u32 backed_off_rto(const Room& room, const Tcb& tcb);  // ticks
+
+// --- output/
+u32 output(Room& room, Index i, u32 room_for);  // packets built
+struct Plan {                                   // what to send next, if anything
+    bool send = false;
+    Seq seq;
+    u32 len = 0;
+    u16 flags = 0;
+    SendReason reason = SendReason::Unknown;
+    bool head_only = false;  // the lost segment at SND.UNA; SND.NXT stays where it is
+};
+Plan may_send(Room& room, Tcb& tcb);
+bool build_segment(Room& room, Tcb& tcb, const Plan& plan);  // false: no memory
+u32 advertise(Room& room, Tcb& tcb);                         // the window field; moves RCV.EDGE
+void window_opened(Room& room, Tcb& tcb);                    // the application read
+void acknowledge(Room& room, Tcb& tcb, SendReason why);
+void acknowledge_each(Room& room, Tcb& tcb, SendReason why);
+void challenge(Room& room, Tcb& tcb, SendReason why);
+void send_reset_for(Room& room, const Segment& seg, SendReason why);
+void send_reset(Room& room, Tcb& tcb, SendReason why);
+// A segment of a record without send queue: SYN-ACK of an embryo, ACK of a TIME-WAIT.
+struct Bare {
+    Seq seq, ack;
+    u16 flags = 0;
+    u16 window = 0;
+    u8 ttl = 64, tos = 0;
+    wire::TcpOptionsToSend options;
+    Seq iss, irs;
+    State state = State::Closed;
+};
+void send_bare(Room& room, const FlowKey& key, const Bare& bare, SendReason why);
+u16 eff_snd_mss(const Room& room, const Tcb& tcb);
+u16 receive_mss(const Room& room, const inet::Way& way, u16 limit);  // what our SYN announces
+u32 sack_blocks(const Room& room, const Tcb& tcb, std::array<wire::SackBlock, 4>& out);
+
+// --- recovery/, congestion/
+void rtt_sample(Room& room, Tcb& tcb, u32 rtt_us);  // RFC 6298 2
+void measure_rtt(Room& room, Tcb& tcb, const Segment& seg);
+void duplicate_ack(Room& room, Tcb& tcb);                              // RFC 5681 3.2
+bool recovery_acknowledged(Room& room, Tcb& tcb, Seq ack, u32 acked);  // RFC 6582; true: handled
+u32 initial_window(const Room& room, u32 mss);                         // RFC 6928
+void grow_cwnd(Tcb& tcb, u32 acked, u32 flight_before);                // RFC 5681 3.1
+void cwnd_after_timeout(Room& room, Tcb& tcb);
+void cwnd_after_idle(Room& room, Tcb& tcb);
+void tell_window(Room& room, const Tcb& tcb, std::string_view why);
+
+// --- handshake/
+struct Sequence {
+    Seq iss;
+    u32 ts_offset;
+};
+Sequence initial_sequence(const Room& room, const FlowKey& key);
+std::optional<u16> choose_port(Room& room, const IpAddress& local, const Endpoint& remote);
+u8 wind_shift_for(u32 buffer);
+Seq make_cookie(const Room& room, const FlowKey& key, Seq irs, u16 peer_mss, u32 period);
+std::optional<u16> check_cookie(const Room& room, const FlowKey& key, Seq irs, Seq cookie);
+void send_syn_ack(Room& room, const Listener& listener, const Embryo& e, SendReason why);
+void free_embryo(Room& room, Index i);
+void free_embryo(Room& room, Index i, u64 hash, Index listener);  // for who knows them; 0: closed
+// The third step was right: a full record, in the accept queue. 0: refused.
+Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg);
+
+}  // namespace tern

@@ -1,0 +1,51 @@
+// A segment that arrived: SEG.* of RFC 9293 3.3.1 and the bytes.
+#pragma once
+
+#include "core/inet/inet.hh"
+#include "core/wire/tcp.hh"
+
+namespace tern {
+
+struct Segment {
+    Seq seq, ack;
+    u32 len = 0;  // payload bytes
+    u32 wnd = 0;  // as on the wire, unscaled
+    u16 flags = 0;
+    u16 up = 0;
+    u16 source_port = 0, destination_port = 0;
+    bool has_timestamps = false;
+    u32 ts_val = 0, ts_ecr = 0;
+    Packet packet;  // the view is the payload
+    const inet::Arrival* arrival = nullptr;
+    u64 hash = 0;  // of the flow, for the table; 0: the record is a Tcb and was found without
+
+    bool has(u16 flag) const { return (flags & flag) != 0; }
+    bool syn() const { return has(wire::Syn); }
+    bool fin() const { return has(wire::Fin); }
+    bool rst() const { return has(wire::Rst); }
+    // SEG.LEN: payload, and one each for SYN and FIN.
+    u32 seg_len() const { return len + (syn() ? 1 : 0) + (fin() ? 1 : 0); }
+};
+
+// What a step decides. One place (segment_arrives.cc) acts on it, counts and tells the observer.
+struct Verdict {
+    enum class Act : u8 {
+        Next,       // go on with the next step
+        Done,       // taken
+        Drop,       // count and forget
+        Ack,        // drop, and say what is expected
+        Challenge,  // drop, and send a challenge ACK (RFC 5961)
+        Reset,      // drop, and answer by RST
+    } act = Act::Next;
+    DropReason reason = DropReason::None;
+
+    explicit operator bool() const { return act != Act::Next; }
+    static constexpr Verdict next() { return {}; }
+    static constexpr Verdict done() { return {Act::Done, DropReason::None}; }
+    static constexpr Verdict drop(DropReason r) { return {Act::Drop, r}; }
+    static constexpr Verdict ack(DropReason r) { return {Act::Ack, r}; }
+    static constexpr Verdict challenge(DropReason r) { return {Act::Challenge, r}; }
+    static constexpr Verdict reset(DropReason r) { return {Act::Reset, r}; }
+};
+
+}  // namespace tern

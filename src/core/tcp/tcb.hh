@@ -1,0 +1,145 @@
+// The transmission control block: one established (or opening, or closing) connection in four
+// cache lines. What only few connections need lives elsewhere and is reached by an Index.
+#pragma once
+
+#include <array>
+
+#include "core/base/seq.hh"
+#include "core/base/timer_wheel.hh"
+#include "core/inet/inet.hh"
+#include "core/tcp/flow_key.hh"
+#include "tern/tcp.hh"
+
+namespace tern {
+
+// Deadlines a connection may have at once. Persist shares the place of Retransmission: a closed
+// window has nothing to retransmit.
+enum class Deadline : u8 { Retransmission, DelayedAck, KeepAlive, User, Linger, Override };
+inline constexpr u32 k_deadlines = 6;
+
+enum TcbFlag : u32 {
+    k_timestamps = 1 << 0,  // negotiated, RFC 7323
+    k_sack = 1 << 1,        // negotiated, RFC 2018
+    k_no_delay = 1 << 2,    // Nagle is off
+    k_keep_alive = 1 << 3,
+    k_urgent_inline = 1 << 4,
+    k_mute_soft_errors = 1 << 5,
+    k_passive = 1 << 6,           // came from a listener (RFC 9293 [MUST-11])
+    k_waits_for_accept = 1 << 7,  // in its listener's accept queue
+    k_released = 1 << 8,          // the application has given up its handle
+    k_fin_queued = 1 << 9,        // CLOSE was called; FIN follows the data
+    k_on_ready = 1 << 10,         // in the interface's ready list
+    k_on_events = 1 << 11,        // in the event list
+    k_ack_now = 1 << 12,
+    k_syn_due = 1 << 13,    // SYN or SYN-ACK wants to be sent
+    k_persist = 1 << 14,    // the Retransmission deadline is the persist timer
+    k_probe_due = 1 << 15,  // persist timer fired
+    k_keep_probe_due = 1 << 16,
+    k_override_due = 1 << 17,     // silly-window override fired
+    k_retransmit_head = 1 << 18,  // the segment at SND.UNA wants to be sent again
+    k_recovery = 1 << 19,         // fast recovery (RFC 6582)
+    k_partial_seen = 1 << 20,     // the first partial ACK of this recovery has reset RTO
+    k_rtt_timing = 1 << 21,       // rtt_seq is being timed
+    k_syn_retried = 1 << 22,      // RFC 6298 5.7, RFC 5681 3.1
+    k_urgent_out = 1 << 23,       // cold.snd_up is ahead of SND.UNA
+    k_urgent_in = 1 << 24,        // cold.rcv_up is ahead of the reader
+    k_write_blocked = 1 << 25,    // a send() was short: tell when there is room
+    k_read_armed = 1 << 26,       // a receive() found nothing: tell when there is something
+    k_fin_received = 1 << 27,
+    k_after_timeout = 1 << 28,  // resending behind an RTO, until SND.UNA passes `recover`
+    k_r1_told = 1 << 29,
+    k_detached = 1 << 30,  // out of the flow table: over, or in TIME-WAIT
+};
+
+struct alignas(64) Tcb {
+    // --- line 0: every segment reads it
+    struct Send {
+        Seq una, nxt;
+        Seq max;      // highest sequence number sent, plus one: SND.NXT before any go-back
+        u32 wnd = 0;  // scaled
+        Seq wl1, wl2;
+        Seq iss;
+        u32 max_wnd = 0;  // Max.SND.WND (RFC 9293 3.8.6.2.1, RFC 5961 5.2)
+    } snd;
+    struct Receive {
+        Seq nxt;
+        Seq edge;  // right edge of the widest window ever offered: RCV.NXT + RCV.WND
+        Seq irs;
+        u32 buff = 0;  // RCV.BUFF
+    } rcv;
+    State state = State::Closed;
+    u8 timers = 0;          // which deadlines are set
+    u8 snd_wind_shift = 0;  // Snd.Wind.Shift
+    u8 rcv_wind_shift = 0;  // Rcv.Wind.Shift
+    u32 flags = 0;
+    Index self = 0;
+    u16 retransmissions = 0;  // segments sent again; stays at its top
+    u8 challenge_second = 0;
+    u8 challenges : 4 = 0;   // challenge ACKs sent in that second
+    u8 keep_probes : 4 = 0;  // keep-alive probes sent without an answer
+
+    // --- line 1: sending
+    Index receive_queue = 0;
+    Index send_queue = 0;
+    Index cold = 0;
+    u32 ts_recent = 0;  // TS.Recent
+    u32 ts_recent_second = 0;
+    u32 ts_offset = 0;  // added to the millisecond clock: hides the uptime
+    Seq last_ack_sent;  // Last.ACK.sent
+    u32 cwnd = 0, ssthresh = 0xffffffff;
+    u32 bytes_acked = 0;  // RFC 3465, in congestion avoidance
+    Seq recover;          // RFC 6582
+    u32 unacked = 0;      // bytes received since the last ACK went out
+    u16 send_mss = 536;   // Eff.snd.MSS
+    u16 peer_mss = 536;   // SendMSS
+    u8 dup_acks = 0;
+    u8 backoff = 0;    // expirations of RTO since new data was acknowledged
+    u8 acks_owed = 0;  // duplicate ACKs that must leave one by one
+    SendReason ack_reason = SendReason::AckNow;
+    Seq rtt_seq;
+    u32 rtt_start_us = 0;
+
+    // --- line 2: time
+    TimerNode timer;
+    std::array<u32, k_deadlines> deadlines{};  // ticks
+    u32 srtt_us = 0, rttvar_us = 0;
+    u32 rto = 0;  // ticks, without backoff
+    Index ready_next = 0;
+    Index event_next = 0;  // event list; accept queue while nobody has the handle
+    u16 events = 0;
+    Error error = Error::None;
+    Error soft_error = Error::None;
+
+    // --- line 3: identity
+    FlowKey key;
+    u32 generation = 0;
+    inet::Way way;
+    u64 user = 0;
+    u32 send_limit = 0;  // bytes the send queue may hold
+    u8 ttl = 64;
+    u8 tos = 0;
+    u16 mss_limit = 0;  // TcpOptions::max_segment
+
+    bool has(u32 f) const { return (flags & f) != 0; }
+    void set(u32 f) { flags |= f; }
+    void clear(u32 f) { flags &= ~f; }
+    u32 rcv_wnd() const { return static_cast<u32>(rcv.edge - rcv.nxt); }  // RCV.WND
+    u32 flight_size() const { return static_cast<u32>(snd.max - snd.una); }
+};
+static_assert(sizeof(Tcb) == 256);
+static_assert(offsetof(Tcb, receive_queue) == 64 && offsetof(Tcb, timer) == 128 &&
+              offsetof(Tcb, key) == 192);
+
+// The state in which both sides have agreed on sequence numbers.
+constexpr bool is_synchronized(State s) { return s >= State::Established; }
+// May the application still send?
+constexpr bool may_send_state(State s) {
+    return s == State::Established || s == State::CloseWait || s == State::SynSent ||
+           s == State::SynReceived;
+}
+// May data still arrive?
+constexpr bool may_receive_state(State s) {
+    return s == State::Established || s == State::FinWait1 || s == State::FinWait2;
+}
+
+}  // namespace tern

@@ -1,0 +1,45 @@
+// RFC 6298 5: the retransmission timer; RFC 9293 3.8.3: R1.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+u32 backed_off_rto(const Room& room, const Tcb& tcb) {
+    const u32 longest = static_cast<u32>(room.cx.limits.tcp_rto_max.count() / k_tick_ns);
+    const u64 rto = u64{tcb.rto} << std::min<u8>(tcb.backoff, 16);
+    return static_cast<u32>(std::min<u64>(rto, longest));
+}
+
+void arm_retransmission(Room& room, Tcb& tcb) {
+    set_deadline_in(room, tcb, Deadline::Retransmission,
+                    Duration(i64{backed_off_rto(room, tcb)} * k_tick_ns));
+}
+
+void retransmission_timeout(Room& room, Index i) {
+    Tcb& tcb = room.tcbs[i];
+    if (tcb.snd.una == tcb.snd.max) return;
+    if (tcb.backoff < 255) ++tcb.backoff;  // RFC 6298 5.5 [RFC6298:4]
+    tcb.clear(k_rtt_timing);               // RFC 6298 3 [RFC6298:3] [MUST-18]: Karn
+    // RFC 9293 3.8.3 [MUST-20], [SHLD-9], [SHLD-10]: R1 doubts the way and tells the application.
+    if (tcb.backoff >= room.cx.limits.tcp_r1_retransmissions && !tcb.has(k_r1_told)) {
+        tcb.set(k_r1_told);
+        room.inet.suspect(tcb.way);
+        soft_error(room, tcb, Error::TimedOut);
+    }
+    // RFC 9293 3.8.3 [MUST-22]: SYN has the same R1 and R2.
+    if (tcb.state == State::SynSent || tcb.state == State::SynReceived) {
+        tcb.set(k_syn_due | k_syn_retried);
+        tcb.snd.nxt = tcb.snd.iss;
+    } else {
+        // [MUST-35]: into a closed window only probes go, and the network is not to blame.
+        if (tcb.snd.wnd == 0)
+            tcb.set(k_persist | k_probe_due);
+        else
+            cwnd_after_timeout(room, tcb);
+        tcb.snd.nxt = tcb.snd.una;
+    }
+    tcb.clear(k_retransmit_head);
+    arm_retransmission(room, tcb);
+    want_output(room, tcb);
+}
+
+}  // namespace tern

@@ -1,0 +1,105 @@
+// TIME-WAIT (RFC 9293 3.6.1) and embryos: both expire in order of age, so a queue serves instead
+// of the wheel.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+u32 two_msl(const Room& room) { return room.tick_after(2 * room.cx.limits.tcp_msl); }
+
+// A record for i, or 0: then the connection closes without TIME-WAIT, the lesser evil.
+Index make_record(Room& room, const Tcb& tcb) {
+    // Above the limit the oldest leaves early: it has waited longest.
+    if (room.time_waits.in_use() >= room.cx.limits.tcp_time_waits && room.time_wait_ages.head != 0)
+        free_time_wait(room, room.time_wait_ages.head);
+    const Index record = room.time_waits.allocate();
+    if (record == 0) return 0;
+    TimeWait& tw = room.time_waits[record];
+    tw.key = tcb.key;
+    tw.snd_nxt = tcb.snd.max;
+    tw.rcv_nxt = tcb.rcv.nxt;
+    tw.ts_recent = tcb.ts_recent;
+    tw.window = static_cast<u16>(std::min<u32>(tcb.rcv.buff >> tcb.rcv_wind_shift, 65535));
+    tw.ttl = tcb.ttl;
+    tw.dscp = tcb.tos >> 2 & 0x3f;
+    tw.timestamps = tcb.has(k_timestamps);
+    tw.deadline = two_msl(room);
+    return record;
+}
+
+}  // namespace
+
+void enter_time_wait(Room& room, Index i) {
+    Tcb& tcb = room.tcbs[i];
+    const bool owes_ack = tcb.has(k_ack_now);
+    if (owes_ack) {
+        // The last ACK leaves now, from the record that can repeat it.
+        Plan ack{true, tcb.snd.max, 0, wire::Ack, tcb.ack_reason};
+        build_segment(room, tcb, ack);
+    }
+    const Index record = make_record(room, tcb);
+    if (record != 0 && room.flows.replace(tcb.key.hash(room.table_key), tagged(RecordKind::Tcb, i),
+                                          tagged(RecordKind::TimeWait, record))) {
+        age_push(room.time_wait_ages, room.time_waits, record);
+        tcb.set(k_detached);
+        tcb.timers = 0;
+        room.wheel.cancel(i);
+    } else {
+        if (record != 0) room.time_waits.free(record);
+        detach(room, i);
+    }
+    drop_queues(room, tcb, false);
+    if (tcb.has(k_released)) return free_tcb(room, i);
+    tell(room, tcb, Closed);
+}
+
+void restart_time_wait(Room& room, Index record) {
+    age_remove(room.time_wait_ages, room.time_waits, record);
+    room.time_waits[record].deadline = two_msl(room);
+    age_push(room.time_wait_ages, room.time_waits, record);
+}
+
+void free_time_wait(Room& room, Index record) {
+    age_remove(room.time_wait_ages, room.time_waits, record);
+    const u64 hash = room.time_waits[record].key.hash(room.table_key);
+    room.flows.erase(hash, tagged(RecordKind::TimeWait, record));
+    room.time_waits.free(record);
+}
+
+void expire_time_waits(Room& room) {
+    const u32 now = room.tick();
+    while (room.time_wait_ages.head != 0) {
+        const Index oldest = room.time_wait_ages.head;
+        if (static_cast<i32>(room.time_waits[oldest].deadline - now) > 0) return;
+        tell_transition(room, room.time_waits[oldest].key.id(), State::TimeWait,
+                        Cause::TwoMslPassed);
+        free_time_wait(room, oldest);
+    }
+}
+
+void expire_embryos(Room& room) {
+    const u32 now = room.tick();
+    const Limits& limits = room.cx.limits;
+    for (u32 level = k_embryo_levels; level-- > 0;) {
+        AgeList& ages = room.embryo_ages[level];
+        while (ages.head != 0 && static_cast<i32>(room.embryos[ages.head].deadline - now) <= 0) {
+            const Index i = ages.head;
+            Embryo& e = room.embryos[i];
+            const Index listener = find_listener(room, e.key.local_address(), e.key.local_port);
+            if (listener == 0 || e.retries >= limits.tcp_syn_ack_retries ||
+                level + 1 >= k_embryo_levels) {
+                tell_transition(room, e.key.id(), State::SynReceived, Cause::TimedOut);
+                free_embryo(room, i);
+                continue;
+            }
+            age_remove(ages, room.embryos, i);
+            e.retries = (e.retries + 1u) & 31u;
+            e.deadline = room.tick_after(limits.tcp_rto_initial * (1u << e.retries));
+            age_push(room.embryo_ages[level + 1], room.embryos, i);
+            send_syn_ack(room, room.listeners[listener], e, SendReason::OpenAnswerRetry);
+        }
+    }
+}
+
+}  // namespace tern

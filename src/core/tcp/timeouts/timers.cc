@@ -1,0 +1,108 @@
+// Which timers exist, and when each is due (RFC 9293 3.10.8 and later RFCs). A connection has one
+// node in the wheel, at or before its earliest deadline: moving a deadline away costs a store, and
+// the node finds its new place when it fires.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+constexpr Timer event_of(const Tcb& tcb, Deadline d) {
+    switch (d) {
+        case Deadline::Retransmission:
+            return tcb.has(k_persist) ? Timer::Persist : Timer::Retransmission;
+        case Deadline::DelayedAck: return Timer::DelayedAck;
+        case Deadline::KeepAlive: return Timer::KeepAlive;
+        case Deadline::User: return Timer::User;
+        case Deadline::Linger: return Timer::Linger;
+        case Deadline::Override: return Timer::Override;
+    }
+    return Timer::User;
+}
+
+void tell_timer(Room& room, const Tcb& tcb, Deadline d, TimerEvent::What what, Duration in) {
+    if (room.cx.observer) [[unlikely]]
+        room.cx.observer->on_timer({room.cx.now, tcb.key.id(), event_of(tcb, d), what, in});
+}
+
+// RFC 9293 3.10.8 [U-18]: one function for each timeout.
+void fire(Room& room, Index i, Deadline d) {
+    Tcb& tcb = room.tcbs[i];
+    tell_timer(room, tcb, d, TimerEvent::What::Fired, {});
+    switch (d) {
+        case Deadline::Retransmission:
+            return tcb.has(k_persist) ? persist_timeout(room, tcb)
+                                      : retransmission_timeout(room, i);
+        case Deadline::DelayedAck: return delayed_ack_timeout(room, tcb);
+        case Deadline::KeepAlive: return keep_alive_timeout(room, i);
+        case Deadline::User: return user_timeout(room, i);
+        case Deadline::Linger: return linger_timeout(room, i);
+        case Deadline::Override: tcb.set(k_override_due); return want_output(room, tcb);
+    }
+}
+
+}  // namespace
+
+void set_deadline(Room& room, Tcb& tcb, Deadline d, u32 at_tick) {
+    if (tcb.has(k_detached)) return;
+    tcb.deadlines[static_cast<u8>(d)] = at_tick;
+    tcb.timers |= static_cast<u8>(1u << static_cast<u8>(d));
+    const bool earlier = static_cast<i32>(at_tick - tcb.timer.deadline) < 0;
+    if (tcb.timer.slot == TimerNode::none || earlier) room.wheel.set(tcb.self, at_tick);
+}
+
+void set_deadline_in(Room& room, Tcb& tcb, Deadline d, Duration in) {
+    set_deadline(room, tcb, d, room.tick_after(in));
+    tell_timer(room, tcb, d, TimerEvent::What::Set, in);
+}
+
+void cancel_deadline(Room& room, Tcb& tcb, Deadline d) {
+    if (!is_set(tcb, d)) return;
+    tcb.timers &= static_cast<u8>(~(1u << static_cast<u8>(d)));
+    tell_timer(room, tcb, d, TimerEvent::What::Cancelled, {});
+}
+
+void timer_fired(Room& room, Index i) {
+    const u32 now = room.wheel.now();
+    for (u8 d = 0; d < k_deadlines; ++d) {
+        if (!room.tcbs.is_live(i) || room.tcbs[i].has(k_detached)) return;
+        Tcb& tcb = room.tcbs[i];
+        if (!is_set(tcb, static_cast<Deadline>(d))) continue;
+        if (static_cast<i32>(tcb.deadlines[d] - now) > 0) continue;
+        tcb.timers &= static_cast<u8>(~(1u << d));
+        fire(room, i, static_cast<Deadline>(d));
+    }
+    if (!room.tcbs.is_live(i) || room.tcbs[i].has(k_detached)) return;
+    Tcb& tcb = room.tcbs[i];
+    u32 earliest = 0;
+    bool any = false;
+    for (u8 d = 0; d < k_deadlines; ++d) {
+        if (!is_set(tcb, static_cast<Deadline>(d))) continue;
+        if (!any || static_cast<i32>(tcb.deadlines[d] - earliest) < 0) earliest = tcb.deadlines[d];
+        any = true;
+    }
+    if (any) room.wheel.set(i, earliest);
+}
+
+void Room::advance() {
+    expire_embryos(*this);
+    expire_time_waits(*this);
+    const u32 target = tick();
+    // The wheel compares by signed difference: a jump of days is made in strides.
+    constexpr u32 stride = 1u << 30;
+    while (static_cast<u32>(target - wheel.now()) > stride && wheel.size() > 0)
+        wheel.advance(wheel.now() + stride, [this](Index i) { timer_fired(*this, i); });
+    wheel.advance(target, [this](Index i) { timer_fired(*this, i); });
+}
+
+Instant Room::next_deadline() const {
+    Instant earliest = Instant::max();
+    auto consider = [&](u32 at) { earliest = std::min(earliest, instant_of(at)); };
+    if (auto due = wheel.next_deadline()) consider(*due);
+    if (time_wait_ages.head != 0) consider(time_waits[time_wait_ages.head].deadline);
+    for (const AgeList& ages : embryo_ages)
+        if (ages.head != 0) consider(embryos[ages.head].deadline);
+    return earliest;
+}
+
+}  // namespace tern

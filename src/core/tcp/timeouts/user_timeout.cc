@@ -1,0 +1,34 @@
+// RFC 9293 3.8.3 and 3.10.8: R2, the time after which an unanswering peer is given up; and the end
+// of a FIN-WAIT-2 that nobody holds.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+void arm_user_timeout(Room& room, Tcb& tcb, bool restart) {
+    const bool waiting = tcb.snd.una != tcb.snd.max || tcb.has(k_persist);
+    if (!waiting) return cancel_deadline(room, tcb, Deadline::User);
+    if (is_set(tcb, Deadline::User) && !restart) return;
+    const bool opening = !is_synchronized(tcb.state);
+    const Limits& limits = room.cx.limits;
+    // [MUST-21]: the application's word wins; Duration::max() means never.
+    const auto wish = options_of(room, tcb).user_timeout;
+    if (wish == Duration::max()) return cancel_deadline(room, tcb, Deadline::User);
+    // [SHLD-11]: by default minutes.
+    const Duration r2 = wish ? *wish : opening ? limits.tcp_r2_syn : limits.tcp_r2;  // [MUST-23]
+    set_deadline(room, tcb, Deadline::User, room.tick_after(r2));
+}
+
+void user_timeout(Room& room, Index i) {
+    Tcb& tcb = room.tcbs[i];
+    if (is_synchronized(tcb.state)) send_reset(room, tcb, SendReason::ResetTimeout);
+    // A neighbour that never answered is the better explanation.
+    const bool unreachable =
+        tcb.soft_error == Error::HostUnreachable || tcb.soft_error == Error::NetworkUnreachable;
+    finish(room, i, Cause::TimedOut, unreachable ? tcb.soft_error : Error::TimedOut);
+}
+
+void linger_timeout(Room& room, Index i) {
+    if (room.tcbs[i].state == State::FinWait2) finish(room, i, Cause::TimedOut, Error::TimedOut);
+}
+
+}  // namespace tern

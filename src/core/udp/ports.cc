@@ -1,0 +1,118 @@
+// RFC 1122 4.1.3.5 and 4.1.4 for matching, RFC 6056 for choosing.
+#include "core/udp/ports.hh"
+
+namespace tern::udp {
+
+Ports::Ports(Context& context, Pool<Socket>& sockets)
+    : context_(&context), sockets_(&sockets), key_(context.random.key()), ports_(*context.budget),
+      by_number_(*context.budget, HashOfPort{this}), connected_(*context.budget, HashOfFlow{this}) {
+}
+
+Index Ports::find_port(u16 number) const {
+    return by_number_.find(hash(number), [&](u32 i) { return ports_[i].number == number; });
+}
+
+Index Ports::find_connected(const Endpoint& local, const Endpoint& remote) const {
+    if (connected_.size() == 0) return 0;
+    return connected_.find(hash(local, remote), [&](u32 i) {
+        const Socket& s = (*sockets_)[i];
+        return s.local == local && s.remote == remote;
+    });
+}
+
+Index Ports::find(const Endpoint& local, const Endpoint& remote) const {
+    if (const Index i = find_connected(local, remote)) return i;
+    Index any = 0;
+    for (Index i = first_on(local.port); i != 0; i = (*sockets_)[i].port_next) {
+        const Socket& s = (*sockets_)[i];
+        if (s.local.address == local.address) return i;
+        if (any == 0 && s.local.address.is_any()) any = i;
+    }
+    return any;
+}
+
+// Two sockets clash when a datagram could be for either; both may agree to that.
+bool Ports::taken(const Socket& socket) const {
+    if (socket.connected && find_connected(socket.local, socket.remote) != 0) return true;
+    for (Index i = first_on(socket.local.port); i != 0; i = (*sockets_)[i].port_next) {
+        const Socket& s = (*sockets_)[i];
+        const bool overlap = s.local.address == socket.local.address || s.local.address.is_any() ||
+                             socket.local.address.is_any();
+        if (overlap && !(s.reuse_address && socket.reuse_address)) return true;
+    }
+    return false;
+}
+
+Index Ports::port_for(u16 number) {
+    if (const Index found = find_port(number)) return found;
+    const Index p = ports_.allocate();
+    if (p == 0) return 0;
+    ports_[p].number = number;
+    if (by_number_.insert(hash(number), p)) return p;
+    ports_.free(p);
+    return 0;
+}
+
+void Ports::leave_port(Index port) {
+    if (ports_[port].sockets != 0) return;
+    by_number_.erase(hash(ports_[port].number), port);
+    ports_.free(port);
+}
+
+Result<void> Ports::add(Index socket) {
+    Socket& s = (*sockets_)[socket];
+    if (taken(s)) return std::unexpected(Error::PortInUse);
+    const Index p = port_for(s.local.port);
+    if (p == 0) return std::unexpected(Error::OutOfMemory);
+    if (s.connected && !connected_.insert(hash(s.local, s.remote), socket)) {
+        leave_port(p);
+        return std::unexpected(Error::OutOfMemory);
+    }
+    Port& port = ports_[p];
+    ++port.sockets;
+    if (s.connected) return {};
+    s.port_next = port.first;
+    if (port.first != 0) (*sockets_)[port.first].port_prev = socket;
+    port.first = socket;
+    return {};
+}
+
+void Ports::remove(Index socket) {
+    const Socket& s = (*sockets_)[socket];
+    const Index p = find_port(s.local.port);
+    check(p != 0);
+    if (s.connected) {
+        connected_.erase(hash(s.local, s.remote), socket);
+    } else {
+        (s.port_prev != 0 ? (*sockets_)[s.port_prev].port_next : ports_[p].first) = s.port_next;
+        if (s.port_next != 0) (*sockets_)[s.port_next].port_prev = s.port_prev;
+    }
+    --ports_[p].sockets;
+    leave_port(p);
+}
+
+// RFC 6056 3.3.2 [RFC6056:1, RFC8085:1]: a new draw after each miss; only a crowded range is
+// searched in order. A port that nobody has comes first; a connected socket may share one.
+Result<u16> Ports::choose(const Socket& socket) const {
+    const u32 first = context_->limits.ephemeral_port_first;
+    const u32 count = context_->limits.ephemeral_port_last - first + 1;
+    constexpr u32 draws = 16;
+    for (u32 n = 0; n < draws; ++n) {
+        const u16 port = static_cast<u16>(first + context_->random.below(count));
+        if (find_port(port) == 0) return port;
+    }
+    const u32 start = context_->random.below(count);
+    for (const bool share : {false, true}) {
+        for (u32 n = 0; n < count; ++n) {
+            Socket wanted;
+            wanted.local = {socket.local.address, static_cast<u16>(first + (start + n) % count)};
+            wanted.remote = socket.remote;
+            wanted.connected = socket.connected;
+            if (share ? socket.connected && !taken(wanted) : find_port(wanted.local.port) == 0)
+                return wanted.local.port;
+        }
+    }
+    return std::unexpected(Error::NoPortFree);
+}
+
+}  // namespace tern::udp

@@ -1,0 +1,77 @@
+// Who owns which port: connected sockets by their four-tuple, the others by port and address.
+#pragma once
+
+#include "core/base/flow_table.hh"
+#include "core/base/pool.hh"
+#include "core/udp/socket.hh"
+
+namespace tern::udp {
+
+class Ports {
+public:
+    Ports(Context& context, Pool<Socket>& sockets);
+
+    // Enters a socket whose `local` has its port, and `remote` if it is connected. PortInUse,
+    // OutOfMemory.
+    Result<void> add(Index socket);
+    void remove(Index socket);
+    // An ephemeral port that this socket may have (RFC 6056). NoPortFree.
+    Result<u16> choose(const Socket& socket) const;
+
+    // The most specific owner: the four-tuple, then the address, then any address. 0: nobody.
+    Index find(const Endpoint& local, const Endpoint& remote) const;
+    Index find_connected(const Endpoint& local, const Endpoint& remote) const;
+    // f(Index) for everybody who wants what is sent to a group at `local`.
+    template <class F>
+    void for_group(const Endpoint& local, const Endpoint& remote, F&& f) const {
+        if (const Index i = find_connected(local, remote)) f(i);
+        for (Index i = first_on(local.port); i != 0;) {
+            const Socket& s = (*sockets_)[i];
+            const Index next = s.port_next;
+            if (s.local.address.is_any() || s.local.address == local.address) f(i);
+            i = next;
+        }
+    }
+
+private:
+    // A port that somebody has.
+    struct Port {
+        u16 number = 0;
+        u32 sockets = 0;  // connected ones too
+        Index first = 0;  // of those that are not connected
+    };
+    struct HashOfPort {
+        const Ports* ports;
+        u64 operator()(u32 i) const { return ports->hash(ports->ports_[i].number); }
+    };
+    struct HashOfFlow {
+        const Ports* ports;
+        u64 operator()(u32 i) const {
+            const Socket& s = (*ports->sockets_)[i];
+            return ports->hash(s.local, s.remote);
+        }
+    };
+
+    u64 hash(u16 port) const { return siphash13(key_, u64{port}); }
+    u64 hash(const Endpoint& local, const Endpoint& remote) const {
+        return siphash13(key_, local.address.high(), local.address.low(), remote.address.high(),
+                         remote.address.low(), u64{local.port} << 16 | remote.port);
+    }
+    Index find_port(u16 number) const;
+    Index first_on(u16 number) const {
+        const Index p = find_port(number);
+        return p == 0 ? 0 : ports_[p].first;
+    }
+    bool taken(const Socket& socket) const;
+    Index port_for(u16 number);
+    void leave_port(Index port);
+
+    Context* context_;
+    Pool<Socket>* sockets_;
+    SipKey key_;
+    Pool<Port> ports_;
+    FlowTable<HashOfPort> by_number_;
+    FlowTable<HashOfFlow> connected_;
+};
+
+}  // namespace tern::udp

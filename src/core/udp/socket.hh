@@ -1,0 +1,29 @@
+// A UDP socket as the files of this room share it.
+#pragma once
+
+#include "core/inet/inet.hh"
+#include "tern/udp.hh"
+
+namespace tern::udp {
+
+struct Socket {
+    Endpoint local;
+    Endpoint remote;  // when connected
+    bool connected = false;
+    bool may_broadcast = false;
+    bool reuse_address = false;
+    u8 ttl = 64;
+    u8 tos = 0;
+    Error pending = Error::None;  // out of an ICMP error; told once
+    u16 event_bits = 0;           // not fetched yet
+    u32 generation = 0;
+    u32 queue_limit = 0;
+    u32 pinned = 0;  // bytes of memory that `queue` holds
+    Chain queue;     // datagrams; the view is the data, the headers lie before it
+    inet::Way way;   // to `remote`
+    u64 user = 0;
+    Index port_next = 0, port_prev = 0;    // unconnected sockets of one port, newest first
+    Index event_next = 0, event_prev = 0;  // sockets with event_bits, oldest first
+};
+
+}  // namespace tern::udp

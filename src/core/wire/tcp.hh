@@ -1,0 +1,48 @@
+// RFC 9293 3.1: the fixed header, and the options in one pass (tcp_options.hh).
+#pragma once
+
+#include <expected>
+#include <span>
+#include <string>
+
+#include "core/base/seq.hh"
+#include "tern/drop_reason.hh"
+
+namespace tern::wire {
+
+inline constexpr u32 k_tcp_header = 20;
+inline constexpr u32 k_tcp_header_max = 60;
+
+// Control bits, as they lie in bytes 12 and 13 of the header.
+enum TcpFlag : u16 {
+    Fin = 1,
+    Syn = 2,
+    Rst = 4,
+    Psh = 8,
+    Ack = 16,
+    Urg = 32,
+    Ece = 64,
+    Cwr = 128,
+    Ae = 256,
+};
+
+struct TcpHeader {
+    u16 source_port = 0;
+    u16 destination_port = 0;
+    Seq seq;
+    Seq ack;
+    u8 header_length = k_tcp_header;  // bytes, 20..60
+    u16 flags = 0;
+    u16 window = 0;  // as on the wire, unscaled
+    u16 checksum = 0;
+    u16 urgent = 0;
+
+    bool has(u16 flag) const { return (flags & flag) != 0; }
+};
+
+// TcpTooShort, TcpBadOffset. Checksum and options are the caller's next steps.
+std::expected<TcpHeader, DropReason> parse_tcp(std::span<const std::byte> segment);
+// Writes 20 bytes; header_length goes into Data Offset, checksum as given.
+void emit_tcp(const TcpHeader& header, std::byte* to);
+
+}  // namespace tern::wire

@@ -1,0 +1,52 @@
+// Joins frames with the events that explain them, by their note. Frames of a segment may leave
+// long after it was decided, and several may share one note, so the last few thousand are kept.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tern/trace.hh"
+
+namespace tern::trace {
+
+struct Reason {
+    u32 note = 0;
+    SendReason why = SendReason::Unknown;
+    bool tcp = false;
+    SegmentSentEvent segment{};  // only with tcp
+};
+
+class Reasons {
+public:
+    void sent(const SegmentSentEvent& e) { put({e.note, e.reason, true, e}); }
+    void sent(const PacketSentEvent& e) { put({e.note, e.reason, false, {}}); }
+    // Null when nothing was recorded, or too long ago.
+    const Reason* find(u32 note) const {
+        if (note == 0 || ring_.empty()) return nullptr;
+        const Reason& r = ring_[note % k_kept];
+        return r.note == note ? &r : nullptr;
+    }
+
+private:
+    static constexpr u32 k_kept = 8192;  // more than an interface queues
+    void put(const Reason& r) {
+        if (ring_.empty()) ring_.resize(k_kept);
+        ring_[r.note % k_kept] = r;
+    }
+    std::vector<Reason> ring_;
+};
+
+// One sentence: why, and what the numbers say: "new data, inside ...; 4380 of cwnd 14600 in
+// flight".
+std::string explain(const Reason& reason);
+
+// "0.102000": seconds with microseconds.
+std::string seconds_text(Duration d);
+// "1.5 s", "20 ms", "40 us": as short as a person says it.
+std::string short_text(Duration d);
+// "1,234,567"
+std::string grouped(u64 n);
+// "12 bytes", "1.8 MB"
+std::string size_text(u64 bytes);
+
+}  // namespace tern::trace

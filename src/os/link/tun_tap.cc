@@ -1,0 +1,349 @@
+// The life of a TUN/TAP descriptor: see Linux Documentation/networking/tuntap.rst, and the
+// virtio specification 5.1.6 for the header in front of each frame.
+#include "os/link/tun_tap.hh"
+
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "core/base/assert.hh"
+#include "core/packet/copy.hh"
+#include "os/link/virtio_header.hh"
+
+namespace tern {
+
+namespace {
+
+constexpr u32 k_link_header_max = 18;  // Ethernet with one 802.1Q tag
+constexpr u32 k_frame_max = 65535 + k_link_header_max;
+static_assert(k_frame_max <= PacketPool::k_payload_super);
+
+// One call stops after this much, though more waits: slots are used again while the cache holds
+// them. Reading 64 super-segments in a row costs nearly twice as much per byte.
+constexpr u32 k_bytes_per_call = 256 * 1024;
+
+u8 slot_class(u32 size) {
+    return size <= PacketPool::k_payload_small ? 0 : size <= PacketPool::k_payload_jumbo ? 1 : 2;
+}
+
+class Descriptor {
+public:
+    explicit Descriptor(int fd = -1) : fd_(fd) {}
+    Descriptor(Descriptor&& o) noexcept : fd_(std::exchange(o.fd_, -1)) {}
+    Descriptor& operator=(Descriptor&& o) noexcept {
+        std::swap(fd_, o.fd_);
+        return *this;
+    }
+    ~Descriptor() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    int get() const { return fd_; }
+    explicit operator bool() const { return fd_ >= 0; }
+
+private:
+    int fd_;
+};
+
+class TunTap final : public Link {
+public:
+    TunTap(Descriptor fd, LinkFacts facts, const TapOptions& options)
+        : fd_(std::move(fd)), facts_(std::move(facts)),
+          header_size_(options.vnet_hdr ? options.vnet_hdr_size : 0),
+          read_size_(options.offloads ? k_frame_max : options.mtu + k_link_header_max) {}
+
+    const LinkFacts& facts() const override { return facts_; }
+    LinkCounters counters() const override { return counters_; }
+    int fd() const override { return fd_.get(); }
+    void receive(Instant, PacketPool& pool, PacketBatch& into) override;
+    void transmit(Instant, PacketBatch&& batch) override;
+
+private:
+    i64 read_frame(std::byte* at, u32 room);
+    bool discard_frame();
+    Packet read_packet(PacketPool& pool, bool& dry);
+    bool write_packet(Packet& p);
+
+    Descriptor fd_;
+    LinkFacts facts_;
+    u32 header_size_;
+    u32 read_size_;
+    LinkCounters counters_;
+};
+
+// Bytes read into at[0..room), or -1: nothing waits. The header goes in front of them.
+i64 TunTap::read_frame(std::byte* at, u32 room) {
+    ++counters_.system_calls;
+    return ::read(fd_.get(), at, room);
+}
+
+// Memory is short: the frame is lost, as in a network card without buffers. Leaving it with the
+// kernel would keep the descriptor readable and the caller spinning.
+bool TunTap::discard_frame() {
+    std::byte scratch[16];
+    if (read_frame(scratch, sizeof scratch) < 0) return false;
+    ++counters_.receive_refused;
+    return true;
+}
+
+// One frame. `dry` tells that nothing waits; an empty packet with more waiting was refused.
+Packet TunTap::read_packet(PacketPool& pool, bool& dry) {
+    Packet p = pool.allocate(read_size_);
+    if (!p && read_size_ > PacketPool::k_payload_small) {
+        p = pool.allocate(PacketPool::k_payload_small);  // enough for acknowledgements
+    }
+    if (!p) {
+        dry = !discard_frame();
+        return {};
+    }
+    const u32 room = p.tailroom();
+    // The header lands in the headroom, so that one plain read() does for both.
+    const i64 n = read_frame(p.data() - header_size_, header_size_ + room);
+    dry = n < 0;
+    if (n <= i64{header_size_}) return {};
+    const u32 size = static_cast<u32>(n) - header_size_;
+    if (size == room) {  // the kernel cuts what does not fit and says nothing
+        ++counters_.receive_refused;
+        return {};
+    }
+    p.append(size);
+    if (header_size_ != 0) read_virtio_header(p.data() - header_size_, p);
+    if (slot_class(size) < p->size_class) {
+        // A small frame must not pin a large slot: its reader may keep it for long.
+        if (Packet small = copy_with_facts(pool, *p)) return small;
+    }
+    return p;
+}
+
+void TunTap::receive(Instant, PacketPool& pool, PacketBatch& into) {
+    bool dry = false;
+    // Refused frames count as well, so that one call cannot go on for ever.
+    u32 bytes = 0;
+    for (u32 left = PacketBatch::k_capacity - into.size();
+         left > 0 && !dry && bytes < k_bytes_per_call; --left) {
+        Packet p = read_packet(pool, dry);
+        if (!p) continue;
+        bytes += p.size();
+        ++counters_.received_packets;
+        counters_.received_bytes += p.size();
+        into.push(std::move(p));
+    }
+}
+
+bool TunTap::write_packet(Packet& p) {
+    ++counters_.system_calls;
+    if (header_size_ == 0) {
+        check(p->checksum != ChecksumState::Partial && p->gso_segments <= 1);
+        return ::write(fd_.get(), p.data(), p.size()) >= 0;
+    }
+    // The header is not put into the headroom: others may view these bytes of the slot.
+    std::byte header[k_virtio_header_max] = {};
+    check(facts_.transmit_checksum || p->checksum != ChecksumState::Partial);
+    check(facts_.segmentation || p->gso_segments <= 1);
+    write_virtio_header(header, *p, facts_.ethernet);
+    const iovec parts[2] = {{header, header_size_}, {p.data(), p.size()}};
+    return ::writev(fd_.get(), parts, 2) >= 0;
+}
+
+void TunTap::transmit(Instant, PacketBatch&& batch) {
+    for (u32 i = 0; i < batch.size(); ++i) {
+        Packet p = batch.take(i);
+        if (!p) continue;
+        if (!write_packet(p)) {
+            ++counters_.send_refused;
+            continue;
+        }
+        ++counters_.sent_packets;
+        counters_.sent_bytes += p.size();
+    }
+    batch.clear();
+}
+
+// Stays in another network namespace for as long as it lives. Namespaces belong to threads, so
+// other threads see nothing of it.
+class NamespaceVisit {
+public:
+    bool enter(const std::string& path) {
+        home_ = Descriptor{::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)};
+        const Descriptor there{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+        inside_ = home_ && there && ::setns(there.get(), CLONE_NEWNET) == 0;
+        return inside_;
+    }
+    ~NamespaceVisit() {
+        if (inside_) check(::setns(home_.get(), CLONE_NEWNET) == 0);
+    }
+
+private:
+    Descriptor home_;
+    bool inside_ = false;
+};
+
+Error error_of(int number) {
+    switch (number) {
+        case EPERM:
+        case EACCES: return Error::PermissionDenied;
+        case EBUSY: return Error::AlreadyExists;
+        case EINVAL: return Error::InvalidArgument;
+        case ENODEV:
+        case ENOENT: return Error::NoSuchInterface;
+        case ENOMEM:
+        case ENOBUFS: return Error::OutOfMemory;
+        default: return Error::SystemError;
+    }
+}
+
+std::unexpected<OpenError> fail(std::string what, int number, std::string_view remedy) {
+    what += ": ";
+    what += std::strerror(number);
+    if (!remedy.empty()) what.append(": ").append(remedy);
+    return std::unexpected(OpenError{error_of(number), std::move(what)});
+}
+
+std::unexpected<OpenError> refuse(Error code, std::string message) {
+    return std::unexpected(OpenError{code, std::move(message)});
+}
+
+std::string_view remedy_for_device(int number) {
+    switch (number) {
+        case EPERM:
+        case EACCES:
+            return "run as root, or inside `unshare -rn`, or use --link wire (no kernel needed)";
+        case ENOENT:
+        case ENODEV:
+        case ENXIO:
+            return "the kernel has no TUN/TAP driver: try `modprobe tun`, start the container with "
+                   "--device /dev/net/tun, or use --link wire (no kernel needed)";
+        default: return "";
+    }
+}
+
+std::string_view remedy_for_attach(int number) {
+    switch (number) {
+        case EPERM:
+            return "making an interface needs CAP_NET_ADMIN: run as root, or inside `unshare -rn`, "
+                   "or have root make it with `ip tuntap add ... user $USER`";
+        case EBUSY: return "another program holds this interface; choose another name";
+        case EINVAL:
+            return "an interface of this name exists and is of another kind (TUN or TAP, "
+                   "multi-queue "
+                   "or not); choose another name or remove it with `ip link del`";
+        default: return "";
+    }
+}
+
+std::expected<void, OpenError> validate(const TapOptions& o) {
+    if (o.name.size() >= IFNAMSIZ) {
+        return refuse(Error::InvalidArgument,
+                      "interface name \"" + o.name + "\" is longer than 15 characters");
+    }
+    if (o.queues != 1) return refuse(Error::NotSupported, "a TAP has one queue in this version");
+    if (o.offloads && !o.vnet_hdr) {
+        return refuse(Error::InvalidArgument, "TAP offloads need the virtio-net header (vnet_hdr)");
+    }
+    if (o.vnet_hdr && o.vnet_hdr_size != 10 && o.vnet_hdr_size != 12) {
+        return refuse(Error::InvalidArgument, "the virtio-net header has 10 or 12 bytes");
+    }
+    if (o.mtu < 68 || o.mtu > 65535) {
+        return refuse(Error::InvalidArgument, "MTU must lie between 68 and 65535");
+    }
+    if (o.vlan > 4094) return refuse(Error::InvalidArgument, "a VLAN id is at most 4094");
+    if (o.vlan != 0 && !o.ethernet) {
+        return refuse(Error::InvalidArgument, "a VLAN needs a TAP, a TUN has no Ethernet header");
+    }
+    return {};
+}
+
+// Creates the interface, or attaches to the persistent one of this name. Returns its name.
+std::expected<std::string, OpenError> attach(int fd, const TapOptions& o) {
+    ifreq request{};
+    std::memcpy(request.ifr_name, o.name.c_str(), o.name.size());
+    const int kind = o.ethernet ? IFF_TAP : IFF_TUN;
+    const int flags = kind | IFF_NO_PI | (o.vnet_hdr ? IFF_VNET_HDR : 0);
+    request.ifr_flags = static_cast<short>(flags);
+    if (::ioctl(fd, TUNSETIFF, &request) != 0) {
+        return fail("interface " + o.name, errno, remedy_for_attach(errno));
+    }
+    return std::string{request.ifr_name};
+}
+
+std::expected<void, OpenError> set_offloads(int fd, const TapOptions& o) {
+    if (!o.vnet_hdr) return {};
+    int size = static_cast<int>(o.vnet_hdr_size);
+    if (::ioctl(fd, TUNSETVNETHDRSZ, &size) != 0) return fail("TUNSETVNETHDRSZ", errno, "");
+    unsigned long bits = 0;  // a persistent interface remembers its last user's
+    if (o.offloads) bits = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN | (o.tso6 ? TUN_F_TSO6 : 0u);
+    if (::ioctl(fd, TUNSETOFFLOAD, bits) != 0) {
+        return fail("TUNSETOFFLOAD", errno, "open without offloads");
+    }
+    return {};
+}
+
+// A locally administered address that differs from the kernel end's and stays the same for as
+// long as the interface lives.
+MacAddress mac_for(int fd, const TapOptions& o) {
+    if (!o.ethernet || !o.mac.is_zero()) return o.mac;
+    MacAddress mac{{0x02, 0, 0, 0, 0, 0x01}};
+    ifreq request{};
+    if (::ioctl(fd, SIOCGIFHWADDR, &request) == 0) {
+        std::memcpy(mac.bytes.data(), request.ifr_hwaddr.sa_data, mac.bytes.size());
+        mac.bytes[0] = static_cast<u8>(((mac.bytes[0] ^ 4) | 2) & ~1);
+    }
+    return mac;
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<Link>, OpenError> open_tap(const TapOptions& options) {
+    if (auto valid = validate(options); !valid) return std::unexpected(valid.error());
+    NamespaceVisit visit;
+    if (!options.network_namespace.empty() && !visit.enter(options.network_namespace)) {
+        return fail("network namespace " + options.network_namespace, errno,
+                    "make it with `ip netns add`; entering one needs CAP_SYS_ADMIN");
+    }
+    Descriptor fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+    if (!fd) return fail("/dev/net/tun", errno, remedy_for_device(errno));
+    auto name = attach(fd.get(), options);
+    if (!name) return std::unexpected(name.error());
+    if (auto set = set_offloads(fd.get(), options); !set) return std::unexpected(set.error());
+    if (options.bring_up) {
+        if (auto up = set_up(*name, options.mtu); !up) {
+            return refuse(up.error(), "interface " + *name + ": cannot set its MTU or bring it up");
+        }
+    }
+    LinkFacts facts{.name = (options.ethernet ? "tap:" : "tun:") + *name,
+                    .ethernet = options.ethernet,
+                    .mac = mac_for(fd.get(), options),
+                    .mtu = options.mtu,
+                    .transmit_checksum = options.offloads,
+                    .segmentation = options.offloads,
+                    .vlan = options.vlan};
+    return std::make_unique<TunTap>(std::move(fd), std::move(facts), options);
+}
+
+Result<void> set_up(const std::string& name, u32 mtu) {
+    if (name.size() >= IFNAMSIZ) return std::unexpected(Error::InvalidArgument);
+    // Interface requests go through any socket; a datagram one needs no privilege to exist.
+    const Descriptor control{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    if (!control) return std::unexpected(error_of(errno));
+    ifreq request{};
+    std::memcpy(request.ifr_name, name.c_str(), name.size());
+    request.ifr_mtu = static_cast<int>(mtu);
+    if (::ioctl(control.get(), SIOCSIFMTU, &request) != 0) return std::unexpected(error_of(errno));
+    if (::ioctl(control.get(), SIOCGIFFLAGS, &request) != 0) {
+        return std::unexpected(error_of(errno));
+    }
+    request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
+    if (::ioctl(control.get(), SIOCSIFFLAGS, &request) != 0) {
+        return std::unexpected(error_of(errno));
+    }
+    return {};
+}
+
+}  // namespace tern

@@ -1,0 +1,95 @@
+// Offload facts to virtio-net header and back.
+#include "os/link/virtio_header.hh"
+
+#include "core/base/assert.hh"
+#include "core/base/checksum.hh"
+#include "core/packet/gso.hh"
+#include "core/wire/tcp.hh"
+
+namespace tern {
+
+namespace {
+
+// <linux/virtio_net.h> names a field `class`, so C++ cannot read it. The names are its names.
+struct VirtioHeader {
+    u8 flags = 0;
+    u8 gso_type = 0;
+    u16 hdr_len = 0;  // all headers of a super-segment
+    u16 gso_size = 0;
+    u16 csum_start = 0;   // from here to the end is summed
+    u16 csum_offset = 0;  // from csum_start: where the sum goes
+};
+static_assert(sizeof(VirtioHeader) == 10);
+
+constexpr u8 k_needs_csum = 1;
+constexpr u8 k_data_valid = 2;
+constexpr u8 k_gso_tcpv4 = 1;
+constexpr u8 k_gso_tcpv6 = 4;
+constexpr u8 k_gso_ecn = 0x80;
+
+constexpr u16 k_tcp_checksum_at = 16;  // RFC 9293 3.1
+constexpr u16 k_udp_checksum_at = 6;   // RFC 768
+
+u8 byte_at(const std::byte* p, u32 at) { return std::to_integer<u8>(p[at]); }
+
+void read_partial_checksum(const VirtioHeader& h, Packet& p) {
+    if (u32{h.csum_start} + h.csum_offset + 2 > p.size()) return;
+    p->transport = static_cast<u16>(p->begin + h.csum_start);
+    p->checksum = ChecksumState::Partial;
+    if (h.csum_offset == k_tcp_checksum_at || h.csum_offset == k_udp_checksum_at) return;
+    // Neither TCP nor UDP: rare, and no later room knows where its field is. Finish it here.
+    const u16 sum = checksum_finish(checksum_add(0, p.bytes().subspan(h.csum_start)));
+    std::memcpy(p.transport_header() + h.csum_offset, &sum, sizeof sum);
+    p->checksum = ChecksumState::Verified;
+}
+
+void read_segmentation(const VirtioHeader& h, Packet& p) {
+    if (h.gso_size == 0 || p->checksum != ChecksumState::Partial) return;
+    const u32 transport = p->transport - p->begin;
+    if (p.size() < transport + wire::k_tcp_header) return;
+    const u32 headers = transport + u32{byte_at(p.data(), transport + 12)} / 16 * 4;
+    if (p.size() <= headers) return;
+    p->gso_size = h.gso_size;
+    p->gso_segments = static_cast<u16>((p.size() - headers + h.gso_size - 1) / h.gso_size);
+}
+
+}  // namespace
+
+void write_virtio_header(std::byte* header, const PacketDescriptor& d, bool ethernet) {
+    VirtioHeader h;
+    const std::byte* frame = d.slot + d.begin;
+    const bool super = d.gso_segments > 1;
+    if (d.checksum == ChecksumState::Partial) {
+        check(d.transport > d.begin && d.transport + wire::k_tcp_header / 2 < d.end);
+        const u32 ip = ip_offset(frame, ethernet);
+        h.flags = k_needs_csum;
+        h.csum_start = static_cast<u16>(d.transport - d.begin);
+        h.csum_offset = static_cast<u16>(checksum_field_offset(frame + ip));
+        if (super) {
+            const bool v6 = byte_at(frame, ip) >> 4 == 6;
+            const u8 flags = byte_at(d.slot, d.transport + 13u);
+            h.gso_type = v6 ? k_gso_tcpv6 : k_gso_tcpv4;
+            // CWR belongs on the first segment only (RFC 3168 6.1.2); this asks the kernel for it.
+            if ((flags & wire::Cwr) != 0) h.gso_type |= k_gso_ecn;
+            h.gso_size = d.gso_size;
+            const u32 tcp_header = byte_at(d.slot, d.transport + 12u) / 16 * 4u;
+            h.hdr_len = static_cast<u16>(h.csum_start + tcp_header);
+        }
+    } else {
+        check(!super);  // a super-segment's sums are always left to the link
+    }
+    std::memcpy(header, &h, sizeof h);
+}
+
+void read_virtio_header(const std::byte* header, Packet& p) {
+    VirtioHeader h;
+    std::memcpy(&h, header, sizeof h);
+    if ((h.flags & k_data_valid) != 0) p->checksum = ChecksumState::Verified;
+    if ((h.flags & k_needs_csum) != 0) read_partial_checksum(h, p);
+    const u8 type = static_cast<u8>(h.gso_type & ~k_gso_ecn);
+    if (type == k_gso_tcpv4 || type == k_gso_tcpv6) {
+        read_segmentation(h, p);
+    }
+}
+
+}  // namespace tern

@@ -1,0 +1,18 @@
+// The virtio-net header in front of a frame: it carries a packet's offload facts to the kernel
+// and back (virtio specification 5.1.6). Native byte order, which is what a TAP speaks.
+#pragma once
+
+#include "tern/packet_batch.hh"
+
+namespace tern {
+
+inline constexpr u32 k_virtio_header_max = 12;
+
+// Writes the first 10 bytes; the caller has zeroed what follows.
+void write_virtio_header(std::byte* header, const PacketDescriptor& d, bool ethernet);
+
+// Sets the offload facts of a packet that was just read. A checksum that the kernel has not
+// completed stays Partial, so that the frame may go out on another link as it came.
+void read_virtio_header(const std::byte* header, Packet& p);
+
+}  // namespace tern

@@ -1,0 +1,155 @@
+// From a configuration in text to a shard with its link, its addresses and routes.
+#include "tern/runtime.hh"
+
+#include <net/if.h>
+
+#include "os/link/tun_tap.hh"
+#include "os/runtime/clock.hh"
+#include "os/runtime/shard.hh"
+
+namespace tern {
+
+namespace {
+
+[[noreturn]] void fail(Error code, const std::string& message) {
+    throw RuntimeError(code, message);
+}
+
+std::unique_ptr<Link> open_link(RuntimeConfig& config) {
+    if (config.device) return std::move(config.device);
+    const std::string& text = config.link;
+    const bool tap = text.starts_with("tap:");
+    if (text == "wire") {
+        fail(Error::InvalidArgument,
+             "link wire: it has two ends in one process, so nobody outside can reach it: try "
+             "`tern demo wire`, or --link tap:tern0");
+    }
+    if (!tap && !text.starts_with("tun:")) {
+        fail(Error::InvalidArgument,
+             "link \"" + text + "\": write tap:NAME or tun:NAME, as in --link tap:tern0");
+    }
+    TapOptions options;
+    options.name = text.substr(4);
+    options.ethernet = tap;
+    options.offloads = config.offloads;
+    options.mtu = config.mtu;
+    options.vlan = config.vlan;
+    options.mac = config.mac;
+    options.network_namespace = config.network_namespace;
+    // An interface that was there before is its owner's to configure.
+    options.bring_up =
+        config.network_namespace.empty() && ::if_nametoindex(options.name.c_str()) == 0;
+    auto link = open_tap(options);
+    if (!link) fail(link.error().code, link.error().message);
+    return std::move(*link);
+}
+
+ImpairDirection direction_of(const std::optional<Impairment>& from) {
+    if (!from) return {};
+    return {.loss = from->loss,
+            .duplicate = from->duplicate,
+            .corrupt = from->corrupt,
+            .reorder = from->reorder,
+            .reorder_by = from->reorder_by,
+            .delay = from->delay,
+            .jitter = from->jitter,
+            .rate = from->rate,
+            .overhead = 24,
+            .queue_packets = from->queue_packets,
+            .drop_nth = from->drop_nth};
+}
+
+std::string reason(Error error) { return std::string{message_of(error)}; }
+
+void add_addresses(Stack& stack, Interface interface, const RuntimeConfig& config) {
+    for (const std::string& text : config.addresses) {
+        const auto cidr = Cidr::parse(text);
+        if (!cidr) {
+            fail(Error::InvalidAddress,
+                 "address \"" + text + "\": write an address with its prefix, as in 10.0.0.2/24");
+        }
+        if (auto added = stack.add_address(interface, *cidr, config.probe); !added) {
+            fail(added.error(), "address " + text + ": " + reason(added.error()));
+        }
+    }
+}
+
+void add_route(Stack& stack, Interface interface, const std::string& text) {
+    const std::size_t via = text.find(" via ");
+    const auto destination = Cidr::parse(text.substr(0, via));
+    std::optional<IpAddress> gateway;
+    if (via != text.npos) {
+        gateway = IpAddress::parse(text.substr(via + 5));
+        if (!gateway) fail(Error::InvalidAddress, "route \"" + text + "\": no address after via");
+    }
+    if (!destination) {
+        fail(Error::InvalidAddress,
+             "route \"" + text + "\": write a network, as in \"10.1.0.0/16 via 10.0.0.9\"");
+    }
+    if (auto added = stack.add_route(*destination, interface, gateway); !added) {
+        fail(added.error(), "route " + text + ": " + reason(added.error()));
+    }
+}
+
+void add_routes(Stack& stack, Interface interface, const RuntimeConfig& config) {
+    for (const std::string& text : config.routes) add_route(stack, interface, text);
+    if (config.gateway.empty()) return;
+    const auto gateway = IpAddress::parse(config.gateway);
+    if (!gateway) {
+        fail(Error::InvalidAddress,
+             "gateway \"" + config.gateway + "\": write an address, as in --gateway 10.0.0.1");
+    }
+    if (auto added = stack.add_route(Cidr{Ipv4Address::any(), 0}, interface, gateway); !added) {
+        fail(added.error(), "gateway " + config.gateway + ": " + reason(added.error()) +
+                                ": it must lie in the network of one of our addresses");
+    }
+}
+
+StackConfig stack_config(const RuntimeConfig& config) {
+    StackConfig result;
+    result.seed = config.seed != 0 ? config.seed : entropy();
+    result.memory_limit = config.memory_limit;
+    result.observer = config.observer;
+    result.limits = config.limits;
+    return result;
+}
+
+}  // namespace
+
+struct Runtime::Inside {
+    explicit Inside(RuntimeConfig& config) : shard(stack_config(config), config.wait) {}
+    Shard shard;
+};
+
+Runtime::Runtime(RuntimeConfig config) {
+    auto link = open_link(config);
+    inside_ = std::make_unique<Inside>(config);
+    ImpairOptions impair{.outbound = direction_of(config.outbound),
+                         .inbound = direction_of(config.inbound),
+                         .seed = config.impair_seed};
+    stack().advance(steady_now());  // so that what happens before the first turn has its time
+    const bool impaired = config.outbound || config.inbound;
+    const Interface i = inside_->shard.add_link(std::move(link), impaired ? &impair : nullptr);
+    add_addresses(stack(), i, config);
+    add_routes(stack(), i, config);
+}
+
+Runtime::~Runtime() = default;
+Runtime::Runtime(Runtime&&) noexcept = default;
+
+Stack& Runtime::stack() { return inside_->shard.stack(); }
+Interface Runtime::interface() const { return inside_->shard.interface(0); }
+const LinkFacts& Runtime::link_facts() const { return inside_->shard.link(0).facts(); }
+LinkCounters Runtime::link_counters() const { return inside_->shard.link(0).counters(); }
+Wait Runtime::wait() const { return inside_->shard.wait(); }
+Instant Runtime::now() const { return steady_now(); }
+bool Runtime::run_once(Duration max_wait, EventSink& sink) {
+    return inside_->shard.run_once(max_wait, sink);
+}
+int Runtime::fd() const { return inside_->shard.fd(); }
+bool Runtime::turn(EventSink& sink) { return inside_->shard.turn(sink); }
+bool Runtime::busy() const { return inside_->shard.busy(); }
+void Runtime::wake_at(Instant when) { inside_->shard.wake_at(when); }
+void Runtime::wake() { inside_->shard.wake(); }
+
+}  // namespace tern

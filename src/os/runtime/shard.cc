@@ -1,0 +1,117 @@
+#include "os/runtime/shard.hh"
+
+#include <algorithm>
+
+#include "os/runtime/clock.hh"
+
+namespace tern {
+
+namespace {
+
+// Bounds a turn, so that a flood of packets cannot keep timers and applications waiting.
+constexpr int k_receive_batches = 4;
+// How long Wait::Adaptive spins: about what going to sleep and waking up costs.
+constexpr Duration k_spin = std::chrono::microseconds(50);
+
+}  // namespace
+
+Interface Shard::add_link(std::unique_ptr<Link> link, const ImpairOptions* impair) {
+    Port port{.link = std::move(link), .impair = {}, .outer = nullptr, .interface = {}};
+    port.outer = port.link.get();
+    if (impair != nullptr) {
+        port.impair = std::make_unique<Impair>(*port.link, *impair);
+        port.outer = port.impair.get();
+    }
+    const LinkFacts& facts = port.outer->facts();
+    port.interface = stack_.add_interface({.name = facts.name,
+                                           .ethernet = facts.ethernet,
+                                           .mac = facts.mac,
+                                           .mtu = facts.mtu,
+                                           .vlan = facts.vlan,
+                                           .transmit_checksum = facts.transmit_checksum,
+                                           .segmentation = facts.segmentation});
+    if (port.outer->fd() >= 0) waiter_.add(port.outer->fd());
+    ports_.push_back(std::move(port));
+    return ports_.back().interface;
+}
+
+bool Shard::receive(Instant now, Port& port) {
+    for (int i = 0; i < k_receive_batches; ++i) {
+        PacketBatch batch;
+        port.outer->receive(now, stack_.pool(), batch);
+        if (batch.empty()) return false;
+        worked_ = true;
+        const bool full = batch.full();
+        stack_.receive(now, port.interface, std::move(batch));
+        if (!full) return false;
+    }
+    return true;
+}
+
+void Shard::transmit(Instant now) {
+    for (Port& port : ports_) {
+        for (;;) {
+            PacketBatch batch = stack_.transmit(now, port.interface);
+            if (batch.empty()) break;
+            worked_ = true;
+            port.outer->transmit(now, std::move(batch));
+        }
+    }
+}
+
+void Shard::deliver(EventSink& sink) {
+    while (auto event = stack_.next_event()) {
+        worked_ = true;
+        sink.on_event(*event);
+    }
+}
+
+Instant Shard::next_deadline() const {
+    Instant first = stack_.next_deadline();
+    for (const Port& port : ports_) first = std::min(first, port.outer->next_deadline());
+    return first;
+}
+
+bool Shard::turn(EventSink& sink) {
+    const Instant now = steady_now();
+    waiter_.acknowledge(now);
+    worked_ = false;
+    more_ = false;
+    for (Port& port : ports_) {
+        more_ |= receive(now, port);
+        // A link that delays frames hands on what is due.
+        if (port.impair && port.impair->next_deadline() <= now) port.impair->transmit(now, {});
+    }
+    stack_.advance(now);
+    deliver(sink);
+    transmit(now);
+    deliver(sink);
+    const Instant next = next_deadline();
+    if (next <= now) {
+        more_ = true;
+    } else if (next != Instant::max()) {
+        waiter_.arm(next);
+    }
+    last_turn_ = now;
+    if (worked_) last_work_ = now;
+    return more_;
+}
+
+bool Shard::busy() const {
+    if (wait_ == Wait::Adaptive) return last_turn_ - last_work_ < k_spin;
+    return wait_ == Wait::Spin;
+}
+
+bool Shard::run_once(Duration max_wait, EventSink& sink) {
+    if (!more_ && max_wait > Duration::zero() && !busy()) {
+        // What the application called since the last turn goes out before we sleep.
+        transmit(steady_now());
+        const Instant next = next_deadline();
+        if (next != Instant::max()) waiter_.arm(next);
+        waiter_.sleep(max_wait);
+    }
+    turn(sink);
+    return worked_;
+}
+
+}  // namespace tern

@@ -1,0 +1,57 @@
+// One thread, one Stack, its links, one loop.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "os/link/impair.hh"
+#include "os/runtime/wait.hh"
+#include "tern/runtime.hh"
+
+namespace tern {
+
+class Shard {
+public:
+    Shard(const StackConfig& config, Wait wait) : stack_(config), wait_(wait) {}
+
+    // With `impair` the link is wrapped.
+    Interface add_link(std::unique_ptr<Link> link, const ImpairOptions* impair);
+
+    Stack& stack() { return stack_; }
+    Link& link(std::size_t i) { return *ports_[i].outer; }
+    Interface interface(std::size_t i) const { return ports_[i].interface; }
+    Wait wait() const { return wait_; }
+    int fd() const { return waiter_.fd(); }
+    void wake() { waiter_.wake(); }
+    void wake_at(Instant when) { waiter_.arm(when); }
+
+    // Packets in, timers, events, packets out; never waits. True: more waits already.
+    bool turn(EventSink& sink);
+    // Waits at most `max_wait`, then one turn. True: it did something.
+    bool run_once(Duration max_wait, EventSink& sink);
+    bool busy() const;
+
+private:
+    struct Port {
+        std::unique_ptr<Link> link;
+        std::unique_ptr<Impair> impair;  // dies before the link it wraps
+        Link* outer;
+        Interface interface;
+    };
+
+    bool receive(Instant now, Port& port);
+    void transmit(Instant now);
+    void deliver(EventSink& sink);
+    Instant next_deadline() const;
+
+    Stack stack_;  // the last to die: packets of its pool lie in links
+    std::vector<Port> ports_;
+    Waiter waiter_;
+    Wait wait_;
+    bool more_ = true;  // the first turn must not wait: applications have called already
+    bool worked_ = false;
+    Instant last_work_{};
+    Instant last_turn_{};
+};
+
+}  // namespace tern

@@ -1,0 +1,71 @@
+#include "os/runtime/wait.hh"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "core/base/assert.hh"
+
+namespace tern {
+
+Waiter::Waiter()
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
+      wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    check(epoll_ >= 0 && timer_ >= 0 && wake_ >= 0);
+    add(timer_);
+    add(wake_);
+}
+
+Waiter::~Waiter() {
+    for (int fd : {epoll_, timer_, wake_}) ::close(fd);
+}
+
+void Waiter::add(int fd) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = fd;
+    check(::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0);
+}
+
+void Waiter::arm(Instant deadline) {
+    if (deadline >= armed_) return;
+    armed_ = deadline;
+    // Zero would switch the timer off; any time in the past fires at once.
+    const i64 at = std::max<i64>(deadline.time_since_epoch().count(), 1);
+    itimerspec when{};
+    when.it_value.tv_sec = at / 1'000'000'000;
+    when.it_value.tv_nsec = at % 1'000'000'000;
+    check(::timerfd_settime(timer_, TFD_TIMER_ABSTIME, &when, nullptr) == 0);
+}
+
+void Waiter::acknowledge(Instant now) {
+    u64 count = 0;
+    // The clock may be ahead of the timer by a moment: then it stays armed, and is read next time.
+    if (now >= armed_ && ::read(timer_, &count, sizeof count) > 0) armed_ = Instant::max();
+    if (woken_.exchange(false, std::memory_order_acquire)) {
+        [[maybe_unused]] auto ignored = ::read(wake_, &count, sizeof count);
+    }
+}
+
+void Waiter::wake() {
+    const int saved = errno;
+    // Written before the flag is set, so that who sees the flag finds the count.
+    const u64 one = 1;
+    [[maybe_unused]] auto ignored = ::write(wake_, &one, sizeof one);
+    woken_.store(true, std::memory_order_release);
+    errno = saved;
+}
+
+void Waiter::sleep(Duration at_most) {
+    constexpr i64 k_forever_ms = 24 * 3600 * 1000;
+    const i64 ms = std::clamp<i64>((at_most.count() + 999'999) / 1'000'000, 0, k_forever_ms);
+    epoll_event event;
+    ::epoll_wait(epoll_, &event, 1, static_cast<int>(ms));  // a signal ends the wait as well
+}
+
+}  // namespace tern

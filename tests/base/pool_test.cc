@@ -1,0 +1,194 @@
+#include "core/base/pool.hh"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "property.hh"
+
+namespace tern {
+namespace {
+
+struct alignas(64) Large {
+    u64 id = 42;
+    std::array<u64, 31> rest{};
+};
+static_assert(sizeof(Large) == 256);
+
+struct Counted {
+    static inline i64 alive = 0;
+    Counted() { ++alive; }
+    ~Counted() { --alive; }
+    u64 id = 42;
+};
+
+struct Tiny {
+    u8 id = 42;
+};
+
+TEST(Pool, AnEmptyPoolOwnsNothing) {
+    MemoryBudget budget{0};
+    Pool<Large> pool{budget};
+    EXPECT_EQ(pool.in_use(), 0u);
+    EXPECT_EQ(pool.capacity(), 0u);
+    EXPECT_FALSE(pool.is_live(0));
+    EXPECT_FALSE(pool.is_live(1));
+    pool.for_each([](Index) { FAIL(); });
+    EXPECT_EQ(pool.allocate(), 0u);
+    EXPECT_EQ(budget.used(), 0u);
+}
+
+TEST(Pool, TheLastFreedIsTheNextHandedOutAndIsNewAgain) {
+    MemoryBudget budget{1 << 20};
+    Pool<Large> pool{budget};
+    const Index a = pool.allocate(), b = pool.allocate(), c = pool.allocate();
+    EXPECT_TRUE(a != 0 && b != 0 && c != 0 && a != b && b != c && a != c);
+    pool[a].id = 1;
+    pool[b].rest[7] = 2;
+    pool.free(a);
+    pool.free(b);
+    EXPECT_FALSE(pool.is_live(a));
+    EXPECT_TRUE(pool.is_live(c));
+    EXPECT_EQ(pool.allocate(), b);
+    EXPECT_EQ(pool.allocate(), a);
+    EXPECT_EQ(pool[a].id, 42u);
+    EXPECT_EQ(pool[b].rest[7], 0u);
+}
+
+TEST(Pool, FreeingTwiceStops) {
+    MemoryBudget budget{1 << 20};
+    Pool<Tiny> pool{budget};
+    const Index a = pool.allocate();
+    pool.free(a);
+    EXPECT_DEATH(pool.free(a), "");
+    EXPECT_DEATH(pool.free(0), "");
+    EXPECT_DEATH(pool.free(1u << 20), "");
+}
+
+#ifdef TERN_ADDRESS_SANITIZER
+TEST(Pool, AddressSanitizerSeesAReadAfterFree) {
+    MemoryBudget budget{1 << 20};
+    Pool<Large> pool{budget};
+    const Index a = pool.allocate();
+    volatile u64* id = &pool[a].id;
+    pool.free(a);
+    EXPECT_DEATH(static_cast<void>(*id), "use-after-poison");
+}
+#endif
+
+// The pool against a map from Index to what was written there.
+template <class T>
+void agrees_with_a_map(Random& random) {
+    MemoryBudget budget{u64{1} << 30};
+    {
+        Pool<T> pool{budget};
+        std::map<Index, std::pair<T*, u8>> model;
+        for (int step = 0; step < 3000; ++step) {
+            // Long runs of one kind, so that the pool both grows and drains.
+            if (model.empty() || random.below(10) < (step / 500 % 2 == 0 ? 8u : 3u)) {
+                const Index i = pool.allocate();
+                ASSERT_NE(i, 0u);
+                ASSERT_FALSE(model.contains(i));
+                ASSERT_EQ(pool[i].id, 42u);
+                ASSERT_EQ(reinterpret_cast<std::uintptr_t>(&pool[i]) % alignof(T), 0u);
+                const u8 id = static_cast<u8>(random.next32());
+                pool[i].id = id;
+                model[i] = {&pool[i], id};
+            } else {
+                auto victim = model.lower_bound(random.below(pool.capacity() + 1));
+                if (victim == model.end()) victim = model.begin();
+                pool.free(victim->first);
+                ASSERT_FALSE(pool.is_live(victim->first));
+                model.erase(victim);
+            }
+            ASSERT_EQ(pool.in_use(), model.size());
+            ASSERT_LE(pool.in_use(), pool.capacity());
+        }
+        auto next = model.begin();
+        pool.for_each([&](Index i) {
+            ASSERT_NE(next, model.end());
+            EXPECT_EQ(i, next->first);
+            EXPECT_EQ(&pool[i], next->second.first) << "an element has moved";
+            EXPECT_EQ(pool[i].id, next->second.second);
+            ++next;
+        });
+        EXPECT_EQ(next, model.end());
+    }
+    EXPECT_EQ(budget.used(), 0u);
+}
+
+TEST(Pool, AgreesWithAMap) {
+    test::for_each_seed(10, [](Random& random) {
+        agrees_with_a_map<Large>(random);
+        agrees_with_a_map<Tiny>(random);
+        agrees_with_a_map<Counted>(random);
+        EXPECT_EQ(Counted::alive, 0);
+    });
+}
+
+TEST(Pool, ForEachAllowsFreeingAnyElement) {
+    MemoryBudget budget{1 << 20};
+    Pool<Counted> pool{budget};
+    for (int i = 0; i < 200; ++i) pool.allocate();
+    u32 visits = 0;
+    pool.for_each([&](Index i) {
+        ++visits;
+        pool.free(i);
+        if (pool.is_live(i + 1)) pool.free(i + 1);
+    });
+    EXPECT_EQ(visits, 100u);
+    EXPECT_EQ(pool.in_use(), 0u);
+    EXPECT_EQ(Counted::alive, 0);
+}
+
+// Every ceiling from nothing to enough: the pool hands out what fits, refuses the rest, keeps what
+// it has, and goes on when elements come back.
+template <class T>
+void survives_every_ceiling(u64 step) {
+    constexpr u32 wanted = 700;
+    MemoryBudget all{u64{1} << 30};
+    Pool<T> unlimited{all};
+    for (u32 i = 0; i < wanted; ++i) unlimited.allocate();
+    u32 fitted_before = 0;
+    for (u64 limit = 0; limit < all.used() + 4096; limit += step) {
+        MemoryBudget budget{limit};
+        {
+            Pool<T> pool{budget};
+            std::vector<Index> got;
+            for (u32 i = 0; i < wanted; ++i) {
+                if (const Index at = pool.allocate()) got.push_back(at);
+                ASSERT_LE(budget.used(), limit);
+            }
+            ASSERT_EQ(pool.in_use(), got.size());
+            ASSERT_GE(got.size(), fitted_before) << "more memory, fewer elements";
+            fitted_before = static_cast<u32>(got.size());
+            if (!got.empty()) {
+                pool.free(got.back());
+                ASSERT_EQ(pool.allocate(), got.back());
+            }
+            for (const Index i : got) ASSERT_EQ(pool[i].id, 42u);
+        }
+        ASSERT_EQ(budget.used(), 0u);
+    }
+    EXPECT_EQ(fitted_before, wanted);
+}
+
+TEST(Pool, SurvivesEveryCeiling) {
+    survives_every_ceiling<Tiny>(16);
+    survives_every_ceiling<Counted>(16);
+    survives_every_ceiling<Large>(512);
+}
+
+TEST(Pool, ASmallPoolIsSmall) {
+    MemoryBudget budget{1 << 20};
+    Pool<Large> pool{budget};
+    pool.allocate();
+    EXPECT_LE(budget.used(), 64 * sizeof(Large) + 64);
+    EXPECT_LE(sizeof(pool), 48u);
+}
+
+}  // namespace
+}  // namespace tern

@@ -1,0 +1,144 @@
+// What an attacker must not be able to guess: RFC 6528, RFC 6056; and a listener under a flood,
+// RFC 4987. RFC 6093 at the interface.
+#include <set>
+
+#include "lab/script/on_gtest.hh"
+
+namespace tern {
+namespace {
+
+using namespace std::chrono_literals;
+
+// The number of the SYN-ACK that a fresh stack of this seed gives to a SYN from `port`.
+u32 iss_for(u64 seed, u16 port, Duration after) {
+    script::Script s;
+    s.setup.seed = seed;
+    s.listen();
+    s.advance(after);
+    s.peer_port(port);
+    s.inject("< S 0:0(0) win 1000 <mss 1000>");
+    const u32 iss = s.iss();
+    s.ignore_output();
+    return iss;
+}
+
+SCRIPT("initial sequence numbers: a clock of 4 microseconds plus a keyed hash of the connection",
+       covers("RFC6528:1", "RFC9293:MUST-8", "RFC9293:MUST-9", "RFC9293:SHLD-1")) {
+    const u32 at_0 = iss_for(7, 40'000, 0s);
+    CHECK(iss_for(7, 40'000, 0s) == at_0);
+    CHECK(iss_for(7, 40'000, 1s) - at_0 == 250'000);
+    CHECK(iss_for(8, 40'000, 0s) != at_0);
+    // Neighbouring ports: differences over the whole space, none twice.
+    std::set<u32> differences;
+    u32 high = 0;
+    for (u16 port = 40'001; port < 40'065; ++port) {
+        const u32 d = iss_for(7, port, 0s) - iss_for(7, static_cast<u16>(port - 1), 0s);
+        differences.insert(d);
+        high += d > 0x7fffffff;
+    }
+    CHECK(differences.size() == 64);
+    CHECK(high > 12 && high < 52);
+}
+
+SCRIPT("ephemeral ports: in their range, different for each destination and boot, no plain counter",
+       covers("RFC6056:1")) {
+    std::set<u16> firsts;
+    for (u64 seed = 1; seed <= 16; ++seed) {
+        script::Script s;
+        s.setup.seed = seed;
+        s.listen();
+        Stack& stack = s.stack();
+        u16 last = 0;
+        int steps_of_one = 0;
+        for (int i = 0; i < 32; ++i) {
+            const auto c = stack.tcp().connect({IpAddress(Ipv4Address(10, 0, 0, 2)), 80});
+            CHECK(c.has_value());
+            const u16 port = stack.tcp().status(*c)->flow.local.port;
+            CHECK(port >= 32768 && port <= 60999);
+            if (i == 0) firsts.insert(port);
+            steps_of_one += port == last + 1;
+            last = port;
+        }
+        CHECK(steps_of_one < 20);
+        s.pump();
+        s.ignore_output();
+    }
+    CHECK(firsts.size() >= 15);
+}
+
+SCRIPT("SYN flood: memory stays, cookies answer, an honest client still gets in",
+       covers("RFC4987:1")) {
+    t.setup.listen.syn_backlog = 8;
+    t.listen();
+    for (u16 port = 1000; port < 1008; ++port) {
+        t.peer_port(port);
+        t.inject("< S 0:0(0) win 1000 <mss 1000>");
+        t.expect("> S. 0:0(0) ack 1");
+    }
+    CHECK(t.count().embryos == 8);
+    const u64 memory = t.stack().memory_used();
+    for (u16 port = 2000; port < 3000; ++port) {
+        t.peer_port(port);
+        t.inject("< S 0:0(0) win 1000 <mss 1000>");
+        t.ignore_output();
+    }
+    CHECK(t.count().embryos == 8);
+    CHECK(t.stack().memory_used() == memory);
+    CHECK(t.counters().tcp_cookies_sent == 1000);
+    // The honest one, with everything that a timestamp can carry.
+    t.peer_port(4000);
+    t.inject("< S 0:0(0) win 1000 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 5>");
+    const auto syn_ack = t.expect("> S. 0:0(0) ack 1");
+    CHECK(syn_ack.has_timestamps && syn_ack.has_window_scale && syn_ack.sack_permitted);
+    t.inject("+10ms < . 1:1(0) ack 1 win 500");
+    t.accept();
+    CHECK(t.status().snd_wind_shift == 5);
+    CHECK(t.status().sack);
+    CHECK(t.status().send_mss == 1388);
+    t.app.write(100);
+    t.expect("> P. 1:101(100) ack 1");
+    t.inject("+10ms < . 1:1(0) ack 101");
+    // A forged one.
+    t.peer_port(4001);
+    t.inject("< . 1:1(0) ack 12345 win 500");
+    CHECK(t.drops(DropReason::TcpBadCookie) == 1);
+    t.ignore_output();
+}
+
+SCRIPT("an embryo ends after its retries, and makes room", covers("RFC4987:2")) {
+    t.setup.listen.syn_backlog = 1;
+    t.setup.listen.syn_cookies = false;
+    t.listen();
+    t.inject("< S 0:0(0) win 1000 <mss 1000>");
+    t.expect("> S. 0:0(0) ack 1");
+    t.peer_port(1001);
+    t.inject("< S 0:0(0) win 1000 <mss 1000>");
+    t.quiet();
+    CHECK(t.drops(DropReason::TcpSynQueueFull) == 1);
+    t.peer_port(40'000);
+    for (const auto& line :
+         {"+1s > S. 0:0(0) ack 1", "+2s > S. 0:0(0) ack 1", "+4s > S. 0:0(0) ack 1",
+          "+8s > S. 0:0(0) ack 1", "+16s > S. 0:0(0) ack 1"})
+        t.expect(script::line(line));
+    t.quiet(40s);
+    CHECK(t.count().embryos == 0);
+}
+
+SCRIPT("urgent data: the pointer names the octet behind it; in line or beside the stream",
+       covers("RFC6093:1", "RFC9293:MUST-62")) {
+    t.passive_open({.mss = 1000});
+    t.app.urgent(3);
+    const auto sent = t.expect("> PU. 1:4(3) ack 1");
+    CHECK(sent.urgent == 3);
+    t.inject("+10ms < . 1:1(0) ack 4");
+    t.inject("< PU. 1:6(5) ack 4 urg 5");
+    CHECK((t.app.events() & Urgent) != 0);
+    CHECK(t.app.read(100) == 4);  // stops at the mark
+    const auto byte = t.app.read_urgent();
+    CHECK(byte.has_value());
+    t.advance(50ms);
+    t.ignore_output();
+}
+
+}  // namespace
+}  // namespace tern

@@ -1,0 +1,88 @@
+// Watches every stack of every script: what it dropped and which transitions it made goes to
+// scripts/check_seen.py, and rules that hold for every segment we send are checked on each of
+// them, whatever the script is about.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <utility>
+
+#include "core/wire/tcp.hh"
+#include "lab/script/script.hh"
+#include "lab/trace/frame_view.hh"
+#include "support/seen.hh"
+
+namespace tern {
+
+namespace {
+
+u8 at(std::span<const std::byte> bytes, std::size_t i) { return static_cast<u8>(bytes[i]); }
+
+// RFC 9293 3.1 [MUST-68] [MUST-69], 3.2 [MUST-65].
+void check_options(std::span<const std::byte> options, bool syn) {
+    while (!options.empty()) {
+        const u8 kind = at(options, 0);
+        if (kind == 0) {
+            for (const std::byte b : options) EXPECT_EQ(static_cast<int>(b), 0) << "behind End";
+            return;
+        }
+        std::size_t length = 1;
+        if (kind != 1) {
+            ASSERT_GE(options.size(), 2u) << "option " << int{kind} << " without a length";
+            length = at(options, 1);
+            ASSERT_GE(length, 2u) << "option " << int{kind};
+            ASSERT_LE(length, options.size()) << "option " << int{kind} << " past the header";
+        }
+        EXPECT_TRUE(kind != 2 || syn) << "MSS in a segment without SYN";
+        options = options.subspan(length);
+    }
+}
+
+void check_tcp(std::span<const std::byte> packet) {
+    const auto tcp = packet.subspan(std::size_t{at(packet, 0)} % 16 * 4);
+    const std::size_t header = std::size_t{at(tcp, 12)} / 16 * 4;
+    ASSERT_GE(header, 20u);
+    ASSERT_LE(header, tcp.size());
+    // RFC 9293 3.1 [U-1]: reserved bits are zero; so are AE, CWR and ECE of a stack without ECN.
+    EXPECT_EQ(at(tcp, 12) & 0x0f, 0) << "reserved bits";
+    EXPECT_EQ(at(tcp, 13) & 0xc0, 0) << "CWR or ECE";
+    check_options(tcp.first(header).subspan(20), (at(tcp, 13) & wire::Syn) != 0);
+}
+
+class Witness final : public Observer {
+public:
+    Witness() { script::set_witness(this); }
+    void on_drop(const DropEvent& e) override { test::note_drop(e.reason); }
+    void on_segment_arrived(const SegmentArrivedEvent& e) override {
+        if (e.drop != DropReason::None) test::note_drop(e.drop);
+    }
+    void on_state(const StateEvent& e) override {
+        test::note_transition(name_of(e.from), name_of(e.cause), name_of(e.to));
+    }
+    void on_frame(const FrameEvent& e) override {
+        if (!e.outbound || e.ethernet || e.bytes.size() < 40 || at(e.bytes, 9) != 6) return;
+        check_tcp(e.bytes);
+        // RFC 9293 3.1 [MUST-2]; what the link completes or cuts has no sum yet.
+        const bool complete = !e.checksum_partial && e.gso_size == 0;
+        EXPECT_TRUE(!complete || trace::checksums_hold(trace::view_of(e))) << "checksum";
+    }
+    // RFC 9293 3.8.6 [SHLD-14]: the right edge of our window never moves to the left.
+    void on_segment_sent(const SegmentSentEvent& e) override {
+        const std::pair flow{e.flow.local.port, e.flow.remote.port};
+        if ((e.flags & wire::Syn) != 0) edges_.erase(flow);
+        const bool tells = (e.flags & (wire::Syn | wire::Rst | wire::Ack)) == wire::Ack;
+        if (!tells || e.state < State::Established || e.state == State::TimeWait) return;
+        const u32 edge = e.ack + e.window;
+        const auto [it, first] = edges_.try_emplace(flow, edge);
+        EXPECT_GE(static_cast<i32>(edge - it->second), 0) << "the right window edge moved left";
+        it->second = edge;
+    }
+
+private:
+    std::map<std::pair<u16, u16>, u32> edges_;
+};
+
+Witness g_witness;
+
+}  // namespace
+
+}  // namespace tern

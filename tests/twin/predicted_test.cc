@@ -1,0 +1,99 @@
+// Header prediction against the eight steps: the same traffic, with loss, reordering and pauses,
+// must make both send the same bytes at the same time and end in the same state.
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "core/base/random.hh"
+#include "support/pair.hh"
+
+namespace tern {
+namespace {
+
+// A pair whose links lose and swap packets as a seed says.
+struct World {
+    Pair pair;
+    Random chance;
+    TcpConnection client = pair.connect();
+    TcpConnection server;
+    std::vector<std::string> sent;  // every packet, both ways
+
+    World(bool prediction, u64 seed)
+        : pair({.header_prediction = prediction, .seed = 5}), chance(seed) {}
+
+    void cross(Stack& from, Interface on_from, Stack& to, Interface on_to) {
+        for (PacketBatch x = from.transmit(pair.now, on_from); !x.empty();
+             x = from.transmit(pair.now, on_from)) {
+            PacketBatch arrives;
+            Packet late;
+            for (u32 i = 0; i < x.size(); ++i) {
+                Packet p = x.take(i);
+                sent.emplace_back(reinterpret_cast<const char*>(p.data()), p.size());
+                const u32 fate = chance.below(100);
+                if (fate < 2) continue;
+                if (fate < 4 && !late) {
+                    late = std::move(p);
+                    continue;
+                }
+                arrives.push(std::move(p));
+            }
+            if (late) arrives.push(std::move(late));
+            to.receive(pair.now, on_to, std::move(arrives));
+        }
+    }
+
+    void use(Stack& stack, TcpConnection c) {
+        std::vector<std::byte> buffer(1 + chance.below(20'000));
+        if (chance.below(3) == 0) (void)stack.tcp().send(c, buffer);
+        if (chance.below(3) != 0)
+            while (stack.tcp().receive(c, buffer)) continue;
+    }
+
+    void step() {
+        pair.now += std::chrono::microseconds(chance.below(30'000));
+        pair.a.advance(pair.now);
+        pair.b.advance(pair.now);
+        cross(pair.a, pair.on_a, pair.b, pair.on_b);
+        if (!server)
+            if (auto s = pair.b.tcp().accept(pair.listener)) server = *s;
+        cross(pair.b, pair.on_b, pair.a, pair.on_a);
+        pair.forget_events();
+        use(pair.a, client);
+        if (server) use(pair.b, server);
+    }
+};
+
+std::string describe(const TcpStatus& s) {
+    return std::to_string(s.snd_una) + " " + std::to_string(s.snd_nxt) + " " +
+           std::to_string(s.snd_wnd) + " " + std::to_string(s.rcv_nxt) + " " +
+           std::to_string(s.rcv_wnd) + " " + std::to_string(s.cwnd) + " " +
+           std::to_string(s.ssthresh) + " " + std::to_string(s.srtt.count()) + " " +
+           std::to_string(s.rto.count()) + " " + std::to_string(s.readable) + " " +
+           std::to_string(s.out_of_order) + " " + std::to_string(s.retransmissions);
+}
+
+TEST(Twin, PredictedAndTheEightSteps) {
+    u64 predicted = 0;
+    for (u64 seed = 1; seed <= 30; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        World fast(true, seed), plain(false, seed);
+        for (int i = 0; i < 300; ++i) {
+            fast.step();
+            plain.step();
+            ASSERT_EQ(fast.sent.size(), plain.sent.size()) << "step " << i;
+            for (std::size_t k = 0; k < fast.sent.size(); ++k)
+                ASSERT_TRUE(fast.sent[k] == plain.sent[k]) << "step " << i << " packet " << k;
+            fast.sent.clear();
+            plain.sent.clear();
+            ASSERT_EQ(describe(*fast.pair.a.tcp().status(fast.client)),
+                      describe(*plain.pair.a.tcp().status(plain.client)))
+                << "step " << i;
+        }
+        predicted += fast.pair.a.counters().tcp_predicted;
+        EXPECT_EQ(plain.pair.a.counters().tcp_predicted, 0u);
+    }
+    EXPECT_GT(predicted, 1000u);
+}
+
+}  // namespace
+}  // namespace tern

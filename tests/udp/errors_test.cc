@@ -1,0 +1,92 @@
+// ICMP errors reach the application (RFC 1122 4.1.3.3), if they are about its datagrams (RFC 8085).
+#include "udp/room.hh"
+
+namespace tern::test {
+namespace {
+
+class UdpErrors : public UdpTest {
+protected:
+    // An error about a datagram from us:5000 to peer:53.
+    static Bytes about(u8 type, u8 code, u16 from = 5000, u16 to = 53, Ipv4Address remote = k_peer,
+                       Ipv4Address local = k_us) {
+        const Bytes quote =
+            ip({.from = local, .to = remote}, udp({.from = from, .to = to}, pattern(8)));
+        return ether({}, ip({.protocol = 1}, icmp(type, code, 1400, quote)));
+    }
+};
+
+TEST_F(UdpErrors, a_connected_socket_is_told_once) {
+    covers({"RFC1122:17", "RFC1122:11"});
+    const UdpSocket s = open(connected_to({k_peer, 53}, 5000));
+    const struct {
+        u8 type, code;
+        Error error;
+    } cases[] = {
+        {3, 0, Error::NetworkUnreachable},
+        {3, 1, Error::HostUnreachable},
+        {3, 2, Error::Refused},
+        {3, 3, Error::Refused},
+        {3, 4, Error::MessageTooLong},
+        {3, 5, Error::HostUnreachable},
+        {3, 6, Error::NetworkUnreachable},
+        {3, 7, Error::HostUnreachable},
+        {3, 13, Error::HostUnreachable},
+        {11, 0, Error::HostUnreachable},
+        {12, 0, Error::HostUnreachable},
+    };
+    for (const auto& c : cases) {
+        arrive(about(c.type, c.code));
+        const auto event = room->next_event();
+        ASSERT_TRUE(event);
+        EXPECT_EQ(event->kind, Event::Kind::Udp);
+        EXPECT_EQ(event->udp(), s);
+        EXPECT_EQ(event->bits, UdpError);
+        EXPECT_EQ(event->error, c.error);
+        EXPECT_EQ(send_error(s, pattern(4)), c.error);
+        EXPECT_TRUE(silent());
+        EXPECT_EQ(send_error(s, pattern(4)), Error::None);
+        EXPECT_EQ(sent().size(), 1u) << "a hint only: the socket goes on";
+        arrive(about(c.type, c.code));
+        room->next_event();
+        Bytes data;
+        EXPECT_EQ(next(s, data), c.error);
+        EXPECT_EQ(next(s, data), Error::WouldBlock);
+    }
+}
+
+TEST_F(UdpErrors, an_error_about_another_flow_changes_nothing) {
+    covers({"RFC8085:2"});
+    const UdpSocket s = open(connected_to({k_peer, 53}, 5000));
+    const UdpSocket bound = open_on(6000);
+    ASSERT_TRUE(layer->add_address(eth, *Cidr::parse("10.0.0.77/24"), false));
+    EXPECT_TRUE(lost(DropReason::IcmpNoFlow, about(3, 3, 5001, 53)));
+    EXPECT_TRUE(lost(DropReason::IcmpNoFlow, about(3, 3, 5000, 54)));
+    EXPECT_TRUE(lost(DropReason::IcmpNoFlow, about(3, 3, 5000, 53, k_other)));
+    EXPECT_TRUE(lost(DropReason::IcmpNoFlow, about(3, 3, 5000, 53, k_peer, {10, 0, 0, 77})));
+    EXPECT_TRUE(lost(DropReason::IcmpNoFlow, about(3, 3, 6000, 53)));
+    EXPECT_FALSE(room->next_event());
+    EXPECT_EQ(send_error(s, pattern(4)), Error::None);
+    EXPECT_EQ(send_error(bound, pattern(4), Endpoint{k_peer, 53}), Error::None);
+}
+
+TEST_F(UdpErrors, a_silent_neighbor_is_an_error_too) {
+    const UdpSocket s = open(connected_to({k_other, 53}, 5000));
+    EXPECT_TRUE(send(s, pattern(4)));
+    wait(5s);
+    const auto lost_one = layer->next_undelivered();
+    ASSERT_TRUE(lost_one);
+    room->icmp_error(*lost_one);
+    EXPECT_EQ(send_error(s, pattern(4)), Error::HostUnreachable);
+    sent();
+}
+
+TEST_F(UdpErrors, an_error_for_a_closed_socket_finds_nobody) {
+    const UdpSocket s = open(connected_to({k_peer, 53}, 5000));
+    arrive(about(3, 3));
+    room->close(s);
+    EXPECT_FALSE(room->next_event());
+    EXPECT_TRUE(lost(DropReason::IcmpNoFlow, about(3, 3)));
+}
+
+}  // namespace
+}  // namespace tern::test

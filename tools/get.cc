@@ -1,0 +1,261 @@
+// tern get URL: an HTTP client on the stack.
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <boost/asio/signal_set.hpp>
+
+#include "commands.hh"
+#include "exit_code.hh"
+#include "http_client.hh"
+#include "net_options.hh"
+#include "progress.hh"
+#include "text.hh"
+
+namespace tern::tools {
+
+namespace net = boost::asio;
+
+namespace {
+
+struct GetOptions {
+    std::string url, output;
+    bool resume = false, json = false, quiet = false, progress = false;
+    double connect_timeout = 15, stall_timeout = 60;
+    unsigned redirects = 5;
+    NetOptions net;
+};
+
+[[noreturn]] void stop(ExitCode code, const std::string& why) {
+    if (!why.empty()) fmt::print(stderr, "tern get: {}\n", why);
+    throw CLI::RuntimeError(code);
+}
+
+// Where the body goes. Opened late, so that an error page overwrites no file.
+class Output {
+public:
+    explicit Output(std::string name) : name_(std::move(name)) {}
+    ~Output() {
+        if (fd_ > STDERR_FILENO) ::close(fd_);
+    }
+    Output(const Output&) = delete;
+    Output& operator=(const Output&) = delete;
+
+    bool standard() const { return name_ == "-"; }
+    const std::string& name() const { return name_; }
+    u64 size_now() const {
+        struct stat facts {};
+        return ::stat(name_.c_str(), &facts) == 0 && S_ISREG(facts.st_mode)
+                   ? static_cast<u64>(facts.st_size)
+                   : 0;
+    }
+    bool open(bool append) {
+        if (standard()) {
+            fd_ = STDOUT_FILENO;
+            return true;
+        }
+        const int how = O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC);
+        fd_ = ::open(name_.c_str(), how, 0644);
+        return fd_ >= 0 || fail();
+    }
+    bool write(std::span<const char> bytes) {
+        while (!bytes.empty()) {
+            const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+            if (n < 0 && errno == EINTR) continue;
+            if (n <= 0) return fail();
+            bytes = bytes.subspan(static_cast<std::size_t>(n));
+        }
+        return true;
+    }
+    const std::string& error() const { return error_; }
+
+private:
+    bool fail() {
+        error_ = name_ + ": " + std::strerror(errno);
+        return false;
+    }
+    std::string name_, error_;
+    int fd_ = -1;
+};
+
+std::string name_from(const Url& url) {
+    const std::string path = url.target.substr(0, url.target.find('?'));
+    std::string name = url_decode(path.substr(path.rfind('/') + 1)).value_or("");
+    // A decoded slash must not lead out of this directory.
+    if (name.empty() || name.contains('/') || name == "." || name == "..") return "index.html";
+    return name;
+}
+
+void report(const GetOptions& o, const Url& url, const FetchResult& r, const Output& output,
+            u64 offset) {
+    if (o.json) {
+        fmt::print(
+            "{{\"url\":{},\"file\":{},\"status\":{},\"bytes\":{},\"offset\":{},"
+            "\"seconds\":{:.6f},\"connect_seconds\":{:.6f},\"exit\":{},\"error\":{}}}\n",
+            json_string(url.text), json_string(output.name()), r.head.status, r.bytes, offset,
+            seconds_of(r.total_time), seconds_of(r.connect_time), static_cast<int>(r.code),
+            json_string(r.error));
+        return;
+    }
+    if (r.code != k_ok) return;
+    if (o.quiet || output.standard()) return;
+    fmt::print("{}: {}{} in {}, {}\n", output.name(), human_bytes(r.bytes),
+               offset != 0 ? fmt::format(" more (from byte {})", offset) : "",
+               human_time(r.total_time), human_rate(r.bytes, r.total_time));
+}
+
+// One transfer with its redirections.
+class Get {
+public:
+    Get(const GetOptions& o, Url url, net::io_context& io, asio::context& context)
+        : o_(o), url_(std::move(url)), context_(context),
+          output_(o.output.empty() ? name_from(url_) : o.output),
+          progress_(output_.name(), o.quiet || o.json ? Progress::When::Never
+                                    : o.progress      ? Progress::When::Always
+                                                      : Progress::When::Terminal),
+          signals_(io, SIGINT, SIGTERM) {
+        if (o.resume && !output_.standard()) offset_ = output_.size_now();
+        signals_.async_wait([this](const boost::system::error_code& error, int) {
+            if (!error && fetch_) fetch_->cancel();
+        });
+        start();
+    }
+    FetchResult& result() { return result_; }
+    const Output& output() const { return output_; }
+    const Url& url() const { return url_; }
+    u64 offset() const { return offset_; }
+
+private:
+    void start() {
+        FetchOptions f;
+        f.url = url_;
+        f.offset = offset_;
+        f.connect.options = o_.net.tcp();
+        f.connect_timeout = Duration{static_cast<i64>(o_.connect_timeout * 1e9)};
+        f.stall_timeout = Duration{static_cast<i64>(o_.stall_timeout * 1e9)};
+        FetchSink sink{[this](const FetchHead& h) { return on_head(h); },
+                       [this](std::span<const char> bytes) { return on_body(bytes); }};
+        fetch_.emplace(context_, std::move(f), std::move(sink),
+                       [this](FetchResult r) { on_done(std::move(r)); });
+    }
+    bool on_head(const FetchHead& head) {
+        if (head.status != 200 && head.status != 206) return false;
+        if (offset_ != 0 && !head.partial) {
+            if (!o_.quiet) fmt::print(stderr, "tern get: no ranges here, starting over\n");
+            offset_ = 0;
+        }
+        if (head.partial && head.first != offset_) return false;
+        if (!output_.open(offset_ != 0)) return false;
+        std::optional<u64> total = head.length;
+        if (total) *total += offset_;
+        progress_.start(context_.runtime().now(), offset_, total);
+        received_ = offset_;
+        return true;
+    }
+    bool on_body(std::span<const char> bytes) {
+        received_ += bytes.size();
+        progress_.update(context_.runtime().now(), received_);
+        return output_.write(bytes);
+    }
+    void on_done(FetchResult r) {
+        progress_.clear();
+        const unsigned status = r.head.status;
+        const bool moved =
+            status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+        if (r.code == k_ok && moved && redirects_++ < o_.redirects) {
+            if (auto next = resolve_url(url_, r.head.location)) {
+                url_ = *next;
+                return start();
+            } else {
+                r.code = k_http_status;
+                r.error = "redirected to " + next.error();
+            }
+        }
+        judge(r);
+        result_ = std::move(r);
+        signals_.cancel();
+    }
+    void judge(FetchResult& r) {
+        if (!output_.error().empty()) {
+            r.code = k_transfer;
+            r.error = output_.error();
+        }
+        if (r.code != k_ok) return;
+        const FetchHead& head = r.head;
+        if (head.status == 416 && offset_ != 0 && head.complete == offset_) {
+            r.bytes = 0;  // all of it is here already
+        } else if (head.status == 416 && offset_ != 0) {
+            r.code = k_http_status;
+            r.error = fmt::format(
+                "{} has {} bytes, which is not the beginning of this file: "
+                "remove it, or go without --resume",
+                output_.name(), offset_);
+        } else if (head.partial && head.first != offset_) {
+            r.code = k_transfer;
+            r.error = "the server sent another range than the one asked for";
+        } else if (head.status != 200 && head.status != 206) {
+            r.code = k_http_status;
+            r.error = fmt::format("{}: {} {}", url_.text, head.status, head.reason);
+        }
+    }
+
+    const GetOptions& o_;
+    Url url_;
+    asio::context& context_;
+    Output output_;
+    Progress progress_;
+    net::signal_set signals_;
+    std::optional<Fetch> fetch_;
+    FetchResult result_;
+    u64 offset_ = 0, received_ = 0;
+    unsigned redirects_ = 0;
+};
+
+void get(const GetOptions& o) {
+    auto url = parse_url(o.url);
+    if (!url) stop(k_usage, url.error());
+    Observation observation{o.net.observe, Observation::Side::Client};
+    net::io_context io{1};
+    asio::context context{io, o.net.config(observation.observer())};
+    Get transfer{o, *url, io, context};
+    io.run();  // ends when the connection is closed as well
+    const FetchResult& r = transfer.result();
+    report(o, transfer.url(), r, transfer.output(), transfer.offset());
+    observation.tell(&context.stack());
+    if (r.code != k_ok) stop(r.code, o.json ? "" : r.error);
+}
+
+}  // namespace
+
+void add_get(CLI::App& app) {
+    auto o = std::make_shared<GetOptions>();
+    CLI::App* c = app.add_subcommand("get", "fetch a file over HTTP, on our own stack");
+    c->add_option("url", o->url, "http://ADDRESS[:PORT]/PATH")->required();
+    c->add_option("-o,--output", o->output, "file to write; - is standard output");
+    c->add_flag("--resume", o->resume, "go on behind what the file holds already");
+    c->add_flag("--progress", o->progress, "a bar even if this is no terminal");
+    c->add_flag("--json", o->json, "the result as a JSON object");
+    c->add_flag("--quiet", o->quiet, "nothing but errors");
+    c->add_option("--connect-timeout", o->connect_timeout, "seconds")
+        ->capture_default_str()
+        ->check(CLI::Range(0.001, 86400.0));
+    c->add_option("--stall-timeout", o->stall_timeout, "seconds without a byte")
+        ->capture_default_str()
+        ->check(CLI::Range(0.001, 86400.0));
+    c->add_option("--redirects", o->redirects, "how many to follow")->capture_default_str();
+    o->net.add_to(*c);
+    c->footer(
+        "Examples:\n"
+        "  tern get http://10.0.0.1:8000/big.iso --link tap:tern0\n"
+        "  tern get http://10.0.0.1:8000/big.iso --resume\n"
+        "Exit codes: 0 well, 2 wrong usage, 3 cannot connect, 4 HTTP error status,\n"
+        "5 transfer failed, 130 interrupted.");
+    c->callback([o] { get(*o); });
+}
+
+}  // namespace tern::tools

@@ -1,0 +1,73 @@
+// Fetches one URL over HTTP/1.1 on a tern context, with Boost.Beast.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "exit_code.hh"
+#include "tern/asio.hh"
+
+namespace tern::tools {
+
+struct Url {
+    std::string text;
+    Endpoint server;
+    std::string host;    // as it goes into the Host field
+    std::string target;  // path and query
+};
+// The error names the remedy.
+std::expected<Url, std::string> parse_url(std::string_view text);
+// Where a redirection leads.
+std::expected<Url, std::string> resolve_url(const Url& base, std::string_view location);
+
+struct FetchOptions {
+    Url url;
+    u64 offset = 0;  // not 0: ask for the rest from there on
+    bool keep_alive = false;
+    ConnectOptions connect;
+    Duration connect_timeout = std::chrono::seconds(15);
+    Duration stall_timeout = std::chrono::seconds(60);
+};
+
+// The answer's head: status, whether it is the part that was asked for, what is to come.
+struct FetchHead {
+    unsigned status = 0;
+    std::string reason;
+    bool partial = false;
+    u64 first = 0;                // of a partial answer
+    std::optional<u64> length;    // of the body
+    std::optional<u64> complete;  // Content-Range: size of the whole
+    std::string location;
+};
+
+struct FetchResult {
+    ExitCode code = k_ok;
+    std::string error;
+    FetchHead head;
+    u64 bytes = 0;
+    Duration connect_time{}, total_time{};
+    Endpoint local;
+};
+
+struct FetchSink {
+    // False: the body is not wanted.
+    std::function<bool(const FetchHead&)> on_head;
+    // False: it could not be stored; `error` of the result says so.
+    std::function<bool(std::span<const char>)> on_body;
+};
+
+// `done` is called once, from the io_context. `cancel` stops it early.
+class Fetch {
+public:
+    Fetch(asio::context& context, FetchOptions options, FetchSink sink,
+          std::function<void(FetchResult)> done);
+    void cancel();
+
+private:
+    struct Inside;
+    std::shared_ptr<Inside> inside_;
+};
+
+}  // namespace tern::tools

@@ -1,0 +1,63 @@
+// The command tern: one file per subcommand, and the public headers alone.
+#include <cstdio>
+#include <exception>
+
+#include <fmt/core.h>
+
+#include "commands.hh"
+#include "exit_code.hh"
+#include "tern/runtime.hh"
+#ifdef TERN_HAS_SHOW
+#include "show.hh"
+#endif
+
+namespace {
+
+int run(int argc, char** argv) {
+    using namespace tern::tools;
+    CLI::App app{"tern: a TCP/IP stack in user space", "tern"};
+    app.footer(
+        "Examples:\n"
+        "  tern show handshake                     two stacks, every segment with its reason\n"
+        "  tern demo wire                          200 MB between two stacks in this process\n"
+        "  tern serve . --link tap:tern0           an HTTP server on our stack\n"
+        "  tern get http://10.0.0.1:8000/file      fetch, with progress and --resume\n"
+        "`tern COMMAND --help` has more. Exit codes: 0 well, 1 failed, 2 wrong usage, 3 cannot\n"
+        "connect, 4 HTTP error, 5 transfer failed, 130 interrupted.");
+    app.set_version_flag("--version", TERN_VERSION);
+    app.require_subcommand(1);
+    app.option_defaults()->always_capture_default(false);
+    add_serve(app);
+    add_get(app);
+    add_ping(app);
+    add_udp(app);
+    add_demo(app);
+#ifdef TERN_HAS_SHOW
+    add_show(app);
+#endif
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::RuntimeError& e) {
+        return e.get_exit_code();
+    } catch (const CLI::ParseError& e) {
+        return app.exit(e) == 0 ? k_ok : k_usage;
+    }
+    return k_ok;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using namespace tern::tools;
+    try {
+        return run(argc, argv);
+    } catch (const tern::RuntimeError& e) {
+        fmt::print(stderr, "tern: {}\n", e.what());
+        const bool usage =
+            e.code() == tern::Error::InvalidArgument || e.code() == tern::Error::InvalidAddress;
+        return usage ? k_usage : k_cannot_connect;
+    } catch (const std::exception& e) {
+        fmt::print(stderr, "tern: {}\n", e.what());
+        return k_failed;
+    }
+}

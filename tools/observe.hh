@@ -1,0 +1,53 @@
+// What a command shows of its stack's event log: a capture file, a ladder, counters.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tern/fanout.hh"
+#include "tern/ladder.hh"
+#include "tern/pcapng.hh"
+#include "tern/stack.hh"
+
+namespace tern::tools {
+
+struct ObserveOptions {
+    std::string capture;
+    u32 snap = 0;
+    u64 capture_most = u64{4} << 30;
+    bool ladder = false, counters = false;
+    std::string ladder_file;
+
+    void add_to(CLI::App& app);
+};
+
+// Lives as long as the stack that it observes.
+class Observation {
+public:
+    // The ladder has our stack on the left when it is the client. Throws RuntimeError when the
+    // capture file cannot be written.
+    enum class Side { Client, Server };
+    Observation(const ObserveOptions& options, Side side);
+    ~Observation();
+    Observation(const Observation&) = delete;
+    Observation& operator=(const Observation&) = delete;
+
+    Observer* observer() { return fanout_.empty() ? nullptr : &fanout_; }
+    // The other end's stack, when it lives in this process too.
+    Observer* peer() { return ladder_ ? &ladder_->right() : nullptr; }
+    // At the end: prints the ladder and where the capture lies.
+    void tell(const Stack* stack);
+
+private:
+    const ObserveOptions& options_;
+    std::FILE* file_ = nullptr;
+    std::optional<PcapngWriter> capture_;
+    std::optional<Ladder> ladder_;
+    Fanout fanout_;
+};
+
+}  // namespace tern::tools

@@ -1,0 +1,176 @@
+// tern serve DIR: an HTTP server on the stack.
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include <fmt/core.h>
+#include <unistd.h>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "commands.hh"
+#include "exit_code.hh"
+#include "http_server.hh"
+#include "net_options.hh"
+#include "text.hh"
+
+namespace tern::tools {
+
+namespace net = boost::asio;
+
+namespace {
+
+struct ServeOptions {
+    std::string directory;
+    u16 port = 80;
+    bool one_request = false, reuse_address = false, progress = false, json = false, quiet = false;
+    u32 backlog = 1024;
+    NetOptions net;
+};
+
+void print_text(const AccessRecord& r) {
+    fmt::print("{} {} {} {} {} bytes {} {}{}\n", r.peer.to_string(), r.method, r.target, r.status,
+               r.bytes, human_time(r.took), human_rate(r.bytes, r.took),
+               r.complete ? "" : " BROKEN: " + r.why);
+}
+
+void print_json(const AccessRecord& r) {
+    fmt::print(
+        "{{\"event\":\"request\",\"peer\":{},\"method\":{},\"target\":{},\"status\":{},"
+        "\"bytes\":{},\"seconds\":{:.6f},\"complete\":{},\"why\":{}}}\n",
+        json_string(r.peer.to_string()), json_string(r.method), json_string(r.target), r.status,
+        r.bytes, seconds_of(r.took), r.complete, json_string(r.why));
+}
+
+// A line that is drawn over, a few times a second, while files are on their way.
+class Live {
+public:
+    Live(net::io_context& io, const HttpServer& server) : timer_(io), server_(server) { tick(); }
+    void stop() { timer_.cancel(); }
+    void clear() {
+        if (std::exchange(drawn_, false)) fmt::print(stderr, "\r\033[K");
+    }
+
+private:
+    void tick() {
+        static constexpr auto period = std::chrono::milliseconds(250);
+        timer_.expires_after(period);
+        timer_.async_wait([this](const boost::system::error_code& error) {
+            if (error) return;
+            const ServerTotals& t = server_.totals();
+            if (t.transfers > 0) {
+                fmt::print(stderr, "\r{} transfers, {} connections, {} sent, {}\033[K", t.transfers,
+                           t.open, human_bytes(t.bytes), human_rate(t.bytes - last_, period));
+                drawn_ = true;
+            } else {
+                clear();
+            }
+            last_ = t.bytes;
+            tick();
+        });
+    }
+    net::steady_timer timer_;
+    const HttpServer& server_;
+    u64 last_ = 0;
+    bool drawn_ = false;
+};
+
+void announce(const ServeOptions& o, const HttpServer& server, const LinkFacts& facts) {
+    Endpoint at = server.local_endpoint();
+    if (at.address.is_any()) {
+        if (auto cidr = Cidr::parse(o.net.addresses.empty() ? "" : o.net.addresses.front())) {
+            at.address = cidr->address;
+        }
+    }
+    const std::string url =
+        "http://" + (at.port == 80 ? at.address.to_string() : at.to_string()) + "/";
+    if (o.json) {
+        fmt::print("{{\"event\":\"ready\",\"url\":{},\"link\":{},\"directory\":{}}}\n",
+                   json_string(url), json_string(facts.name), json_string(o.directory));
+    } else {
+        fmt::print("serving {} at {} on {}\n", o.directory, url, facts.name);
+        if (::isatty(STDOUT_FILENO) == 1 && facts.name.find(':') != std::string::npos) {
+            fmt::print(
+                "the kernel's end needs an address in the same network, for example\n"
+                "    ip addr add 10.0.0.1/24 dev {}\nCtrl-C ends.\n",
+                facts.name.substr(facts.name.find(':') + 1));
+        }
+    }
+    std::fflush(stdout);
+}
+
+void summary(const ServeOptions& o, const ServerTotals& t, const LinkCounters& link) {
+    if (o.json) {
+        fmt::print(
+            "{{\"event\":\"end\",\"connections\":{},\"requests\":{},\"bytes\":{},"
+            "\"packets_in\":{},\"packets_out\":{},\"refused_in\":{},\"refused_out\":{}}}\n",
+            t.connections, t.requests, t.bytes, link.received_packets, link.sent_packets,
+            link.receive_refused, link.send_refused);
+    } else if (!o.quiet) {
+        fmt::print("served {} requests on {} connections, {}\n", t.requests, t.connections,
+                   human_bytes(t.bytes));
+    }
+    std::fflush(stdout);
+}
+
+void serve(const ServeOptions& o) {
+    if (!std::filesystem::is_directory(o.directory)) {
+        fmt::print(stderr, "tern serve: {}: no such directory\n", o.directory);
+        throw CLI::RuntimeError(k_usage);
+    }
+    Observation observation{o.net.observe, Observation::Side::Server};
+    net::io_context io{1};
+    asio::context context{io, o.net.config(observation.observer())};
+    std::unique_ptr<Live> live;
+    ServerOptions options{.root = o.directory,
+                          .listen = {.local = {.port = o.port},
+                                     .backlog = o.backlog,
+                                     .reuse_address = o.reuse_address,
+                                     .options = o.net.tcp()},
+                          .one_request = o.one_request};
+    HttpServer server{context, std::move(options), [&](const AccessRecord& record) {
+                          if (live) live->clear();
+                          if (o.quiet) return;
+                          (o.json ? print_json : print_text)(record);
+                          std::fflush(stdout);
+                      }};
+    if (o.progress) live = std::make_unique<Live>(io, server);
+    net::signal_set signals{io, SIGINT, SIGTERM};
+    signals.async_wait([&](const boost::system::error_code& error, int) {
+        if (error) return;
+        server.stop();
+        if (live) live->stop();
+        std::signal(SIGINT, SIG_DFL);  // a second Ctrl-C does not wait for connections to close
+        signals.clear();
+    });
+    announce(o, server, context.runtime().link_facts());
+    io.run();
+    if (live) live->clear();
+    summary(o, server.totals(), context.runtime().link_counters());
+    observation.tell(&context.stack());
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app) {
+    auto o = std::make_shared<ServeOptions>();
+    CLI::App* c = app.add_subcommand("serve", "serve a directory over HTTP, on our own stack");
+    c->add_option("directory", o->directory, "what to serve")->required();
+    c->add_option("--port", o->port, "TCP port")->capture_default_str();
+    c->add_option("--backlog", o->backlog, "connections that may wait to be accepted")
+        ->capture_default_str();
+    c->add_flag("--one-request", o->one_request, "close the connection after each response");
+    c->add_flag("--reuse-address", o->reuse_address,
+                "take the port though old connections on it are in TIME-WAIT");
+    c->add_flag("--progress", o->progress, "a live line while files are on their way");
+    c->add_flag("--json", o->json, "one JSON object a line");
+    c->add_flag("--quiet", o->quiet, "no line per request");
+    o->net.add_to(*c);
+    c->footer(
+        "Example, with the kernel as client, in a network namespace of its own:\n"
+        "  unshare -rn sh -c 'tern serve . --link tap:tern0 & sleep 1;\n"
+        "      ip addr add 10.0.0.1/24 dev tern0; curl -O http://10.0.0.2/README.md'");
+    c->callback([o] { serve(*o); });
+}
+
+}  // namespace tern::tools

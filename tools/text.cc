@@ -1,0 +1,140 @@
+#include "text.hh"
+
+#include <array>
+#include <charconv>
+#include <ctime>
+#include <utility>
+
+#include <fmt/core.h>
+
+namespace tern::tools {
+
+namespace {
+
+std::string scaled(double value, std::string_view unit) {
+    constexpr std::array<std::string_view, 5> prefixes = {"", "k", "M", "G", "T"};
+    std::size_t i = 0;
+    for (; value >= 999.5 && i + 1 < prefixes.size(); ++i) value /= 1000;
+    const int digits = i == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+    return fmt::format("{:.{}f} {}{}", value, digits, prefixes[i], unit);
+}
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+}  // namespace
+
+double seconds_of(Duration d) { return std::chrono::duration<double>(d).count(); }
+
+std::string human_bytes(u64 bytes) { return scaled(static_cast<double>(bytes), "B"); }
+
+std::string human_rate(u64 bytes, Duration in) {
+    const double seconds = seconds_of(in);
+    return seconds > 0 ? scaled(static_cast<double>(bytes) / seconds, "B/s") : "- B/s";
+}
+
+std::string human_time(Duration d) {
+    const double s = seconds_of(d);
+    if (s >= 1) return fmt::format("{:.2f} s", s);
+    if (s >= 1e-3) return fmt::format("{:.1f} ms", s * 1e3);
+    return fmt::format("{:.0f} us", s * 1e6);
+}
+
+std::optional<u64> parse_size(std::string_view text) {
+    constexpr std::pair<std::string_view, double> units[] = {
+        {"", 1},          {"B", 1},       {"K", 1024},    {"KiB", 1024},
+        {"kB", 1e3},      {"KB", 1e3},    {"M", 1 << 20}, {"MB", 1e6},
+        {"MiB", 1 << 20}, {"G", 1 << 30}, {"GB", 1e9},    {"GiB", 1 << 30}};
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || !(number >= 0) || number > 1e12) return std::nullopt;
+    const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+    for (const auto& [name, factor] : units) {
+        if (name == unit) return static_cast<u64>(number * factor);
+    }
+    return std::nullopt;
+}
+
+std::string json_string(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (static_cast<unsigned char>(c) < 0x20) {
+            out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+            out += c;
+        }
+    }
+    return out + '"';
+}
+
+std::string html_escape(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        switch (c) {
+            case '&': out += "&amp;"; break;
+            case '<': out += "&lt;"; break;
+            case '>': out += "&gt;"; break;
+            case '"': out += "&quot;"; break;
+            case '\'': out += "&#39;"; break;
+            default: out += c;
+        }
+    }
+    return out;
+}
+
+std::string url_encode(std::string_view path) {
+    std::string out;
+    for (const char c : path) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') || std::string_view{"-._~/"}.contains(c);
+        if (plain) {
+            out += c;
+        } else {
+            out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+        }
+    }
+    return out;
+}
+
+std::optional<std::string> url_decode(std::string_view path) {
+    std::string out;
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        if (path[i] != '%') {
+            out += path[i];
+            continue;
+        }
+        if (i + 2 >= path.size()) return std::nullopt;
+        const int high = hex_digit(path[i + 1]);
+        const int low = hex_digit(path[i + 2]);
+        if (high < 0 || low < 0) return std::nullopt;
+        out += static_cast<char>(high * 16 + low);
+        i += 2;
+    }
+    return out;
+}
+
+std::string http_date(i64 seconds) {
+    const std::time_t t = seconds;
+    std::tm parts{};
+    ::gmtime_r(&t, &parts);
+    char text[64];
+    const std::size_t n = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    return {text, n};
+}
+
+std::optional<i64> parse_http_date(std::string_view text) {
+    std::tm parts{};
+    const std::string copy{text};
+    const char* end = ::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    if (end == nullptr || *end != '\0') return std::nullopt;
+    return ::timegm(&parts);
+}
+
+}  // namespace tern::tools

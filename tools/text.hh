@@ -1,0 +1,24 @@
+// Text for people and for programs: sizes, times, JSON strings, percent-encoding.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "tern/time.hh"
+
+namespace tern::tools {
+
+std::string human_bytes(u64 bytes);                    // "209.7 MB"
+std::string human_rate(u64 bytes, Duration in);        // "1.24 GB/s"
+std::string human_time(Duration d);                    // "12.3 ms"
+std::optional<u64> parse_size(std::string_view text);  // "200MB", "64K", "1GiB", "5"
+std::string json_string(std::string_view text);        // with its quotes
+std::string html_escape(std::string_view text);
+std::string url_encode(std::string_view path);  // "/" stays
+std::optional<std::string> url_decode(std::string_view path);
+std::string http_date(i64 seconds);  // "Sun, 06 Nov 1994 08:49:37 GMT"
+std::optional<i64> parse_http_date(std::string_view text);
+double seconds_of(Duration d);
+
+}  // namespace tern::tools
