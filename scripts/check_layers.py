@@ -21,13 +21,11 @@ k_may_include = {
     "src/core/event": ["src/core/base", "src/core/wire"],
     "src/core/inet": ["src/core/base", "src/core/wire", "src/core/packet", "src/core/event"],
     "src/core/udp": ["src/core/base", "src/core/wire", "src/core/packet", "src/core/event",
-                     "src/core/inet/output.hh", "src/core/inet/path.hh",
-                     "src/core/inet/transport.hh"],
+                     "src/core/inet/inet.hh"],
     "src/core/tcp": ["src/core/base", "src/core/wire", "src/core/packet", "src/core/event",
                      "src/core/tcp/congestion",
-                     "src/core/inet/output.hh", "src/core/inet/path.hh",
-                     "src/core/inet/transport.hh"],
-    "src/core/tcp/congestion": ["src/core/base", "src/core/event"],
+                     "src/core/inet/inet.hh"],
+    "src/core/tcp/congestion": ["src/core/base", "src/core/event", "src/core/tcp/room.hh"],
     "src/core/stack": ["src/core"],
     "src/os/link": ["src/core/base", "src/core/packet", "src/core/wire"],
     "src/os/runtime": ["src/core", "src/os/link"],
@@ -35,7 +33,7 @@ k_may_include = {
     "src/lab": ["src/core", "src/os/link/virtual_wire.hh", "src/os/link/impair.hh"],
     "include/tern": [],
     "tools": [],
-    "bench": [],
+    "bench": ["src"],
     "examples": [],
     "tests": ["src", "tools", "bench"],
 }
@@ -79,9 +77,8 @@ def room_of(path):
 
 def resolve(root, includer, name):
     """The file of ours that an include line names, relative to root; None if there is none."""
-    for base in (includer.parent, pathlib.Path("src"), pathlib.Path("include"),
-                 pathlib.Path("tests"), pathlib.Path("tools"), pathlib.Path("bench"),
-                 pathlib.Path(".")):
+    for base in (*includer.parents, pathlib.Path("src"), pathlib.Path("include"),
+                 pathlib.Path("tools")):
         full = (root / base / name).resolve()
         if full.is_file() and full.is_relative_to(root.resolve()):
             return full.relative_to(root.resolve())

@@ -19,7 +19,7 @@ class Includes(Repository):
         for name in ("include/tern/int.hh", "include/tern/asio.hh", "src/core/base/seq.hh",
                      "src/core/wire/tcp.hh", "src/core/packet/packet.hh",
                      "src/core/event/events.hh",
-                     "src/core/inet/output.hh", "src/core/inet/neighbor_cache.hh",
+                     "src/core/inet/inet.hh", "src/core/inet/neighbor_cache.hh",
                      "src/core/tcp/tcb.hh", "src/core/tcp/congestion/algorithm.hh",
                      "src/core/udp/ports.hh", "src/core/stack/stack.hh",
                      "src/os/link/virtual_wire.hh", "src/os/link/tun_tap.hh"):
@@ -27,7 +27,7 @@ class Includes(Repository):
 
     def test_each_room_may_include_its_row(self):
         code, out = self.includes({
-            "src/core/tcp/x.cc": '#include "core/base/seq.hh"\n#include "core/inet/output.hh"\n'
+            "src/core/tcp/x.cc": '#include "core/base/seq.hh"\n#include "core/inet/inet.hh"\n'
                                  '#include "core/tcp/congestion/algorithm.hh"\n'
                                  '#include "tcb.hh"\n#include "tern/int.hh"\n#include <span>\n',
             "src/core/stack/y.cc": '#include "core/udp/ports.hh"\n#include "core/tcp/tcb.hh"\n'
@@ -54,7 +54,7 @@ class Includes(Repository):
             "src/os/link/k.cc": '"core/stack/stack.hh"',
             "src/lab/l.cc": '"os/link/tun_tap.hh"',
             "tools/m.cc": '"core/base/seq.hh"',
-            "bench/n.cc": '"core/tcp/tcb.hh"',
+            "examples/n.cc": '"core/tcp/tcb.hh"',
             "include/tern/o.hh": '"core/base/seq.hh"',
         }.items():
             with self.subTest(name):
