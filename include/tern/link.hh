@@ -12,7 +12,7 @@ namespace tern {
 struct LinkFacts {
     std::string name;                // for messages: "tap:tern0"
     bool ethernet = true;            // false: packets begin with the IP header (TUN)
-    MacAddress mac;                  // our address on it (a suggestion to the stack)
+    MacAddress mac = {};             // our address on it (a suggestion to the stack)
     u32 mtu = 1500;                  // largest IP packet
     bool transmit_checksum = false;  // takes ChecksumState::Partial and completes it
     bool segmentation = false;       // takes packets with gso_size (TSO4)

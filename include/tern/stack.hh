@@ -24,7 +24,7 @@ struct StackConfig {
     u64 memory_limit = u64{256} << 20;  // bytes, everything included; refuses, never aborts
     PacketPool* pool = nullptr;         // share one pool among stacks of a thread; null: its own
     Observer* observer = nullptr;       // the event log; may be set later
-    Limits limits;
+    Limits limits = {};
 };
 
 struct Interface {
@@ -35,7 +35,7 @@ struct Interface {
 struct InterfaceConfig {
     std::string name;
     bool ethernet = true;
-    MacAddress mac;
+    MacAddress mac = {};
     u32 mtu = 1500;
     u16 vlan = 0;                    // 0: untagged
     bool transmit_checksum = false;  // the link completes transport checksums

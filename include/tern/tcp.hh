@@ -50,8 +50,8 @@ struct TcpOptions {
     Duration keep_alive_idle = std::chrono::hours(2);
     Duration keep_alive_interval = std::chrono::seconds(75);
     u8 keep_alive_probes = 9;
-    std::optional<Duration> user_timeout;  // R2; Duration::max(): never. Default: Limits
-    u8 ttl = 64;                           // 1..255
+    std::optional<Duration> user_timeout{};  // R2; Duration::max(): never. Default: Limits
+    u8 ttl = 64;                             // 1..255
     // 0..63; set it before the first byte: a change in mid-connection may reorder segments
     // (RFC 9293 3.9.1.9 [SHLD-23]).
     u8 dscp = 0;
@@ -72,15 +72,15 @@ struct ListenOptions {
     u32 syn_backlog = 1024;  // embryos; above it SYN cookies
     bool syn_cookies = true;
     bool reuse_address = false;  // may take a port that old connections still hold in TIME-WAIT
-    TcpOptions options;
+    TcpOptions options = {};
     u64 user = 0;  // comes back in events
 };
 
 struct ConnectOptions {
-    std::optional<IpAddress> local_address;  // RFC 9293 [MUST-43]
-    u16 local_port = 0;                      // 0: RFC 6056
+    std::optional<IpAddress> local_address{};  // RFC 9293 [MUST-43]
+    u16 local_port = 0;                        // 0: RFC 6056
     bool reuse_address = false;
-    TcpOptions options;
+    TcpOptions options = {};
     u64 user = 0;
 };
 

@@ -1,0 +1,159 @@
+// A Runtime: its waiting, its waking, and that runtimes of different threads share nothing.
+#include <array>
+#include <atomic>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include "tern/runtime.hh"
+
+namespace tern {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr u16 k_port = 7;
+constexpr std::size_t k_much = 3'000'000;
+
+RuntimeConfig config(std::string address, std::unique_ptr<Link> end, Wait wait) {
+    RuntimeConfig c;
+    c.device = std::move(end);
+    c.addresses = {std::move(address)};
+    c.seed = 7;
+    c.wait = wait;
+    return c;
+}
+
+// Two hosts on a cable, carried by whoever calls.
+struct Hosts {
+    explicit Hosts(Wait wait = Wait::Sleep) : Hosts(make_wire(), wait) {}
+    Hosts(std::pair<std::unique_ptr<Link>, std::unique_ptr<Link>> wire, Wait wait)
+        : a(config("10.0.0.1/24", std::move(wire.first), wait)),
+          b(config("10.0.0.2/24", std::move(wire.second), wait)) {}
+
+    void close(TcpConnection c) { EXPECT_TRUE(a.stack().tcp().close(c).has_value()); }
+
+    Runtime a, b;
+};
+
+std::byte byte_at(std::size_t i) { return static_cast<std::byte>(i * 7 + i / 251); }
+
+// `much` bytes from a to b and the two closes; returns how many arrived as they were sent.
+std::size_t transfer(Hosts& hosts, std::size_t much) {
+    ListenOptions listening;
+    listening.local.port = k_port;
+    EXPECT_TRUE(hosts.b.stack().tcp().listen(listening).has_value());
+    const auto client = hosts.a.stack().tcp().connect({Ipv4Address{10, 0, 0, 2}, k_port});
+    EXPECT_TRUE(client.has_value());
+    std::size_t sent = 0, got = 0;
+    bool over = false;
+    std::array<std::byte, 5000> buffer;
+    const auto write = [&](const Event& e) {
+        if ((e.bits & Writable) == 0) return;
+        while (sent < much) {
+            const std::size_t n = std::min(buffer.size(), much - sent);
+            for (std::size_t i = 0; i < n; ++i) buffer[i] = byte_at(sent + i);
+            const auto taken = hosts.a.stack().tcp().send(*client, {buffer.data(), n});
+            if (!taken) return;
+            sent += *taken;
+        }
+        hosts.close(*client);
+    };
+    const auto read = [&](const Event& e) {
+        Tcp& tcp = hosts.b.stack().tcp();
+        if (e.kind == Event::Kind::Listener) {
+            while (tcp.accept(e.listener())) {}
+            return;
+        }
+        for (;;) {
+            const auto n = tcp.receive(e.connection(), buffer);
+            if (!n) {
+                over |= n.error() == Error::EndOfStream;
+                return;
+            }
+            for (std::size_t i = 0; i < *n; ++i) {
+                if (buffer[i] != byte_at(got + i)) return;
+            }
+            got += *n;
+        }
+    };
+    for (const Instant end = monotonic_now() + 20s; !over && monotonic_now() < end;) {
+        hosts.a.run_once(1ms, write);
+        hosts.b.run_once(1ms, read);
+    }
+    EXPECT_TRUE(over) << "the end of the stream did not arrive";
+    return got;
+}
+
+TEST(Runtime, CarriesAStreamHoweverItWaits) {
+    for (const Wait wait : {Wait::Sleep, Wait::Spin, Wait::Adaptive}) {
+        Hosts hosts{wait};
+        EXPECT_EQ(transfer(hosts, k_much), k_much);
+    }
+}
+
+TEST(Runtime, SleepsUntilItsTimeIsUp) {
+    Hosts hosts;
+    hosts.a.run_once(0ms, [](const Event&) {});
+    const Instant before = monotonic_now();
+    EXPECT_FALSE(hosts.a.run_once(50ms, [](const Event&) {}));
+    EXPECT_GE(monotonic_now() - before, 50ms);
+}
+
+TEST(Runtime, WakesForTheOthersPacketAndNotOtherwise) {
+    Hosts hosts;
+    const auto readable = [&] {
+        pollfd p{.fd = hosts.b.fd(), .events = POLLIN, .revents = 0};
+        return ::poll(&p, 1, 0) == 1;
+    };
+    while (hosts.b.run_once(0ms, [](const Event&) {}) || hosts.a.run_once(0ms, [](const Event&) {}))
+        ;
+    EXPECT_FALSE(readable());
+    const auto c = hosts.a.stack().tcp().connect({Ipv4Address{10, 0, 0, 2}, k_port});
+    ASSERT_TRUE(c.has_value());
+    hosts.a.run_once(0ms, [](const Event&) {});
+    EXPECT_TRUE(readable());
+}
+
+TEST(Runtime, AnotherThreadEndsItsSleep) {
+    Hosts hosts;
+    hosts.a.run_once(0ms, [](const Event&) {});
+    for (int i = 0; i < 20; ++i) {
+        std::atomic<bool> woken = false;
+        std::thread other{[&] {
+            std::this_thread::sleep_for(2ms);
+            woken = true;
+            hosts.a.wake();
+        }};
+        const Instant before = monotonic_now();
+        while (!woken) hosts.a.run_once(10s, [](const Event&) {});
+        EXPECT_LT(monotonic_now() - before, 9s);
+        other.join();
+    }
+}
+
+TEST(Runtime, ThreadsShareNothingButTheWakingCall) {
+    std::array<std::size_t, 2> got{};
+    std::atomic<bool> over = false;
+    std::array<Hosts, 2> hosts;
+    std::array<std::thread, 2> carriers;
+    for (std::size_t i = 0; i < 2; ++i)
+        carriers[i] = std::thread{[&, i] { got[i] = transfer(hosts[i], k_much); }};
+    std::thread nagger{[&] {
+        while (!over) {
+            for (Hosts& h : hosts) {
+                h.a.wake();
+                h.b.wake();
+            }
+            std::this_thread::sleep_for(100us);
+        }
+    }};
+    for (std::thread& t : carriers) t.join();
+    over = true;
+    nagger.join();
+    for (const std::size_t n : got) EXPECT_EQ(n, k_much);
+}
+
+}  // namespace
+}  // namespace tern
