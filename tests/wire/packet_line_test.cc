@@ -25,6 +25,7 @@ struct Reading {
 TEST(PacketLine, IsReadAndPrinted) {
     const Reading rows[] = {
         {"S 0:0(0)", "S 0:0(0)"},
+        {"2250777701777777.7us . 1:1(0)", "+2250777701777777700ns . 1:1(0)"},
         {"< S 0:0(0) win 65535 <mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 7>",
          "< S 0:0(0) win 65535 <mss 1460,sackOK,TS val 1 ecr 0,wscale 7>"},
         {"> S. 0:0(0) ack 1 <...>", "> S. 0:0(0) ack 1"},
@@ -131,7 +132,8 @@ TEST(PacketLine, IsRefusedWithColumnAndReason) {
         {"+1min . 1:1(0)", "column 3: unit of time must be s, ms, us or ns"},
         {"+0.5ns . 1:1(0)", "column 2: time finer than a nanosecond"},
         {"+0.0000000001 . 1:1(0)", "column 4: time with too many digits"},
-        {"+9999999999999999999 . 1:1(0)", "column 2: time with too many digits"},
+        {"+99999999999999999999 . 1:1(0)", "column 2: time with too many digits"},
+        {"+9999999999999999999ns . 1:1(0)", "column 2: time too large"},
         {"+99999999999s . 1:1(0)", "column 2: time too large"},
         {"+1ms. 1:1(0)", "column 5: space expected behind the time"},
     };

@@ -110,13 +110,13 @@ private:
         line_.time_ns = static_cast<i64>(whole * unit + fraction * unit / scale);
         return spaces("space expected behind the time");
     }
-    // Up to nine digits behind a point, eighteen in front: products stay below 2^64.
+    // Up to nine digits behind a point, nineteen in front: products stay below 2^64.
     constexpr bool digits(u64& value, u64* scale = nullptr) {
         const std::size_t begin = at_;
         for (; is_digit(peek()); ++at_) {
             value = value * 10 + static_cast<u64>(peek() - '0');
             if (scale != nullptr) *scale *= 10;
-            if (at_ - begin >= (scale != nullptr ? 9u : 18u))
+            if (at_ - begin >= (scale != nullptr ? 9u : 19u))
                 return fail_at(begin, "time with too many digits");
         }
         return true;
