@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -221,6 +222,31 @@ TEST_F(TunTapTest, ClosingRemovesTheInterface) {
     EXPECT_NE(::if_nametoindex("gone"), 0u);
     link.reset();
     EXPECT_EQ(::if_nametoindex("gone"), 0u);
+}
+
+TEST_F(TunTapTest, AnInterfaceThatWaitedForItsProgramTransmitsAtOnce) {
+    const int maker = ::open("/dev/net/tun", O_RDWR);
+    ifreq request{};
+    std::strcpy(request.ifr_name, "stays");
+    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    ASSERT_EQ(::ioctl(maker, TUNSETIFF, &request), 0);
+    ASSERT_EQ(::ioctl(maker, TUNSETPERSIST, 1), 0);
+    ASSERT_TRUE(set_up("stays", 1500));
+    ::close(maker);
+    const int control = ::socket(AF_INET, SOCK_DGRAM, 0);
+    const auto is_running = [&] {
+        EXPECT_EQ(::ioctl(control, SIOCGIFFLAGS, &request), 0);
+        return (request.ifr_flags & IFF_RUNNING) != 0;
+    };
+    for (int turn = 0; turn < 3; ++turn) {
+        auto opened = open_tap({.name = "stays"});
+        ASSERT_TRUE(opened) << opened.error().message;
+        EXPECT_TRUE(is_running()) << "turn " << turn;
+        opened->reset();
+        for (int ms = 0; is_running() && ms < 3000; ++ms) ::poll(nullptr, 0, 1);
+        ASSERT_FALSE(is_running());
+    }
+    ::close(control);
 }
 
 TEST_F(TunTapTest, AnotherNamespaceIsVisitedOnly) {

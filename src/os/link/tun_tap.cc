@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -298,6 +299,24 @@ MacAddress mac_for(int fd, const TapOptions& o) {
     return mac;
 }
 
+// Interface requests go through any socket; a datagram one needs no privilege to exist.
+Descriptor control_socket() { return Descriptor{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)}; }
+
+// An interface that lost its program a moment ago is switched on again by the kernel's link watch,
+// within a second; what it would send before then is lost without a word.
+void wait_until_running(const std::string& name) {
+    constexpr int k_most_ms = 1500, k_step_ms = 2;
+    const Descriptor control = control_socket();
+    ifreq request{};
+    std::memcpy(request.ifr_name, name.c_str(), name.size());
+    for (int waited = 0; control && waited < k_most_ms; waited += k_step_ms) {
+        if (::ioctl(control.get(), SIOCGIFFLAGS, &request) != 0) return;
+        const bool down = (request.ifr_flags & IFF_UP) == 0;
+        if (down || (request.ifr_flags & IFF_RUNNING) != 0) return;
+        ::poll(nullptr, 0, k_step_ms);
+    }
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<Link>, OpenError> open_tap(const TapOptions& options) {
@@ -317,6 +336,7 @@ std::expected<std::unique_ptr<Link>, OpenError> open_tap(const TapOptions& optio
             return refuse(up.error(), "interface " + *name + ": cannot set its MTU or bring it up");
         }
     }
+    wait_until_running(*name);
     LinkFacts facts{.name = (options.ethernet ? "tap:" : "tun:") + *name,
                     .ethernet = options.ethernet,
                     .mac = mac_for(fd.get(), options),
@@ -329,8 +349,7 @@ std::expected<std::unique_ptr<Link>, OpenError> open_tap(const TapOptions& optio
 
 Result<void> set_up(const std::string& name, u32 mtu) {
     if (name.size() >= IFNAMSIZ) return std::unexpected(Error::InvalidArgument);
-    // Interface requests go through any socket; a datagram one needs no privilege to exist.
-    const Descriptor control{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    const Descriptor control = control_socket();
     if (!control) return std::unexpected(error_of(errno));
     ifreq request{};
     std::memcpy(request.ifr_name, name.c_str(), name.size());
