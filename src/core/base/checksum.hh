@@ -62,10 +62,9 @@ inline u64 sum_of_tail(const std::byte* p, std::size_t n) {
     return sum;
 }
 
-inline u32 add_short(u32 start, const std::byte* p, std::size_t n) {
-    u64 sum = start;
+inline u64 add_short(u64 sum, const std::byte* p, std::size_t n) {
     for (; n >= 8; n -= 8, p += 8) sum = add_with_carry(sum, load_native<u64>(p));
-    return fold_64(add_with_carry(sum, sum_of_tail(p, n)));
+    return n == 0 ? sum : add_with_carry(sum, sum_of_tail(p, n));
 }
 
 u32 add_long(u32 sum, std::span<const std::byte> bytes);
@@ -75,8 +74,18 @@ u32 add_long(u32 sum, std::span<const std::byte> bytes);
 // The 16-bit one's complement sum folded into 32 bits (upper half zero), native byte order.
 inline u32 checksum_add(u32 sum, std::span<const std::byte> bytes) {
     if (bytes.size() <= checksum_detail::k_inline_limit)
-        return checksum_detail::add_short(sum, bytes.data(), bytes.size());
+        return checksum_detail::fold_64(
+            checksum_detail::add_short(sum, bytes.data(), bytes.size()));
     return checksum_detail::add_long(sum, bytes);
+}
+// Sums of 64 bits, with the carry brought round, are folded once, at the end of a chain.
+inline u64 checksum_add_wide(u64 sum, std::span<const std::byte> bytes) {
+    if (bytes.size() <= checksum_detail::k_inline_limit)
+        return checksum_detail::add_short(sum, bytes.data(), bytes.size());
+    return checksum_detail::add_with_carry(sum, checksum_detail::add_long(0, bytes));
+}
+inline u16 checksum_finish_wide(u64 sum) {
+    return static_cast<u16>(~checksum_detail::fold_64(sum));
 }
 // Copies and sums in one pass; `to` and `from` do not overlap.
 u32 checksum_copy(std::byte* to, std::span<const std::byte> from);
@@ -93,15 +102,19 @@ u32 checksum_copy_avx2(std::byte* to, std::span<const std::byte> from);
 // Sum of the pseudo-header of TCP and UDP over IPv4 (RFC 9293 3.1) or IPv6 (RFC 8200 8.1).
 // One formula serves both: the ffff in front of a mapped IPv4 address is the zero of one's
 // complement arithmetic, and a length that fits 16 bits adds the same in either form.
-inline u32 checksum_pseudo(const IpAddress& source, const IpAddress& destination, u8 protocol,
-                           u32 length) {
+inline u64 checksum_pseudo_wide(const IpAddress& source, const IpAddress& destination, u8 protocol,
+                                u32 length) {
     using checksum_detail::add_with_carry;
     u64 words = u64{length} + protocol;  // as if read in network order
     if constexpr (std::endian::native == std::endian::little) words = __builtin_bswap64(words);
     u64 sum = add_with_carry(source.high(), source.low());
     sum = add_with_carry(sum, destination.high());
     sum = add_with_carry(sum, destination.low());
-    return checksum_detail::fold_64(add_with_carry(sum, words));
+    return add_with_carry(sum, words);
+}
+inline u32 checksum_pseudo(const IpAddress& source, const IpAddress& destination, u8 protocol,
+                           u32 length) {
+    return checksum_detail::fold_64(checksum_pseudo_wide(source, destination, protocol, length));
 }
 
 }  // namespace tern

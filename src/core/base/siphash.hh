@@ -39,7 +39,7 @@ public:
     }
 
 private:
-    constexpr void round() {
+    [[gnu::always_inline]] constexpr void round() {
         v0_ += v1_;
         v2_ += v3_;
         v1_ = std::rotl(v1_, 13) ^ v0_;

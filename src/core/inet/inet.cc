@@ -26,6 +26,7 @@ u8 Inet::add_interface(const InterfaceConfig& config) {
     auto interface = std::make_unique<InterfaceState>();
     interface->config = config;
     inside_->interfaces.push_back(std::move(interface));
+    inside_->by_index[inside_->count()] = inside_->interfaces.back().get();
     return inside_->count();
 }
 

@@ -83,6 +83,7 @@ struct Inet::Inside {
 
     Context& context;
     std::vector<std::unique_ptr<InterfaceState>> interfaces;  // Index - 1
+    std::array<InterfaceState*, 256> by_index{};              // the same, without arithmetic
     RouteTable routes;
     NeighborCache neighbors;
     u16 epoch = 1;
@@ -95,6 +96,12 @@ struct Inet::Inside {
         friend bool operator==(const LetIn&, const LetIn&) = default;
     };
     std::array<LetIn, 64> let_in{};
+    // Ways found lately, so that many short connections to a few hosts share the search.
+    struct LatelyFound {
+        Ipv4Address to;
+        Way way;
+    };
+    std::array<LatelyFound, 64> lately_found{};
     PacketIds ids;
     Ring<Event, 64> events;
     Ring<IcmpError, 64> undelivered;
@@ -107,11 +114,12 @@ struct Inet::Inside {
     Chain echo_replies;
     bool echo_event_waits = false;  // at most one, or it would push out others
 
-    InterfaceState& at(u8 interface) {
-        check(interface != 0 && interface <= interfaces.size());
-        return *interfaces[interface - 1u];
+    InterfaceState& at(u8 interface) const {
+        InterfaceState* const found = by_index[interface];
+        check(found != nullptr);
+        return *found;
     }
-    bool has(u8 interface) const { return interface != 0 && interface <= count(); }
+    bool has(u8 interface) const { return by_index[interface] != nullptr; }
     u8 count() const { return static_cast<u8>(interfaces.size()); }
     // Whoever keeps a Way must look again.
     void tables_changed() { ++epoch; }
@@ -152,6 +160,7 @@ struct Inet::Inside {
     };
     void send(Packet packet, const Outgoing& outgoing, Way& way);
     Result<void> find_way(Ipv4Address to, Way& way);
+    Result<void> search_way(Ipv4Address to, Way& way);
     std::optional<Hop> next_hop(Ipv4Address to) const;
     bool is_group(Ipv4Address to) const;  // more than one host
     const OwnAddress* source_on(u8 interface, Ipv4Address to, Ipv4Address hop) const;

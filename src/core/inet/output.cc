@@ -35,6 +35,18 @@ Result<void> Inet::find_way(const IpAddress& destination, Way& way) {
 }
 
 Result<void> Inet::Inside::find_way(Ipv4Address to, Way& way) {
+    LatelyFound& lately = lately_found[(to.value * 0x9e3779b1u) >> 26];
+    if (lately.to == to && lately.way.epoch == epoch && lately.way.interface != 0) {
+        way = lately.way;
+        return {};
+    }
+    if (auto found = search_way(to, way); !found) return found;
+    const bool complete = way.neighbor != 0 || !at(way.interface).config.ethernet;
+    if (complete) lately = {to, way};
+    return {};
+}
+
+Result<void> Inet::Inside::search_way(Ipv4Address to, Way& way) {
     const auto hop = next_hop(to);
     if (!hop) {
         way = Way{};

@@ -17,6 +17,7 @@ void RouteTable::remove(const Route& route) {
     if (found != routes_.end()) routes_.erase(found);
 }
 
+// RFC 1122 3.3.1 [RFC1122:15]: the longest prefix comes first; what is on-link has no gateway.
 const Route* RouteTable::find(Ipv4Address to) const {
     for (const Route& route : routes_)
         if (route.matches(to)) return &route;

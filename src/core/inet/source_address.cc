@@ -61,7 +61,7 @@ Result<IpAddress> Inet::source_for(const IpAddress& destination) const {
 }
 
 bool Inet::Inside::owns_source(u8 interface, Ipv4Address source) const {
-    const OwnAddress* own = interfaces[interface - 1u]->own(source);
+    const OwnAddress* own = at(interface).own(source);
     return own != nullptr && own->usable();
 }
 

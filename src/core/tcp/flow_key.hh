@@ -33,10 +33,11 @@ struct FlowKey {
     }
     // Keyed, so that nobody outside can aim at one bucket.
     u64 hash(const SipKey& key) const {
-        const u64 ports = u64{local_port} << 16 | remote_port;
-        if (is_v4()) return siphash13(key, u64{local[3]} << 32 | remote[3], ports);
-        return siphash13(key, word(local, 0), word(local, 2), word(remote, 0), word(remote, 2),
-                         ports);
+        return in_words([&](auto... words) { return siphash13(key, words...); });
+    }
+    // The same for secrets that peers get to see a part of.
+    u64 strong_hash(const SipKey& key) const {
+        return in_words([&](auto... words) { return siphash24_words(key, words...); });
     }
 
     // Not keyed, eight bits: for a cache of what was used last, never for the table.
@@ -46,6 +47,13 @@ struct FlowKey {
     }
 
 private:
+    // The key as words: two are enough for IPv4, and no IPv6 key has as few.
+    template <class F>
+    u64 in_words(F&& f) const {
+        const u64 ports = u64{local_port} << 16 | remote_port;
+        if (is_v4()) return f(u64{local[3]} << 32 | remote[3], ports);
+        return f(word(local, 0), word(local, 2), word(remote, 0), word(remote, 2), ports);
+    }
     static u64 pair(const u32* w, int i) {
         u64 two;
         std::memcpy(&two, w + i, sizeof two);

@@ -32,9 +32,11 @@ Room::Room(Context& context, inet::Inet& internet)
 Room::~Room() = default;
 
 void Room::begin(Instant now) {
-    if (started) return;
-    started = true;
-    start = now;
+    if (!started) {
+        started = true;
+        start = now;
+    }
+    tick_now = static_cast<u64>((now - start).count()) / static_cast<u64>(k_tick_ns);
 }
 
 u32 Room::tick_after(Duration d) const {
@@ -61,17 +63,32 @@ Listener* Room::listener_of(TcpListener l) {
     return listeners[l.index].generation == l.generation ? &listeners[l.index] : nullptr;
 }
 
-Index new_tcb(Room& room, const FlowKey& key, u64 hash) {
+u32 find_flow(const Room& room, const FlowKey& key, u64 hash) {
+    return room.flows.find(hash, [&](u32 v) {
+        const Index i = index_of(v);
+        switch (kind_of(v)) {
+            case RecordKind::Tcb: return room.tcbs[i].key == key;
+            case RecordKind::Embryo: return room.embryos[i].key == key;
+            case RecordKind::TimeWait: return room.time_waits[i].key == key;
+        }
+        return false;
+    });
+}
+
+Index new_tcb(Room& room, const FlowKey& key, u64 hash, u32 replaces) {
     if (room.tcbs.in_use() >= room.cx.limits.tcp_connections) return 0;
     const Index i = room.tcbs.allocate();
     if (i == 0) return 0;
     Tcb& tcb = room.tcbs[i];
     tcb.key = key;
     tcb.self = i;
-    if (!room.flows.insert(hash, tagged(RecordKind::Tcb, i))) {
+    const u32 value = tagged(RecordKind::Tcb, i);
+    if (!(replaces != 0 ? room.flows.replace(hash, replaces, value)
+                        : room.flows.insert(hash, value))) {
         room.tcbs.free(i);
         return 0;
     }
+    room.lately[key.slot()] = i;
     tcb.generation = ++room.last_generation;
     const Limits& limits = room.cx.limits;
     tcb.rto = room.tick_after(limits.tcp_rto_initial) - room.tick();
@@ -285,13 +302,19 @@ std::optional<Event> Room::next_event() {
 }
 
 Index find_listener(Room& room, const IpAddress& address, u16 port) {
+    Room::LatelyListener& lately = room.lately_listeners[port % room.lately_listeners.size()];
+    if (lately.listener != 0 && lately.port == port && lately.address == address)
+        return lately.listener;
+    const u64 hash = hash_of_listener(room, port);
     auto look = [&](const IpAddress& wanted) {
-        return room.listener_table.find(hash_of_listener(room, port), [&](u32 i) {
+        return room.listener_table.find(hash, [&](u32 i) {
             return room.listeners[i].port == port && room.listeners[i].address == wanted;
         });
     };
-    const Index exact = look(address);
-    return exact != 0 ? exact : look(IpAddress{Ipv4Address::any()});
+    Index found = look(address);
+    if (found == 0) found = look(IpAddress{Ipv4Address::any()});
+    if (found != 0) lately = {address, port, found};
+    return found;
 }
 
 }  // namespace tern

@@ -62,22 +62,26 @@ struct Room {
     Fifo events;              // connections with something to tell
     Fifo listener_events;
     std::array<u16, k_port_counters> port_counters{};
-    std::array<Index, 256>
-        lately{};  // Tcbs by FlowKey::slot(), to be checked; found without a hash
+    std::array<Index, 256> lately{};  // Tcbs by FlowKey::slot(), to be checked; found unhashed
+    struct LatelyListener {
+        IpAddress address;  // that a segment came to
+        u16 port = 0;
+        Index listener = 0;
+    };
+    std::array<LatelyListener, 64> lately_listeners{};  // by port; empty when listeners change
     u32 last_generation = 0;
     bool header_prediction = true;
     bool started = false;
     Instant start{};                   // the first `now`: ticks count from here
+    u64 tick_now = 0;                  // of cx.now
     wire::TcpOptions options;          // of the segment in hand, when it has others than timestamps
     std::optional<Seq> iss_above;      // a reopened TIME-WAIT: the new ISS must lie above it
     State state_now = State::Closed;   // where the last transition led, for the event log
     u32 state_iss = 0, state_irs = 0;  // of the record in hand, for the event log
 
     // --- clocks
-    u64 tick64() const {
-        return static_cast<u64>((cx.now - start).count()) / static_cast<u64>(k_tick_ns);
-    }
-    u32 tick() const { return static_cast<u32>(tick64()); }
+    u64 tick64() const { return tick_now; }
+    u32 tick() const { return static_cast<u32>(tick_now); }
     // The first tick that is not before now + d.
     u32 tick_after(Duration d) const;
     Instant instant_of(u32 tick) const;
@@ -87,9 +91,9 @@ struct Room {
     u32 now_second() const {
         return static_cast<u32>(cx.now.time_since_epoch().count() / 1'000'000'000);
     }
-    // RFC 7323 4.1: a millisecond clock, shifted for each connection.
+    // RFC 7323 5.4 [RFC7323:7]: a millisecond clock, shifted for each connection.
     u32 ts_clock(u32 offset) const { return static_cast<u32>(milliseconds_of(cx.now)) + offset; }
-    void begin(Instant now);  // the first verb of all
+    void begin(Instant now);  // first of all in each verb
 
     Tcb* tcb_of(TcpConnection c);
     Listener* listener_of(TcpListener l);
@@ -106,8 +110,10 @@ struct Room {
 };
 
 // --- room.cc: records
-Index new_tcb(Room& room, const FlowKey& key, u64 hash);  // in the flow table; 0: refused
-void detach(Room& room, Index i);                         // out of the table, timers and lists
+// In the flow table, in the place of the value `replaces` if that is not 0; 0: refused.
+Index new_tcb(Room& room, const FlowKey& key, u64 hash, u32 replaces = 0);
+u32 find_flow(const Room& room, const FlowKey& key, u64 hash);  // a flow-table value; 0: none
+void detach(Room& room, Index i);  // out of the table, timers and lists
 void free_tcb(Room& room, Index i);
 void drop_queues(Room& room, Tcb& tcb, bool receive_too);
 // The connection is over: tells the application and frees what nobody holds any more.
@@ -225,14 +231,20 @@ struct Sequence {
     u32 ts_offset;
 };
 Sequence initial_sequence(const Room& room, const FlowKey& key);
-std::optional<u16> choose_port(Room& room, const IpAddress& local, const Endpoint& remote);
+struct ChosenPort {
+    u16 port;
+    u64 hash;  // of the flow with it
+};
+std::optional<ChosenPort> choose_port(Room& room, const IpAddress& local, const Endpoint& remote);
 u8 wind_shift_for(u32 buffer);
 Seq make_cookie(const Room& room, const FlowKey& key, Seq irs, u16 peer_mss, u32 period);
 std::optional<u16> check_cookie(const Room& room, const FlowKey& key, Seq irs, Seq cookie);
-void send_syn_ack(Room& room, const Listener& listener, const Embryo& e, SendReason why);
+void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset, SendReason why);
 void free_embryo(Room& room, Index i);
-void free_embryo(Room& room, Index i, u64 hash, Index listener);  // for who knows them; 0: closed
-// The third step was right: a full record, in the accept queue. 0: refused.
-Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg);
+// Frees what is no longer in the flow table. `listener`: the one it came from; 0: closed.
+void forget_embryo(Room& room, Index i, Index listener);
+// The third step was right: a full record, in the accept queue. `replaces`: the flow-table value
+// whose place it takes; 0: none. Returns 0 when it is refused; then nothing has changed.
+Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces);
 
 }  // namespace tern

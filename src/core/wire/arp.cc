@@ -24,7 +24,7 @@ MacAddress load_mac(const std::byte* from) {
 
 }  // namespace
 
-// RFC 826 [826-2]: hardware, protocol and both lengths are checked before anything is believed.
+// RFC 826 [RFC826:2]: hardware, protocol and both lengths are checked before anything is believed.
 std::expected<ArpPacket, DropReason> parse_arp(std::span<const std::byte> bytes) {
     if (bytes.size() < k_arp_length) return std::unexpected(DropReason::ArpTooShort);
     const std::byte* p = bytes.data();

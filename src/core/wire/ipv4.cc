@@ -23,7 +23,7 @@ bool options_hold_source_route(std::span<const std::byte> options) {
         }
         // Before its length is looked at: a broken source route is refused all the same.
         if (kind == loose || kind == strict) return true;
-        // RFC 1122 3.2.1.8 [1122-7]: an illegal length ends the walk, not the packet.
+        // RFC 1122 3.2.1.8 [RFC1122:7]: an illegal length ends the walk, not the packet.
         if (options.size() - i < 2) return false;
         const std::size_t length = static_cast<std::size_t>(options[i + 1]);
         if (length < 2 || length > options.size() - i) return false;
@@ -53,7 +53,7 @@ std::expected<Ipv4Header, DropReason> parse_ipv4(std::span<const std::byte> pack
     const u8 first = static_cast<u8>(p[0]);
     if (first >> 4 != 4) return std::unexpected(DropReason::Ipv4BadVersion);
 
-    // RFC 791 3.1 [791-1].
+    // RFC 791 3.1 [RFC791:1].
     Ipv4Header header;
     header.header_length = static_cast<u8>((first & 15) * 4);
     if (header.header_length < k_ipv4_header || header.header_length > packet.size())
@@ -62,11 +62,11 @@ std::expected<Ipv4Header, DropReason> parse_ipv4(std::span<const std::byte> pack
     if (header.total_length < header.header_length || header.total_length > packet.size())
         return std::unexpected(DropReason::Ipv4BadTotalLength);
 
-    // RFC 1122 3.2.1.2 [1122-2]. A plain header is summed with a length the compiler knows.
+    // RFC 1122 3.2.1.2 [RFC1122:2]. A plain header is summed with a length the compiler knows.
     const bool plain = header.header_length == k_ipv4_header;
-    const u32 sum = plain ? checksum_add(0, packet.first<k_ipv4_header>())
-                          : checksum_add(0, packet.first(header.header_length));
-    if (checksum_finish(sum) != 0) return std::unexpected(DropReason::Ipv4BadChecksum);
+    const u64 sum = plain ? checksum_add_wide(0, packet.first<k_ipv4_header>())
+                          : checksum_add_wide(0, packet.first(header.header_length));
+    if (checksum_finish_wide(sum) != 0) return std::unexpected(DropReason::Ipv4BadChecksum);
 
     read_fields(p, header);
     if (!plain)

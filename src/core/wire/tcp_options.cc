@@ -18,7 +18,7 @@ void read_sack(Data data, TcpOptions& out) {
         out.sack[i] = {Seq{load32(&data[8 * i])}, Seq{load32(&data[8 * i + 4])}};
 }
 
-// RFC 7413 4.1.1 [7413-2]: empty asks for a cookie; a cookie has 4 to 16 bytes, an even number.
+// RFC 7413 4.1.1 [RFC7413:2]: empty asks for a cookie; a cookie has 4 to 16 bytes, an even number.
 void read_fast_open(Data data, TcpOptions& out) {
     const bool cookie = data.size() >= 4 && data.size() <= 16 && data.size() % 2 == 0;
     if (!data.empty() && !cookie) return;

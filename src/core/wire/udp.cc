@@ -5,7 +5,7 @@
 
 namespace tern::wire {
 
-// RFC 768 [768-1]: what lies behind UDP's own length is no concern of the datagram.
+// RFC 768 [RFC768:1]: what lies behind UDP's own length is no concern of the datagram.
 std::expected<UdpHeader, DropReason> parse_udp(std::span<const std::byte> bytes) {
     if (bytes.size() < k_udp_header) return std::unexpected(DropReason::UdpTooShort);
     UdpHeader header;

@@ -63,7 +63,7 @@ Verdict cookie_returns(Room& room, Index listener, const FlowKey& key, Segment& 
         e.sack = (seg.ts_ecr & 1) && l.options.sack;
     }
     tell_transition(room, key.id(), State::Listen, Cause::SynArrived);
-    const Index i = promote(room, listener, e, seg);
+    const Index i = promote(room, listener, e, seg, 0);
     if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);
     return other_states(room, i, seg);
 }
@@ -79,7 +79,8 @@ Verdict make_embryo(Room& room, Listener& l, const FlowKey& key, const Segment& 
         return Verdict::drop(DropReason::MemoryCeiling);
     }
     e.irs = seg.seq;
-    e.iss = initial_sequence(room, key).iss;
+    const Sequence initial = initial_sequence(room, key);
+    e.iss = initial.iss;
     if (room.iss_above && e.iss <= *room.iss_above) e.iss = *room.iss_above + 0x10001;
     // RFC 9293 3.7.1 [MUST-15]: no MSS option means 536.
     e.peer_mss = o.has_mss ? o.mss : 536;
@@ -92,7 +93,7 @@ Verdict make_embryo(Room& room, Listener& l, const FlowKey& key, const Segment& 
     age_push(room.embryo_ages[0], room.embryos, i);
     ++l.embryos;
     tell_transition(room, key.id(), State::Listen, Cause::SynArrived);
-    send_syn_ack(room, l, e, SendReason::OpenAnswer);
+    send_syn_ack(room, l, e, initial.ts_offset, SendReason::OpenAnswer);
     return Verdict::done();
 }
 

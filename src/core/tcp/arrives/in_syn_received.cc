@@ -49,7 +49,8 @@ Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
     const Seq rcv_nxt = e.irs + 1;
     // The same SYN again: our SYN-ACK was lost.
     if (seg.syn() && !seg.has(wire::Ack) && !seg.rst() && seg.seq == e.irs) {
-        send_syn_ack(room, l, e, SendReason::OpenAnswerRetry);
+        send_syn_ack(room, l, e, initial_sequence(room, e.key).ts_offset,
+                     SendReason::OpenAnswerRetry);
         return Verdict::done();
     }
     // First: the sequence number. PAWS comes before it (RFC 7323 5.3).
@@ -87,10 +88,9 @@ Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
     if (e.timestamps && !seg.has_timestamps) return Verdict::drop(DropReason::TcpNoTimestamp);
     // The peer will send again, or we will: there may be room then.
     if (l.accept_count >= l.backlog) return Verdict::drop(DropReason::TcpAcceptQueueFull);
-    const Embryo ripe = e;
-    free_embryo(room, embryo, seg.hash, listener);
-    const Index i = promote(room, listener, ripe, seg);
+    const Index i = promote(room, listener, e, seg, tagged(RecordKind::Embryo, embryo));
     if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);
+    forget_embryo(room, embryo, listener);
     return other_states(room, i, seg);
 }
 

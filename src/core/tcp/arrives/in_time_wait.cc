@@ -5,7 +5,7 @@ namespace tern {
 
 namespace {
 
-// RFC 9293 3.6.1 [SHLD-4], RFC 6191 2: may this SYN begin a new connection?
+// RFC 9293 3.6.1 [SHLD-4], RFC 6191 2 [RFC6191:1]: may this SYN begin a new connection?
 bool is_new_connection(const TimeWait& tw, const Segment& seg) {
     if (tw.timestamps && seg.has_timestamps) {
         const i32 newer = static_cast<i32>(seg.ts_val - tw.ts_recent);

@@ -14,8 +14,9 @@ DropReason check_segment(Room& room, Packet& packet, const inet::Arrival& arriva
     if (!header) return header.error();  // RFC 9293 3.1 [U-1]: a data offset that cannot be
     // RFC 9293 3.1 [MUST-3]. A packet that never left the machine carries no complete sum.
     if (packet->checksum == ChecksumState::Unknown) {
-        const u32 sum = checksum_pseudo(arrival.source, arrival.destination, 6, packet.size());
-        if (checksum_finish(checksum_add(sum, bytes)) != 0) return DropReason::TcpBadChecksum;
+        const u64 sum = checksum_pseudo_wide(arrival.source, arrival.destination, 6, packet.size());
+        if (checksum_finish_wide(checksum_add_wide(sum, bytes)) != 0)
+            return DropReason::TcpBadChecksum;
     }
     if (header->source_port == 0 || header->destination_port == 0) return DropReason::TcpBadPort;
     // RFC 9293 3.9.2.3 [MUST-57]: nothing for TCP comes to a broadcast or multicast address.
@@ -60,15 +61,7 @@ u32 find_record(Room& room, const FlowKey& key, u64& hash) {
         if (tcb.key == key && !tcb.has(k_detached)) return tagged(RecordKind::Tcb, lately);
     }
     hash = key.hash(room.table_key);
-    const u32 value = room.flows.find(hash, [&](u32 v) {
-        const Index i = index_of(v);
-        switch (kind_of(v)) {
-            case RecordKind::Tcb: return room.tcbs[i].key == key;
-            case RecordKind::Embryo: return room.embryos[i].key == key;
-            case RecordKind::TimeWait: return room.time_waits[i].key == key;
-        }
-        return false;
-    });
+    const u32 value = find_flow(room, key, hash);
     if (value != 0 && kind_of(value) == RecordKind::Tcb) lately = index_of(value);
     return value;
 }

@@ -6,8 +6,9 @@ namespace tern {
 
 namespace {
 
-// RFC 5681 2: outstanding data, no text, no FIN, the same acknowledgement, the same window. The
-// answers to probes of a closed window look the same, but the byte was refused, not lost.
+// RFC 5681 2 [RFC5681:10]: outstanding data, no text, no FIN, the same acknowledgement, the same
+// window. The answers to probes of a closed window look the same, but the byte was refused, not
+// lost.
 bool is_duplicate_ack(const Tcb& tcb, const Segment& seg, u32 window_before) {
     return tcb.snd.una < tcb.snd.max && seg.len == 0 && !seg.fin() && seg.ack == tcb.snd.una &&
            tcb.snd.wnd == window_before && !tcb.has(k_persist);

@@ -58,7 +58,8 @@ void decide_ack(Room& room, Tcb& tcb, u32 bytes, bool filled_hole) {
     if (filled_hole) return acknowledge(room, tcb, SendReason::AckHoleFilled);
     const u32 rmss = receive_mss(room, tcb.way, tcb.mss_limit);
     const u32 full = rmss - (tcb.has(k_timestamps) ? 12 : 0);
-    // RFC 9293 3.8.6.3 [SHLD-19]: at least every second full-sized segment.
+    // RFC 9293 3.8.6.3 [SHLD-19], RFC 5681 4.2 [RFC5681:8]: at least every second full-sized
+    // segment, and within the delay in any case.
     if (tcb.unacked >= 2 * full) return acknowledge(room, tcb, SendReason::AckEverySecond);
     if (!is_set(tcb, Deadline::DelayedAck) && !tcb.has(k_ack_now))  // [SHLD-18], [MUST-40]
         set_deadline_in(room, tcb, Deadline::DelayedAck, room.cx.limits.tcp_delayed_ack);

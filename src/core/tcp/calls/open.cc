@@ -50,7 +50,7 @@ Result<TcpListener> Tcp::listen(const ListenOptions& o) {
     if (port == 0) {
         const auto chosen = choose_port(room, o.local.address, {});
         if (!chosen) return std::unexpected(Error::NoPortFree);
-        port = *chosen;
+        port = chosen->port;
     }
     // RFC 9293 3.9.1.1 [MUST-41]: never disturbs what exists. [MUST-42]: an active connection on
     // the same port is no obstacle.
@@ -77,6 +77,7 @@ Result<TcpListener> Tcp::listen(const ListenOptions& o) {
     l.options = o.options;
     l.user = o.user;
     l.generation = ++room.last_generation;
+    room.lately_listeners = {};
     tell_transition(room, {{l.address, l.port}, {}}, State::Closed, Cause::OpenPassive);
     return TcpListener{i, l.generation};
 }
@@ -121,6 +122,7 @@ Result<void> Tcp::close_listener(TcpListener listener) {
     });
     tell_transition(room, {{l->address, l->port}, {}}, State::Listen, Cause::Close);
     room.listener_table.erase(hash_of_listener(room, l->port), listener.index);
+    room.lately_listeners = {};
     l->generation = 0;
     if (!l->on_events) room.listeners.free(listener.index);
     return {};
@@ -143,20 +145,18 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
     } else {
         TERN_TRY(local, room.inet.source_for(remote.address));
     }
-    u16 port = o.local_port;
-    if (port == 0) {
+    FlowKey key(local, o.local_port, remote.address, remote.port);
+    u64 hash = 0;
+    u32 old = 0;
+    if (o.local_port == 0) {
         const auto chosen = choose_port(room, local, remote);
         if (!chosen) return std::unexpected(Error::NoPortFree);
-        port = *chosen;
+        key.local_port = chosen->port;
+        hash = chosen->hash;
+    } else {
+        hash = key.hash(room.table_key);
+        old = find_flow(room, key, hash);
     }
-    const FlowKey key(local, port, remote.address, remote.port);
-    const u64 hash = key.hash(room.table_key);
-    const u32 old = room.flows.find(hash, [&](u32 v) {
-        const Index i = index_of(v);
-        return kind_of(v) == RecordKind::Tcb      ? room.tcbs[i].key == key
-               : kind_of(v) == RecordKind::Embryo ? room.embryos[i].key == key
-                                                  : room.time_waits[i].key == key;
-    });
     std::optional<Seq> above;
     if (old != 0) {
         if (kind_of(old) != RecordKind::TimeWait || !o.reuse_address)

@@ -31,6 +31,7 @@ void grow_cwnd(Tcb& tcb, u32 acked, u32 flight_before) {
 void cwnd_after_timeout(Room& room, Tcb& tcb) {
     // RFC 5681 3.1 [RFC5681:4]: the first time only for the same segment.
     if (tcb.backoff <= 1) tcb.ssthresh = std::max<u32>(tcb.flight_size() / 2, 2u * tcb.send_mss);
+    // RFC 5681 4.3 [RFC5681:9]: a retransmission that was lost too ends here, a second reduction.
     tcb.cwnd = tcb.send_mss;
     tcb.bytes_acked = 0;
     tcb.dup_acks = 0;

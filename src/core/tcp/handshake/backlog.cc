@@ -18,7 +18,7 @@ u32 buffer_of(const Room& room, const Listener& l) {
 
 }  // namespace
 
-void send_syn_ack(Room& room, const Listener& l, const Embryo& e, SendReason why) {
+void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset, SendReason why) {
     inet::Way way;
     if (!room.inet.find_way(e.key.remote_address(), way)) return;
     Bare bare;
@@ -35,7 +35,7 @@ void send_syn_ack(Room& room, const Listener& l, const Embryo& e, SendReason why
     bare.options.sack_permitted = e.sack;
     if (e.timestamps) {
         bare.options.timestamps = true;
-        bare.options.ts_val = room.ts_clock(initial_sequence(room, e.key).ts_offset);
+        bare.options.ts_val = room.ts_clock(ts_offset);
         bare.options.ts_ecr = e.ts_recent;
     }
     send_bare(room, e.key, bare, why);
@@ -43,23 +43,25 @@ void send_syn_ack(Room& room, const Listener& l, const Embryo& e, SendReason why
 
 void free_embryo(Room& room, Index i) {
     const FlowKey& key = room.embryos[i].key;
-    free_embryo(room, i, key.hash(room.table_key),
-                find_listener(room, key.local_address(), key.local_port));
+    room.flows.erase(key.hash(room.table_key), tagged(RecordKind::Embryo, i));
+    forget_embryo(room, i, find_listener(room, key.local_address(), key.local_port));
 }
 
-void free_embryo(Room& room, Index i, u64 hash, Index listener) {
-    const Embryo& e = room.embryos[i];
+void forget_embryo(Room& room, Index i, Index listener) {
     if (listener != 0 && room.listeners[listener].embryos > 0) --room.listeners[listener].embryos;
-    room.flows.erase(hash, tagged(RecordKind::Embryo, i));
-    age_remove(room.embryo_ages[std::min<u32>(e.retries, k_embryo_levels - 1)], room.embryos, i);
+    const u32 level = std::min<u32>(room.embryos[i].retries, k_embryo_levels - 1);
+    age_remove(room.embryo_ages[level], room.embryos, i);
     room.embryos.free(i);
 }
 
-Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg) {
+Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces) {
     Listener& l = room.listeners[listener];
-    const Index i = new_tcb(room, e.key, seg.hash);
+    inet::Way way;
+    if (!room.inet.find_way(e.key.remote_address(), way)) return 0;
+    const Index i = new_tcb(room, e.key, seg.hash, replaces);
     if (i == 0) return 0;
     Tcb& tcb = room.tcbs[i];
+    tcb.way = way;
     apply_options(room, tcb, l.options);
     if (needs_cold(l.options))
         if (Cold* c = cold(room, tcb)) c->options = l.options;
@@ -77,15 +79,12 @@ Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg) {
     tcb.rcv.irs = e.irs;
     tcb.rcv.nxt = tcb.last_ack_sent = e.irs + 1;
     tcb.rcv.edge = tcb.rcv.nxt + std::min<u32>(tcb.rcv.buff, 65535);
+    // RFC 7323 2.2, 2.3 [RFC7323:1]: scaled both ways, or not at all.
     if (e.peer_wind_shift != 0xff) {
         tcb.snd_wind_shift = e.peer_wind_shift;
         tcb.rcv_wind_shift = wind_shift_for(tcb.rcv.buff);
     }
     tcb.peer_mss = e.peer_mss;
-    if (!room.inet.find_way(e.key.remote_address(), tcb.way)) {
-        free_tcb(room, i);
-        return 0;
-    }
     tcb.send_mss = eff_snd_mss(room, tcb);
     if (e.retries > 0) tcb.set(k_syn_retried);
     tcb.user = l.user;

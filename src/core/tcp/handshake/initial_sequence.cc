@@ -5,10 +5,8 @@
 namespace tern {
 
 Sequence initial_sequence(const Room& room, const FlowKey& key) {
-    u64 words[5] = {};
-    std::memcpy(words, &key, sizeof key);
-    // [MUST-9] [SHLD-1]: keyed by a secret that never leaves this object.
-    const u64 f = siphash24_words(room.isn_key, words[0], words[1], words[2], words[3], words[4]);
+    // RFC 6528 3 [RFC6528:1] [MUST-9] [SHLD-1]: keyed by a secret that never leaves this object.
+    const u64 f = key.strong_hash(room.isn_key);
     // [MUST-8]: M ticks every 4 microseconds.
     const u64 m = static_cast<u64>(room.cx.now.time_since_epoch().count()) / 4000;
     return {Seq{static_cast<u32>(f) + static_cast<u32>(m)}, static_cast<u32>(f >> 32)};

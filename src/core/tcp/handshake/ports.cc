@@ -5,29 +5,19 @@
 
 namespace tern {
 
-std::optional<u16> choose_port(Room& room, const IpAddress& local, const Endpoint& remote) {
+std::optional<ChosenPort> choose_port(Room& room, const IpAddress& local, const Endpoint& remote) {
     const u32 first = room.cx.limits.ephemeral_port_first;
     const u32 range = room.cx.limits.ephemeral_port_last - first + 1u;
-    const u64 f = siphash24_words(room.port_key, local.high(), local.low(), remote.address.high(),
-                                  remote.address.low(), u64{remote.port});
+    FlowKey key(local, 0, remote.address, remote.port);
+    const u64 f = key.strong_hash(room.port_key);
     u16& counter = room.port_counters[(f >> 32) % k_port_counters];
     for (u32 attempt = 0; attempt < range; ++attempt) {
         counter = static_cast<u16>(counter + 1);
-        const u16 port = static_cast<u16>(first + (static_cast<u32>(f) + counter) % range);
-        const FlowKey key(local, port, remote.address, remote.port);
-        const u32 taken = room.flows.find(key.hash(room.table_key), [&](u32 v) {
-            const Index i = index_of(v);
-            switch (kind_of(v)) {
-                case RecordKind::Tcb: return room.tcbs[i].key == key;
-                case RecordKind::Embryo: return room.embryos[i].key == key;
-                case RecordKind::TimeWait: return room.time_waits[i].key == key;
-            }
-            return false;
-        });
-        if (taken == 0) {
-            counter = static_cast<u16>(counter + room.cx.random.below(8));
-            return port;
-        }
+        key.local_port = static_cast<u16>(first + (static_cast<u32>(f) + counter) % range);
+        const u64 hash = key.hash(room.table_key);
+        if (find_flow(room, key, hash) != 0) continue;
+        counter = static_cast<u16>(counter + room.cx.random.below(8));
+        return ChosenPort{key.local_port, hash};
     }
     return std::nullopt;
 }

@@ -41,6 +41,7 @@ u32 advertise(Room& room, Tcb& tcb) {
     // RFC 9293 3.1 [MUST-1]: the field has 16 bits and no sign.
     u32 field = (window + unit - 1) >> shift;
     if ((field << shift) > space + tcb.rcv.buff / 8 || field > 65535) field = window >> shift;
+    // RFC 7323 2.4 [RFC7323:2]: what any acknowledgement has offered stays welcome.
     tcb.rcv.edge = max(tcb.rcv.edge, tcb.rcv.nxt + (field << shift));
     return field;
 }

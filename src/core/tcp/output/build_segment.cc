@@ -69,15 +69,15 @@ Packet payload_of(Room& room, Tcb& tcb, Seq seq, u32 len) {
     return gather(room, d, offset, len);
 }
 
-// Copies option words and adds them to `sum`, in the width in which they were just written.
-u32 copy_options(std::byte* to, const std::byte* options, u32 length, u32 start) {
-    u64 sum = start;
+// Copies option words and adds them up, in the width in which they were just written.
+u64 copy_options(std::byte* to, const std::byte* options, u32 length) {
+    u64 sum = 0;
     for (u32 i = 0; i < length; i += 4) {
         const auto word = checksum_detail::load_native<u32>(options + i);
         std::memcpy(to + i, &word, sizeof word);
         sum += word;
     }
-    return checksum_detail::fold_64(sum);
+    return sum;
 }
 
 // Pushes the TCP header and settles the checksum: left to the link, or computed here (RFC 9293 3.1
@@ -93,20 +93,21 @@ void push_header(Room& room, Packet& packet, const FlowKey& key, wire::TcpHeader
     header.checksum = 0;
     wire::emit_tcp(header, at);
     packet->transport = static_cast<u16>(packet->begin);
-    u32 sum = checksum_pseudo(key.local_address(), key.remote_address(), 6, length + payload);
+    u64 sum = checksum_pseudo_wide(key.local_address(), key.remote_address(), 6, length + payload);
     u16 field;
     if (room.inet.interface(way.interface).transmit_checksum) {
         packet->checksum = ChecksumState::Partial;
         std::memcpy(at + wire::k_tcp_header, options, options_length);
-        field = static_cast<u16>(checksum_fold(sum));
+        field = static_cast<u16>(~checksum_finish_wide(sum));
     } else {
         packet->checksum = ChecksumState::Unknown;
-        sum = checksum_add(sum,
-                           std::span<const std::byte, wire::k_tcp_header>{at, wire::k_tcp_header});
-        sum = copy_options(at + wire::k_tcp_header, options, options_length, sum);
-        sum = packet->payload_sum_known ? checksum_fold(sum) + packet->payload_sum
-                                        : checksum_add(sum, {at + length, payload});
-        field = checksum_finish(sum);
+        using checksum_detail::add_with_carry;
+        sum = checksum_add_wide(
+            sum, std::span<const std::byte, wire::k_tcp_header>{at, wire::k_tcp_header});
+        sum = add_with_carry(sum, copy_options(at + wire::k_tcp_header, options, options_length));
+        sum = packet->payload_sum_known ? add_with_carry(sum, packet->payload_sum)
+                                        : checksum_add_wide(sum, {at + length, payload});
+        field = checksum_finish_wide(sum);
     }
     std::memcpy(at + 16, &field, 2);
 }

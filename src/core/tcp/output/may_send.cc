@@ -58,8 +58,8 @@ Plan plan_head(Room& room, Tcb& tcb) {
     return plan;
 }
 
-// Usable window: what the peer and the network allow beyond SND.NXT. RFC 9293 3.8.6 [MUST-34]
-// [SHLD-15]: after a shrink it is negative, and nothing new leaves.
+// Usable window: what the peer and the network (RFC 5681 2 [RFC5681:1]) allow beyond SND.NXT. RFC
+// 9293 3.8.6 [MUST-34] [SHLD-15]: after a shrink it is negative, and nothing new leaves.
 i64 usable_window(const Tcb& tcb) {
     u32 cwnd = tcb.cwnd;
     // RFC 3042: the first two duplicate ACKs each let one more segment out.

@@ -15,7 +15,7 @@ void rtt_sample(Room& room, Tcb& tcb, u32 rtt_us) {
     }
     constexpr u32 g_us = k_tick_ns / 1000;
     const u64 rto_us = u64{tcb.srtt_us} + std::max<u64>(g_us, 4 * u64{tcb.rttvar_us});
-    const Limits& limits = room.cx.limits;
+    const Limits& limits = room.cx.limits;  // [RFC6298:2]: docs/decisions/0003-rto-minimum.md
     const u32 lowest = static_cast<u32>(limits.tcp_rto_min.count() / k_tick_ns);   // 2.4
     const u32 highest = static_cast<u32>(limits.tcp_rto_max.count() / k_tick_ns);  // 2.5
     const u64 ticks = (rto_us + g_us - 1) / g_us;

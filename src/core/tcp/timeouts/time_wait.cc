@@ -78,6 +78,7 @@ void expire_time_waits(Room& room) {
     }
 }
 
+// RFC 4987 3.3 [RFC4987:2]: a handshake that is not finished in time gives its place back.
 void expire_embryos(Room& room) {
     const u32 now = room.tick();
     const Limits& limits = room.cx.limits;
@@ -97,7 +98,8 @@ void expire_embryos(Room& room) {
             e.retries = (e.retries + 1u) & 31u;
             e.deadline = room.tick_after(limits.tcp_rto_initial * (1u << e.retries));
             age_push(room.embryo_ages[level + 1], room.embryos, i);
-            send_syn_ack(room, room.listeners[listener], e, SendReason::OpenAnswerRetry);
+            send_syn_ack(room, room.listeners[listener], e, initial_sequence(room, e.key).ts_offset,
+                         SendReason::OpenAnswerRetry);
         }
     }
 }
