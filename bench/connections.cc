@@ -2,8 +2,8 @@
 // side stays in TIME-WAIT for 60 s of the stacks' clock.
 //
 // Without --time-waits the clock hardly moves, as in the peers' runs, and TIME-WAITs only pile up.
-// With --time-waits N the pair first opens N connections and then moves the clock so that each
-// further one ends the oldest: N stand all the time, and their expiry is part of the figure.
+// With --time-waits N the clock moves so that N connections last as long as a TIME-WAIT lives, and
+// so many are opened before the measurement: each further one ends the oldest.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -117,9 +117,7 @@ void run(const Options& options) {
     pair.set_step(std::chrono::nanoseconds(100));
     Dialogues dialogues(pair);
     if (options.time_waits != 0) {
-        dialogues.run(options.time_waits, 64);
-        // One step serves about an eighth of `concurrent` connections' frames.
-        const Stopwatch trial;
+        // How many steps a connection takes; then N of them are to last the life of a TIME-WAIT.
         const Instant before = pair.now();
         const u64 n = 10'000;
         dialogues.run(n, options.concurrent);
@@ -128,9 +126,11 @@ void run(const Options& options) {
         const double per_connection =
             static_cast<double>(life) / static_cast<double>(options.time_waits);
         const double step = per_connection * static_cast<double>(n) / static_cast<double>(steps);
+        require(step < 10e6,
+                "so few TIME-WAITs need a clock that outruns the timers: at least "
+                "--time-waits 100000");
         pair.set_step(Duration{static_cast<i64>(step)});
-        // Half a life later the oldest begin to leave at the rate at which new ones come.
-        while (dialogues.time_waits() >= options.time_waits) dialogues.run(1'000, 64);
+        dialogues.run(options.time_waits + n, options.concurrent);
     }
     const u64 earlier = dialogues.closed();
     const Stopwatch watch;

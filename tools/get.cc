@@ -2,7 +2,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -76,7 +75,7 @@ public:
 
 private:
     bool fail() {
-        error_ = name_ + ": " + std::strerror(errno);
+        error_ = name_ + ": " + file_trouble(errno);
         return false;
     }
     std::string name_, error_;

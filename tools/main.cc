@@ -1,6 +1,7 @@
 // The command tern: one file per subcommand, and the public headers alone.
 #include <cstdio>
 #include <exception>
+#include <string>
 
 #include <fmt/core.h>
 
@@ -12,6 +13,21 @@
 #endif
 
 namespace {
+
+// What went wrong, and where to look. A word that is no command would only be missed as one.
+std::string complaint(const CLI::App* app, const CLI::Error& error) {
+    std::string text = error.what();
+    while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+    const auto strays = app->remaining();
+    if (error.get_name() == "RequiredError" && app->get_require_subcommand_min() > 0) {
+        text = strays.empty() ? "which command?"
+                              : fmt::format("\"{}\" is no command.", strays.front());
+        text += " There are:";
+        for (const CLI::App* known : app->get_subcommands([](const CLI::App*) { return true; }))
+            text += " " + known->get_name();
+    }
+    return "tern: " + text + "\nRun with --help for more information.\n";
+}
 
 int run(int argc, char** argv) {
     using namespace tern::tools;
@@ -26,6 +42,7 @@ int run(int argc, char** argv) {
         "connect, 4 HTTP error, 5 transfer failed, 130 interrupted.");
     app.set_version_flag("--version", TERN_VERSION);
     app.require_subcommand(1);
+    app.failure_message(complaint);
     app.option_defaults()->always_capture_default(false);
     add_serve(app);
     add_get(app);

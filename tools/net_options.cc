@@ -45,10 +45,12 @@ void NetOptions::add_to(CLI::App& app) {
     app.add_option("--buffer", buffer, "bytes a connection may have under way each way")
         ->capture_default_str()
         ->transform(bytes())
+        ->check(CLI::Range(u64{4096}, u64{1} << 30))
         ->group(group);
     app.add_option("--memory", memory, "most that the stack takes")
         ->capture_default_str()
         ->transform(bytes())
+        ->check(CLI::Range(u64{4} << 20, u64{1} << 40))
         ->group(group);
     app.add_flag("--no-offloads", no_offloads, "real segments and checksums on the link")
         ->group(group);

@@ -1,7 +1,6 @@
 #include "observe.hh"
 
 #include <cerrno>
-#include <cstring>
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -32,7 +31,7 @@ Observation::Observation(const ObserveOptions& options, Side side) : options_(op
         file_ = std::fopen(options.capture.c_str(), "wb");
         if (file_ == nullptr) {
             throw RuntimeError(Error::InvalidArgument,
-                               "--capture " + options.capture + ": " + std::strerror(errno));
+                               "--capture " + options.capture + ": " + file_trouble(errno));
         }
         PcapngOptions o;
         o.snap_length = options.snap;
@@ -59,7 +58,7 @@ void Observation::tell(const Stack* stack) {
     if (ladder_ && !options_.ladder_file.empty()) {
         std::FILE* file = std::fopen(options_.ladder_file.c_str(), "w");
         if (file == nullptr) {
-            fmt::print(stderr, "tern: {}: {}\n", options_.ladder_file, std::strerror(errno));
+            fmt::print(stderr, "tern: {}: {}\n", options_.ladder_file, file_trouble(errno));
         } else {
             fmt::print(file, "{}", ladder_->text());
             std::fclose(file);

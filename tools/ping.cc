@@ -136,6 +136,12 @@ void ping(const PingOptions& o) {
     Ping pings{o, *to, runtime};
     pings.run();
     pings.summary();
+    if (!pings.answered()) {
+        fmt::print(stderr,
+                   "tern ping: no answer from {}: is it up, in the network of --address, and is "
+                   "--link the right one?\n",
+                   to->to_string());
+    }
     observation.tell(&runtime.stack());
     if (!pings.answered()) throw CLI::RuntimeError(k_cannot_connect);
 }

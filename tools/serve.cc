@@ -115,7 +115,10 @@ void summary(const ServeOptions& o, const ServerTotals& t, const LinkCounters& l
 
 void serve(const ServeOptions& o) {
     if (!std::filesystem::is_directory(o.directory)) {
-        fmt::print(stderr, "tern serve: {}: no such directory\n", o.directory);
+        fmt::print(stderr,
+                   "tern serve: {}: no such directory: name one that is there, as in "
+                   "`tern serve .`\n",
+                   o.directory);
         throw CLI::RuntimeError(k_usage);
     }
     Observation observation{o.net.observe, Observation::Side::Server};
@@ -158,7 +161,8 @@ void add_serve(CLI::App& app) {
     c->add_option("directory", o->directory, "what to serve")->required();
     c->add_option("--port", o->port, "TCP port")->capture_default_str();
     c->add_option("--backlog", o->backlog, "connections that may wait to be accepted")
-        ->capture_default_str();
+        ->capture_default_str()
+        ->check(CLI::Range(1u, 1u << 20));
     c->add_flag("--one-request", o->one_request, "close the connection after each response");
     c->add_flag("--reuse-address", o->reuse_address,
                 "take the port though old connections on it are in TIME-WAIT");

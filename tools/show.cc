@@ -111,7 +111,7 @@ void add_show(CLI::App& app) {
     }
     show->add_option("story", options->story, "Which one")->required()->check(CLI::IsMember(names));
     show->add_option("--drop", options->drop, "Lose packet N of the story; may be repeated")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(u64{1}, u64{1'000'000}));
     show->add_option("--delay", options->delay, "One way, e.g. 20ms (the default)");
     show->add_option("--width", options->width, "Columns (100)")->check(CLI::Range(80, 400));
     show->add_flag("--all", options->all, "Draw every segment of a long run");

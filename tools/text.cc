@@ -1,7 +1,9 @@
 #include "text.hh"
 
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <ctime>
 #include <utility>
 
@@ -27,6 +29,20 @@ int hex_digit(char c) {
 }
 
 }  // namespace
+
+std::string file_trouble(int number) {
+    std::string text = std::strerror(number);
+    switch (number) {
+        case ENOENT: return text + ": make its folder first";
+        case EISDIR: return text + ": add the name of a file to it";
+        case EACCES:
+        case EPERM:
+        case EROFS: return text + ": choose a place that you may write to";
+        case EDQUOT:
+        case ENOSPC: return text + ": make room first";
+        default: return text;
+    }
+}
 
 double seconds_of(Duration d) { return std::chrono::duration<double>(d).count(); }
 

@@ -20,5 +20,6 @@ std::optional<std::string> url_decode(std::string_view path);
 std::string http_date(i64 seconds);  // "Sun, 06 Nov 1994 08:49:37 GMT"
 std::optional<i64> parse_http_date(std::string_view text);
 double seconds_of(Duration d);
+std::string file_trouble(int number);  // what errno says about a file, and what helps
 
 }  // namespace tern::tools

@@ -2,7 +2,7 @@
 // of each side, an arrow per segment in relative numbers, and below it one sentence of reason.
 //   Ladder ladder;
 //   client.set_observer(&ladder.left());
-//   server.set_observer(&ladder.right());  // leave it out, and the right column is inferred
+//   server.set_observer(&ladder.right());  // leave one out, and its column is inferred
 //   ...
 //   std::fputs(ladder.text().c_str(), stdout);
 #pragma once

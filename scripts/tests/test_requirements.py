@@ -43,9 +43,8 @@ class Requirements(Repository):
     def test_all_good(self):
         code, out = self.check()
         self.assertEqual(code, 0, out)
-        self.assertIn("| RFC9293:MUST-1 | MUST | first | src/core/tcp/a.cc:1 | Tcp.One | passed |",
+        self.assertIn("| RFC9293:MUST-1 | MUST | first | src/core/tcp/a.cc | Tcp.One | passed |",
                       self.document())
-        self.assertIn("src/core/tcp/a.cc:2", self.document())
         self.assertIn("| RFC8200:1 | MUST | later | | | later |", self.document())
 
     def test_a_requirement_without_a_passing_test(self):
@@ -112,7 +111,7 @@ class Requirements(Repository):
     def test_document_out_of_date(self):
         self.write("src/core/tcp/a.cc", "\n\n// RFC 9293 3.1 [MUST-1]: moved.\n"
                                         "int x[1]; // [RFC5961:1, MAY-1]\n")
-        self.assert_rule(self.check()[1], "is up to date", True)  # only line numbers changed
+        self.assert_rule(self.check()[1], "is up to date", True)  # the same file
         self.write("src/core/tcp/a.cc", "// nothing\n")
         self.assert_rule(self.check()[1], "is up to date", False)
 

@@ -330,6 +330,9 @@ class Capture:
             bad = [s for s in sums if "0" in s.split(",")]
             check(not malformed and not severe and not bad,
                   f"tshark about packet {number} of tern: {message or malformed or sums}")
+            # Verified, not merely not refuted; what an ICMP error quotes is cut.
+            check(sums[3] or sums[1] in ("", "1"),
+                  f"tshark did not verify the TCP checksum of packet {number} of tern")
         return len(rows)
 
 

@@ -89,14 +89,14 @@ def tern_closes_its_half():
 
 @test("RFC9293:U-12", "RFC9293:MUST-13")
 def both_close_at_once():
-    """Frames take 60 ms each way, so the FINs cross."""
+    """Frames take 150 ms each way, so the FINs cross."""
     with World() as world:
-        peer = world.peer(out="delay=60", **{"in": "delay=60"}, msl=300)
+        peer = world.peer(out="delay=150", **{"in": "delay=150"}, msl=300)
         sock, connection = pair(peer)
-        time.sleep(0.15)  # the third step of the handshake is through
+        time.sleep(0.35)  # the third step of the handshake is through
         peer.tell("close", connection)
         sock.shutdown(socket.SHUT_WR)
-        time.sleep(0.09)  # FINs have crossed, their acknowledgements have not arrived
+        time.sleep(0.2)  # FINs have crossed, their acknowledgements have not arrived
         check_equal(state(peer, connection), "CLOSING", "tern's state")
         kernel = tcp_states("state", "closing")
         check(len(kernel) == 1, f"the kernel is not in CLOSING: {tcp_states()}")
@@ -158,8 +158,10 @@ def tern_resets():
     with World() as world:
         capture, peer = world.capture(), world.peer(offloads=0)
         sock, connection = pair(peer)
-        threading.Timer(0.3, lambda: peer.tell("abort", connection)).start()
+        abort = threading.Timer(0.3, lambda: peer.tell("abort", connection))
+        abort.start()
         expect_reset(sock, lambda: sock.recv(1))
+        abort.join()  # it has read its answer
         refused = peer.ask("send", connection, text="x")
         check_equal(refused["error"], "connection aborted on this side", "send()")
         peer.quit()

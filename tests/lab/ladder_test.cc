@@ -50,6 +50,24 @@ TEST(Ladder, DrawsWhatTheScriptSaysAndInfersThePeer) {
     }
 }
 
+TEST(Ladder, InfersAClientFromItsServerToo) {
+    Ladder ladder;
+    Script t;
+    t.setup.observer = &ladder.right();
+    t.passive_open();
+    t.inject("+10ms < F. 1:1(0) ack 1");
+    t.expect("> . 1:1(0) ack 2");
+    t.app.close();
+    t.expect("> F. 1:1(0) ack 2");
+    t.inject("+10ms < . 2:2(0) ack 2");
+    const std::string text = ladder.text();
+    for (const char* line : {"(SYN-SENT) |--- S 0:0(0)", "| SYN-RECEIVED", "(ESTABLISHED) |<",
+                             "| ESTABLISHED", "(FIN-WAIT-1) |--- F. 1:1(0) ack 1", "| CLOSE-WAIT",
+                             "(FIN-WAIT-2) |<", "(TIME-WAIT) |<", "| LAST-ACK", "| CLOSED"})
+        EXPECT_TRUE(has(text, line)) << line << "\n" << text;
+    EXPECT_TRUE(has(ladder.json(), "\"left_inferred\": true")) << ladder.json();
+}
+
 TEST(Ladder, DropsEndInAnX) {
     Ladder ladder;
     const std::string text = ladder_of(ladder, [](Script& t) {

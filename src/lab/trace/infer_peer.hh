@@ -31,7 +31,10 @@ public:
             state_ = State::Closed;
             return;
         }
-        if (*state_ == State::SynReceived && (flags & wire::Syn) == 0) state_ = State::Established;
+        if (*state_ == State::SynSent && (flags & wire::Syn) != 0)
+            state_ = (flags & wire::Ack) != 0 ? State::Established : State::SynReceived;
+        else if (*state_ == State::SynReceived && (flags & wire::Syn) == 0)
+            state_ = State::Established;
         if (acks_fin) acknowledged();
         if ((flags & wire::Fin) != 0) peer_finished();
     }

@@ -231,8 +231,10 @@ void Ladder::Recorder::absorb(Side side, Instant at, std::optional<State> shown,
     }
 }
 
+// The column that no observer fills.
 void Ladder::Recorder::infer(LadderRow& row, bool from_peer) {
-    if (!row.tcp || ends[index_of(Side::Right)].used) return;
+    const Side silent = ends[index_of(Side::Right)].used ? Side::Left : Side::Right;
+    if (!row.tcp || ends[index_of(silent)].used) return;
     const std::pair<u16, u16> ports = from_peer ? std::pair{row.destination_port, row.source_port}
                                                 : std::pair{row.source_port, row.destination_port};
     trace::InferredPeer& peer = peers_[ports];
@@ -243,8 +245,8 @@ void Ladder::Recorder::infer(LadderRow& row, bool from_peer) {
         const auto fin = peer_fin_.find(ports);
         peer.received(row.flags, fin != peer_fin_.end() && fin->second == row.ack);
     }
-    row.state[index_of(Side::Right)] = peer.state();
-    row.inferred = true;
+    row.state[index_of(silent)] = peer.state();
+    row.inferred = silent;
 }
 
 Ladder::Ladder(const LadderOptions& options) : recorder_(std::make_unique<Recorder>(options)) {}

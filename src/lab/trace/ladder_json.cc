@@ -50,7 +50,8 @@ std::string row_json(const LadderRow& r, const LadderOptions& options, Instant s
         o.add("drop", name_of(r.drop)).add("drop_because", text_of(r.drop));
     if (r.state[0]) o.add("left_state", name_of(*r.state[0]));
     if (r.state[1]) o.add("right_state", name_of(*r.state[1]));
-    if (r.inferred && r.state[1]) o.add("right_inferred", true);
+    if (r.inferred == Side::Left && r.state[0]) o.add("left_inferred", true);
+    if (r.inferred == Side::Right && r.state[1]) o.add("right_inferred", true);
     return o.text();
 }
 

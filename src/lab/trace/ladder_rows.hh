@@ -28,7 +28,7 @@ struct LadderRow {
     std::string options_shown;       // without timestamps, except in SYN
     std::optional<Reason> reason;    // of the sender
     std::optional<State> state[2];   // after it, by side; nothing: unknown or not concerned
-    bool inferred = false;           // the right state is a guess
+    std::optional<Side> inferred;    // whose state is a guess
     std::optional<Instant> arrived;  // at the other side
     bool watched = false;            // the other side would have told us of its arrival
     DropReason drop = DropReason::None;

@@ -125,7 +125,7 @@ private:
     std::string state_text(const LadderRow& r, Side side) {
         const auto& state = r.state[index_of(side)];
         if (!state) return {};
-        const bool inferred = side == Side::Right && r.inferred;
+        const bool inferred = r.inferred == side;
         std::string text{name_of(*state)};
         if (inferred) text = "(" + text + ")";
         if (text == shown_[index_of(side)] && !several_flows_) return {};

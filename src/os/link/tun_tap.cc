@@ -215,12 +215,13 @@ std::string_view remedy_for_device(int number) {
     switch (number) {
         case EPERM:
         case EACCES:
-            return "run as root, or inside `unshare -rn`, or use --link wire (no kernel needed)";
+            return "run as root, or inside `unshare -rn`, or try `tern demo wire` (no kernel "
+                   "needed)";
         case ENOENT:
         case ENODEV:
         case ENXIO:
             return "the kernel has no TUN/TAP driver: try `modprobe tun`, start the container with "
-                   "--device /dev/net/tun, or use --link wire (no kernel needed)";
+                   "--device /dev/net/tun, or try `tern demo wire` (no kernel needed)";
         default: return "";
     }
 }

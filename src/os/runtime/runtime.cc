@@ -3,6 +3,8 @@
 
 #include <net/if.h>
 
+#include <algorithm>
+
 #include "os/link/tun_tap.hh"
 #include "os/runtime/clock.hh"
 #include "os/runtime/shard.hh"
@@ -64,7 +66,8 @@ std::string reason(Error error) { return std::string{message_of(error)}; }
 void add_addresses(Stack& stack, Interface interface, const RuntimeConfig& config) {
     for (const std::string& text : config.addresses) {
         const auto cidr = Cidr::parse(text);
-        if (!cidr) {
+        // Without its prefix nobody would be on-link, which is hardly what was meant.
+        if (!cidr || !text.contains('/')) {
             fail(Error::InvalidAddress,
                  "address \"" + text + "\": write an address with its prefix, as in 10.0.0.2/24");
         }
@@ -74,13 +77,36 @@ void add_addresses(Stack& stack, Interface interface, const RuntimeConfig& confi
     }
 }
 
-void add_route(Stack& stack, Interface interface, const std::string& text) {
+// Is there a network of ours, or a route without a gateway, that this next hop lies in?
+bool on_link(const RuntimeConfig& config, const IpAddress& hop) {
+    const auto holds = [&](const std::string& text) {
+        const auto network = Cidr::parse(text);  // nothing for a route that has a gateway
+        return network && network->contains(hop);
+    };
+    return std::ranges::any_of(config.addresses, holds) ||
+           std::ranges::any_of(config.routes, holds);
+}
+
+void check_next_hop(const RuntimeConfig& config, const std::string& what, const IpAddress& hop) {
+    if (on_link(config, hop)) return;
+    fail(Error::InvalidAddress, what + ": " + hop.to_string() +
+                                    " must lie in the network of one of our addresses, as "
+                                    "10.0.0.1 does in that of 10.0.0.2/24");
+}
+
+void add_route(Stack& stack, Interface interface, const RuntimeConfig& config,
+               const std::string& text) {
     const std::size_t via = text.find(" via ");
     const auto destination = Cidr::parse(text.substr(0, via));
     std::optional<IpAddress> gateway;
     if (via != text.npos) {
         gateway = IpAddress::parse(text.substr(via + 5));
-        if (!gateway) fail(Error::InvalidAddress, "route \"" + text + "\": no address after via");
+        if (!gateway) {
+            fail(Error::InvalidAddress, "route \"" + text +
+                                            "\": write the address of a router after via, as in "
+                                            "\"10.1.0.0/16 via 10.0.0.9\"");
+        }
+        check_next_hop(config, "route \"" + text + "\"", *gateway);
     }
     if (!destination) {
         fail(Error::InvalidAddress,
@@ -92,16 +118,16 @@ void add_route(Stack& stack, Interface interface, const std::string& text) {
 }
 
 void add_routes(Stack& stack, Interface interface, const RuntimeConfig& config) {
-    for (const std::string& text : config.routes) add_route(stack, interface, text);
+    for (const std::string& text : config.routes) add_route(stack, interface, config, text);
     if (config.gateway.empty()) return;
     const auto gateway = IpAddress::parse(config.gateway);
     if (!gateway) {
         fail(Error::InvalidAddress,
              "gateway \"" + config.gateway + "\": write an address, as in --gateway 10.0.0.1");
     }
+    check_next_hop(config, "gateway", *gateway);
     if (auto added = stack.add_route(Cidr{Ipv4Address::any(), 0}, interface, gateway); !added) {
-        fail(added.error(), "gateway " + config.gateway + ": " + reason(added.error()) +
-                                ": it must lie in the network of one of our addresses");
+        fail(added.error(), "gateway " + config.gateway + ": " + reason(added.error()));
     }
 }
 

@@ -44,6 +44,10 @@ void fill(Script& t) {
     t.check(t.status().rcv_wnd == 0, "the window is closed");
 }
 
+// The same edges wherever sequence numbers wrap: nowhere near, inside the window, at RCV.NXT, just
+// before it.
+constexpr std::array k_peer_isns{1'000'000'000u, 0xffff'f000u, 0xffff'fffeu, 0xffff'ffffu, 0u};
+
 void sweep(Place place, u16 flags, u32 len, auto judge) {
     u32 wnd = 0;
     one_case("the window", [&](Script& t) {
@@ -51,8 +55,15 @@ void sweep(Place place, u16 flags, u32 len, auto judge) {
         wnd = place == Place::Embryo ? 65535 : t.status().rcv_wnd;
     });
     const Standing at = standing(place);
-    for (const u32 seq : edges(at.rcv_nxt, wnd, len))
-        one_case(std::string{at.name} + " seq " + std::to_string(seq), [&](Script& t) {
+    const auto every = [&](auto body) {
+        for (const u32 isn : k_peer_isns)
+            for (const u32 seq : edges(at.rcv_nxt, wnd, len)) body(isn, seq);
+    };
+    every([&](u32 isn, u32 seq) {
+        const std::string name =
+            std::string{at.name} + " seq " + std::to_string(seq) + " ISN " + std::to_string(isn);
+        one_case(name, [&](Script& t) {
+            t.setup.peer_isn = isn;
             go_to(t, place);
             const Seg seg{.flags = flags, .seq = seq, .len = len, .ack = at.snd_una};
             const u32 seg_len = len + (flags & wire::Fin ? 1 : 0) + (flags & wire::Syn ? 1 : 0);
@@ -60,6 +71,7 @@ void sweep(Place place, u16 flags, u32 len, auto judge) {
             t.advance(1s);
             t.ignore_output();
         });
+    });
 }
 
 constexpr std::array k_with_tcb{Place::SynReceived, Place::Established, Place::FinWait1,
@@ -100,6 +112,26 @@ SCRIPT("acceptable segments are taken: text moves RCV.NXT, or waits for what is 
                 const u32 beyond = end - 1 > wnd ? end - 1 - wnd : 0;
                 c.check(now.out_of_order == (in_order ? 0 : len - beyond), "bytes that wait");
             });
+}
+
+SCRIPT("TIME-WAIT: an old or early segment gets an acknowledgement, whatever its number",
+       covers("RFC9293:U-7")) {
+    const Standing at = standing(Place::TimeWait);
+    for (const u32 isn : k_peer_isns)
+        for (const u32 len : {0u, 1u, 10u})
+            for (const u32 seq : edges(at.rcv_nxt, 65535, len))
+                one_case("TIME-WAIT seq " + std::to_string(seq), [&](Script& c) {
+                    c.setup.peer_isn = isn;
+                    go_to(c, Place::TimeWait);
+                    const auto a = answer_to(c, {.seq = seq, .len = len, .ack = at.snd_nxt});
+                    if (len == 0 && seq == at.rcv_nxt)
+                        c.check(!a, "what is expected needs no answer");
+                    else
+                        c.check(a && a->flags == wire::Ack && a->seq == at.snd_nxt &&
+                                    a->ack == at.rcv_nxt,
+                                "SEQ=SND.NXT, ACK=RCV.NXT");
+                    c.state(State::TimeWait);
+                });
 }
 
 SCRIPT("a closed window takes nothing but what has no length, at RCV.NXT", covers("RFC9293:U-7")) {
