@@ -29,7 +29,8 @@ public:
         while (const auto e = client.next_event()) on_client(*e);
         return forward || backward;
     }
-    // The clock of both stacks. A step takes as long as it does, unless set_step() said otherwise.
+    // The clock of both stacks. A step takes as long as it does, but a machine's pause
+    // counts little, unless set_step() said otherwise.
     Instant now() const { return now_; }
     void set_step(Duration simulated) { simulated_step_ = simulated; }
 
@@ -59,6 +60,7 @@ private:
     Instant now_{std::chrono::hours(1)};
     Duration simulated_step_{0};
     Stopwatch watch_;
+    double ticked_ = 0;  // on the watch
     u64 steps_ = 0, data_frames_ = 0, frames_ = 0;
 };
 
