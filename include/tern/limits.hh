@@ -23,9 +23,11 @@ struct Limits {
     u8 tcp_r1_retransmissions = 3;                             // RFC 9293 [SHLD-10]
     Duration tcp_r2 = std::chrono::seconds(924);               // data: as Linux; at least 100 s
     Duration tcp_r2_syn = std::chrono::seconds(180);           // RFC 9293 [MUST-23]
-    u8 tcp_syn_ack_retries = 5;                                // bounds reflection
+    u8 tcp_syn_ack_retries = 7;                                // RFC 9293 [MUST-23]: 3 minutes
     u32 tcp_challenges_per_second = 10;                        // per connection, RFC 5961 7
-    Duration tcp_override = std::chrono::milliseconds(200);    // RFC 9293 3.8.6.2.1: 0.1 to 1 s
+    // After memory or a route was wanting.
+    Duration tcp_starved_retry = std::chrono::milliseconds(100);
+    Duration tcp_override = std::chrono::milliseconds(200);  // RFC 9293 3.8.6.2.1: 0.1 to 1 s
 
     u32 neighbors = 4096;
     u32 neighbor_waiting_packets = 16;  // RFC 1122 2.3.2.2 asks for at least one

@@ -153,6 +153,13 @@ public:
     Packet allocate(u32 payload);
     // The same, filled with a copy of `bytes`.
     Packet copy_of(std::span<const std::byte> bytes);
+    // For bytes that will wait in a queue. Refuses earlier than allocate(): what waits must not
+    // take the memory that the acknowledgements need which end the waiting
+    // (docs/decisions/0005-memory-for-what-waits.md).
+    Packet allocate_to_keep(u32 payload);
+    // Nothing more should wait; with `severe` not even the little that the application is about to
+    // read.
+    bool scarce(bool severe = false) const;
 
     u64 packets_in_use() const { return descriptors_in_use_; }
     u64 refusals() const { return refusals_; }
@@ -167,16 +174,25 @@ private:
         Slab* next;
         u64 bytes;
     };
+    static constexpr std::array<u32, 3> k_slots_per_slab = {64, 16, 4};
+    static constexpr u32 k_descriptors_per_slab = 256;
+    // Slots of the smallest size, and descriptors, that nothing that waits may take.
+    static constexpr u32 k_reserve = 64;
+
     PacketDescriptor* take_descriptor();
     Slot* take_slot(unsigned size_class);
     void release(PacketDescriptor* d);
     bool grow_descriptors();
     bool grow_slots(unsigned size_class);
+    bool may_keep(unsigned size_class);
+    bool keeps_below_ceiling(u64 bytes) const;
     void* slab(u64 bytes);
 
     MemoryBudget* budget_;
     PacketDescriptor* free_descriptors_ = nullptr;
     std::array<Slot*, 3> free_slots_{};
+    std::array<u32, 3> free_slot_count_{};
+    u32 free_descriptor_count_ = 0;
     Slab* slabs_ = nullptr;
     u64 descriptors_in_use_ = 0;
     u64 refusals_ = 0;

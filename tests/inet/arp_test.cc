@@ -232,22 +232,13 @@ TEST_F(ArpTest, after_three_requests_what_waits_is_given_up) {
     EXPECT_EQ(lost->protocol, 17);
     EXPECT_EQ(lost->local, (Endpoint{k_us, 4000}));
     EXPECT_EQ(lost->remote, (Endpoint{k_peer, 53}));
-    EXPECT_EQ(layer->next_unreachable(), IpAddress{k_peer});
-    EXPECT_FALSE(layer->next_unreachable());
+    EXPECT_TRUE(layer->next_undelivered());
+    EXPECT_FALSE(layer->next_undelivered());
 
     send_to(k_peer, datagram);
     EXPECT_EQ(sent_arps().size(), 1u) << "and the next packet asks anew";
     inject(reply());
     EXPECT_EQ(sent().size(), 1u);
-}
-
-TEST_F(ArpTest, one_unreachable_destination_is_told_once) {
-    for (int n = 0; n < 5; ++n) send_to(k_peer, udp({}, pattern(8)));
-    for (int n = 0; n < 5; ++n) send_to(k_other, udp({}, pattern(8)));
-    wait(5s);
-    EXPECT_EQ(layer->next_unreachable(), IpAddress{k_peer});
-    EXPECT_EQ(layer->next_unreachable(), IpAddress{k_other});
-    EXPECT_FALSE(layer->next_unreachable());
 }
 
 TEST_F(ArpTest, a_stale_neighbor_is_verified_by_unicast_and_then_given_up) {

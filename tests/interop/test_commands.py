@@ -210,6 +210,30 @@ def serve_logs_and_shows_progress():
         check("served " in out.splitlines()[-1], out)
 
 
+@test(seconds=60)
+def serve_at_its_memory_ceiling():
+    """Clients that do not read take all the memory there is to have; others are served."""
+    for words in ((), ("--no-offloads",)):
+        with folder() as where, World() as world:
+            fill(where)
+            server = Server(world, where, "--quiet", "--memory", "16MB", *words)
+            lazy = []
+            for _ in range(40):
+                sock = socket.socket()
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                sock.settimeout(2)
+                sock.connect((k_tern, 80))
+                sock.sendall(b"GET /big.bin HTTP/1.1\r\n\r\n")
+                lazy.append(sock)
+            time.sleep(0.5)
+            run("ping", "-c", "2", "-W", "2", k_tern)
+            check_equal(curl("/small.txt"), b"0123456789", f"beside lazy clients {words}")
+            for sock in lazy:
+                sock.close()
+            check_equal(len(curl("/big.bin")), k_big, f"after lazy clients {words}")
+            server.stop()
+
+
 @test()
 def serve_comes_back_at_once():
     with folder() as where, World() as world:

@@ -71,6 +71,26 @@ def thousand_clients_at_once():
         peer.quit()
 
 
+@test("RFC4987:1")
+def handshakes_by_cookie():
+    """Without a SYN queue every handshake is a cookie; the kernel's PAWS must find nothing old."""
+    with World() as world:
+        peer = world.peer()
+        peer.tell("listen", port=80, service="source", bytes=1, backlog=100, syn_backlog=0)
+        slowest = 0
+        for _ in range(30):
+            begin = time.monotonic()
+            with connect(80) as sock:
+                check_equal(len(receive_exactly(sock, 1)), 1, "the byte")
+            slowest = max(slowest, time.monotonic() - begin)
+            time.sleep(0.003)
+        check(slowest < 0.5, f"a connection took {slowest:.2f} s: something was sent again")
+        counters = run("nstat", "-asz", "TcpExtPAWSEstab")
+        check(re.search(r"TcpExtPAWSEstab +0 ", counters), counters)
+        check(peer.tell("counters")["cookies_sent"] >= 30, "no cookies were sent")
+        peer.quit()
+
+
 @test("RFC6191:1", "RFC9293:SHLD-4", "RFC9293:MAY-2", "RFC9293:MUST-13", seconds=60)
 def short_connections_to_tern():
     """tern closes first and keeps each TIME-WAIT; 4,000 ports make the kernel use each again."""

@@ -11,6 +11,7 @@ struct Pair {
     struct Options {
         bool header_prediction = true;
         u32 mtu = 1500;
+        bool segmentation = false;  // the link takes super-segments, and completes checksums
         u64 seed = 1;
         Limits limits{};
     };
@@ -70,6 +71,7 @@ private:
         wire.name = "wire";
         wire.ethernet = false;
         wire.mtu = o.mtu;
+        wire.segmentation = wire.transmit_checksum = o.segmentation;
         const Interface i = s.add_interface(wire);
         EXPECT_TRUE(s.add_address(i, *Cidr::parse(address)).has_value());
         s.set_header_prediction(o.header_prediction);

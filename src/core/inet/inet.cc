@@ -121,12 +121,4 @@ std::optional<Event> Inet::next_event() {
 
 std::optional<IcmpError> Inet::next_undelivered() { return inside_->undelivered.pop(); }
 
-std::optional<IpAddress> Inet::next_unreachable() {
-    auto& queue = inside_->undelivered;
-    const auto error = queue.pop();
-    if (!error) return {};
-    while (!queue.empty() && queue.front().remote.address == error->remote.address) queue.pop();
-    return error->remote.address;
-}
-
 }  // namespace tern::inet

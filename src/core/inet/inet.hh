@@ -36,8 +36,8 @@ enum class Arrived : u8 { Consumed, Tcp, Udp, IcmpError };
 // A resolved way to a destination. Holders keep it as a cache: send() mends it when the routing
 // or neighbour tables have changed since (epoch).
 struct Way {
-    u8 interface = 0;  // 0: not resolved yet
-    u16 epoch = 0;
+    u32 interface : 8 = 0;  // 0: not resolved yet
+    u32 epoch : 24 = 0;
     Index neighbor = 0;
 };
 
@@ -109,11 +109,8 @@ public:
     Instant next_deadline() const;
     std::optional<Event> next_event();  // Echo, Address
     // Packets of ours whose neighbour did not answer, as a host unreachable (3/1) would quote them;
-    // for the transports' icmp_error().
+    // for the transports.
     std::optional<IcmpError> next_undelivered();
-    // The same when only the destination matters; one that repeats itself is told once. Both take
-    // from one queue.
-    std::optional<IpAddress> next_unreachable();
 
 private:
     struct Inside;

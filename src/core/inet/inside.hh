@@ -86,12 +86,12 @@ struct Inet::Inside {
     std::array<InterfaceState*, 256> by_index{};              // the same, without arithmetic
     RouteTable routes;
     NeighborCache neighbors;
-    u16 epoch = 1;
+    u32 epoch = 1;  // 24 bits
     // Who spoke to which address of ours lately, and was let in: the same answer until the tables
     // change, however many addresses there are.
     struct LetIn {
         Ipv4Address source, destination;
-        u16 epoch = 0;
+        u32 epoch = 0;
         u8 interface = 0;
         friend bool operator==(const LetIn&, const LetIn&) = default;
     };
@@ -122,7 +122,7 @@ struct Inet::Inside {
     bool has(u8 interface) const { return by_index[interface] != nullptr; }
     u8 count() const { return static_cast<u8>(interfaces.size()); }
     // Whoever keeps a Way must look again.
-    void tables_changed() { ++epoch; }
+    void tables_changed() { epoch = (epoch + 1) & 0xff'ffff; }
 
     // input.cc, ipv4_input.cc
     Arrived link_input(u8 interface, Packet& packet, Arrival& arrival, IcmpError& error);

@@ -44,37 +44,40 @@ void* PacketPool::slab(u64 bytes) {
 }
 
 bool PacketPool::grow_descriptors() {
-    constexpr u32 count = 256;
+    constexpr u32 count = k_descriptors_per_slab;
     auto* memory = static_cast<std::byte*>(slab(count * sizeof(PacketDescriptor)));
     if (memory == nullptr) return false;
     for (u32 i = count; i-- > 0;) {
         auto* d = new (memory + i * sizeof(PacketDescriptor)) PacketDescriptor;
         d->next = std::exchange(free_descriptors_, d);
     }
+    free_descriptor_count_ += count;
     return true;
 }
 
 bool PacketPool::grow_slots(unsigned size_class) {
-    constexpr std::array<u32, 3> counts = {64, 16, 4};
-    const u32 size = k_slot_bytes[size_class];
-    auto* memory = static_cast<std::byte*>(slab(u64{counts[size_class]} * size));
+    const u32 size = k_slot_bytes[size_class], count = k_slots_per_slab[size_class];
+    auto* memory = static_cast<std::byte*>(slab(u64{count} * size));
     if (memory == nullptr) return false;
-    for (u32 i = counts[size_class]; i-- > 0;) {
+    for (u32 i = count; i-- > 0;) {
         auto* s = new (memory + u64{i} * size) Slot{0, nullptr};
         s->next_free = std::exchange(free_slots_[size_class], s);
     }
+    free_slot_count_[size_class] += count;
     return true;
 }
 
 PacketDescriptor* PacketPool::take_descriptor() {
     if (free_descriptors_ == nullptr && !grow_descriptors()) return nullptr;
     ++descriptors_in_use_;
+    --free_descriptor_count_;
     return std::exchange(free_descriptors_, free_descriptors_->next);
 }
 
 PacketPool::Slot* PacketPool::take_slot(unsigned size_class) {
     Slot*& head = free_slots_[size_class];
     if (head == nullptr && !grow_slots(size_class)) return nullptr;
+    --free_slot_count_[size_class];
     return std::exchange(head, head->next_free);
 }
 
@@ -86,6 +89,7 @@ Packet PacketPool::allocate(u32 payload) {
     PacketDescriptor* d = take_descriptor();
     if (d == nullptr) {
         slot->next_free = std::exchange(free_slots_[size_class], slot);
+        ++free_slot_count_[size_class];
         return {};
     }
     slot->views = 1;
@@ -98,6 +102,40 @@ Packet PacketPool::allocate(u32 payload) {
     return Packet{d};
 }
 
+// A quarter of the memory is for what does not wait: records, packets on their way.
+bool PacketPool::keeps_below_ceiling(u64 bytes) const {
+    const u64 limit = budget_->limit();
+    return budget_->used() + bytes <= limit - limit / 4;
+}
+
+// Takes care that enough stays free beside what is about to be taken for a queue.
+bool PacketPool::may_keep(unsigned size_class) {
+    const auto grow_if = [&](u64 bytes, auto grow) { return keeps_below_ceiling(bytes) && grow(); };
+    const auto slots = [&](unsigned c, u32 least) {
+        return free_slot_count_[c] > least ||
+               grow_if(u64{k_slots_per_slab[c]} * k_slot_bytes[c], [&] { return grow_slots(c); });
+    };
+    return (free_descriptor_count_ > k_reserve ||
+            grow_if(k_descriptors_per_slab * sizeof(PacketDescriptor),
+                    [&] { return grow_descriptors(); })) &&
+           slots(0, k_reserve) && (size_class == 0 || slots(size_class, 0));
+}
+
+Packet PacketPool::allocate_to_keep(u32 payload) {
+    const unsigned size_class = payload <= k_payload_small ? 0 : payload <= k_payload_jumbo ? 1 : 2;
+    if (payload > k_payload_super || !may_keep(size_class)) {
+        ++refusals_;
+        return {};
+    }
+    return allocate(payload);
+}
+
+bool PacketPool::scarce(bool severe) const {
+    const u32 least = severe ? k_reserve / 2 : k_reserve;
+    if (free_slot_count_[0] > least && free_descriptor_count_ > least) return false;
+    return !keeps_below_ceiling(u64{k_slots_per_slab[0]} * k_slot_bytes[0]);
+}
+
 Packet PacketPool::copy_of(std::span<const std::byte> bytes) {
     Packet p = bytes.size() > k_payload_super ? Packet{} : allocate(static_cast<u32>(bytes.size()));
     if (p && !bytes.empty())
@@ -107,7 +145,11 @@ Packet PacketPool::copy_of(std::span<const std::byte> bytes) {
 
 void PacketPool::release(PacketDescriptor* d) {
     auto* slot = reinterpret_cast<Slot*>(d->slot);
-    if (--slot->views == 0) slot->next_free = std::exchange(free_slots_[d->size_class], slot);
+    if (--slot->views == 0) {
+        slot->next_free = std::exchange(free_slots_[d->size_class], slot);
+        ++free_slot_count_[d->size_class];
+    }
+    ++free_descriptor_count_;
     d->next = std::exchange(free_descriptors_, d);
     --descriptors_in_use_;
 }

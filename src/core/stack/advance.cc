@@ -1,5 +1,6 @@
 // Due timers, in deadline order within each room.
 #include "core/stack/inside.hh"
+#include "core/wire/ipv4.hh"
 
 namespace tern {
 
@@ -7,7 +8,12 @@ void Stack::advance(Instant now) {
     Inside& in = *inside_;
     in.begin(now);
     in.inet.advance();
-    while (auto hop = in.inet.next_unreachable()) in.tcp_room.unreachable(*hop);
+    while (const auto error = in.inet.next_undelivered()) {
+        if (error->protocol == static_cast<u8>(wire::IpProtocol::Tcp))
+            in.tcp_room.undelivered(*error);
+        else if (error->protocol == static_cast<u8>(wire::IpProtocol::Udp))
+            in.udp_room.undelivered(*error);
+    }
     in.tcp_room.advance();
 }
 

@@ -37,6 +37,9 @@ void Room::begin(Instant now) {
         start = now;
     }
     tick_now = static_cast<u64>((now - start).count()) / static_cast<u64>(k_tick_ns);
+    // Without a timer nobody moves the wheel, which tells past from future by a signed difference.
+    while (wheel.size() == 0 && tick() - wheel.now() >= k_wheel_stride)
+        wheel.advance(wheel.now() + std::min(tick() - wheel.now(), k_wheel_stride), [](Index) {});
 }
 
 u32 Room::tick_after(Duration d) const {
@@ -184,6 +187,12 @@ void apply_options(Room& room, Tcb& tcb, const TcpOptions& o) {
     if (o.send_buffer != 0) tcb.send_limit = o.send_buffer;
     if (o.receive_buffer != 0 && tcb.state == State::Closed) tcb.rcv.buff = o.receive_buffer;
     if (tcb.cold != 0) room.colds[tcb.cold].options = o;
+}
+
+bool valid_options(const TcpOptions& o) {
+    return o.ttl > 0 && o.dscp < 64 && o.keep_alive_probes < 16 &&
+           (o.max_segment == 0 || o.max_segment >= 64) && o.receive_buffer <= 1u << 30 &&
+           o.send_buffer <= 1u << 30;
 }
 
 bool needs_cold(const TcpOptions& o) {

@@ -28,7 +28,8 @@ struct TimerOfTcb {
     TimerNode& operator()(Index i) const { return (*pool)[i].timer; }
 };
 
-inline constexpr i64 k_tick_ns = 100'000;  // timers count in tenths of a millisecond
+inline constexpr i64 k_tick_ns = 100'000;        // timers count in tenths of a millisecond
+inline constexpr u32 k_wheel_stride = 1u << 30;  // ticks that the wheel may move at once
 inline constexpr u32 k_embryo_levels = 8;
 inline constexpr u32 k_port_counters = 1024;
 
@@ -69,6 +70,11 @@ struct Room {
         Index listener = 0;
     };
     std::array<LatelyListener, 64> lately_listeners{};  // by port; empty when listeners change
+    // Answers given for embryos and TIME-WAITs this second, by the keyed hash of their flow.
+    struct Ration {
+        u8 second = 0, given = 0;
+    };
+    std::array<Ration, 256> rations{};
     u32 last_generation = 0;
     bool header_prediction = true;
     bool started = false;
@@ -101,7 +107,7 @@ struct Room {
     // --- the verbs, as core/stack calls them
     void arrives(Packet packet, const inet::Arrival& arrival);
     void icmp_error(const inet::IcmpError& error);
-    void unreachable(const IpAddress& next_hop);
+    void undelivered(const inet::IcmpError& error);
     void advance();
     Instant next_deadline() const;
     // Lets one ready connection of the interface build up to `room_for` packets. False: none.
@@ -122,6 +128,7 @@ SendQueue* send_queue(Room& room, Tcb& tcb);  // made when absent; null: refused
 ReceiveQueue* receive_queue(Room& room, Tcb& tcb);
 Cold* cold(Room& room, Tcb& tcb);
 void apply_options(Room& room, Tcb& tcb, const TcpOptions& options);
+bool valid_options(const TcpOptions& options);
 bool needs_cold(const TcpOptions& options);  // something that the Tcb itself cannot hold
 const TcpOptions& options_of(const Room& room, const Tcb& tcb);
 u32 queue_bytes(const Room& room, const Tcb& tcb);  // bytes queued from SND.UNA on
@@ -176,12 +183,14 @@ void note_activity(Room& room, Tcb& tcb);  // keep-alive counts from here
 void enter_time_wait(Room& room, Index i);
 void restart_time_wait(Room& room, Index record);
 void free_time_wait(Room& room, Index record);
+void forget_time_wait(Room& room, Index record);  // frees what is no longer in the flow table
 void expire_time_waits(Room& room);
 void expire_embryos(Room& room);
 u32 backed_off_rto(const Room& room, const Tcb& tcb);  // ticks
 
 // --- output/
 u32 output(Room& room, Index i, u32 room_for);  // packets built
+void starve(Room& room, Tcb& tcb);              // could not: tries again, within the user timeout
 struct Plan {                                   // what to send next, if anything
     bool send = false;
     Seq seq;
@@ -191,12 +200,14 @@ struct Plan {                                   // what to send next, if anythin
     bool head_only = false;  // the lost segment at SND.UNA; SND.NXT stays where it is
 };
 Plan may_send(Room& room, Tcb& tcb);
+u32 longest_segment(const Room& room, const Tcb& tcb);  // or super-segment, where the link cuts it
 bool build_segment(Room& room, Tcb& tcb, const Plan& plan);  // false: no memory
 u32 advertise(Room& room, Tcb& tcb);                         // the window field; moves RCV.EDGE
 void window_opened(Room& room, Tcb& tcb);                    // the application read
 void acknowledge(Room& room, Tcb& tcb, SendReason why);
 void acknowledge_each(Room& room, Tcb& tcb, SendReason why);
 void challenge(Room& room, Tcb& tcb, SendReason why);
+bool may_answer(Room& room, u64 hash);  // the same ration for a record of this flow
 void send_reset_for(Room& room, const Segment& seg, SendReason why);
 void send_reset(Room& room, Tcb& tcb, SendReason why);
 // A segment of a record without send queue: SYN-ACK of an embryo, ACK of a TIME-WAIT.

@@ -8,10 +8,10 @@ namespace tern {
 
 struct Segment {
     Seq seq, ack;
+    Seq up;       // SEG.SEQ + SEG.UP as it came, whatever is trimmed
     u32 len = 0;  // payload bytes
     u32 wnd = 0;  // as on the wire, unscaled
     u16 flags = 0;
-    u16 up = 0;
     u16 source_port = 0, destination_port = 0;
     bool has_timestamps = false;
     u32 ts_val = 0, ts_ecr = 0;

@@ -49,6 +49,7 @@ enum TcbFlag : u32 {
     k_after_timeout = 1 << 28,  // resending behind an RTO, until SND.UNA passes `recover`
     k_r1_told = 1 << 29,
     k_detached = 1 << 30,  // out of the flow table: over, or in TIME-WAIT
+    k_starved = 1u << 31,  // memory or a route was wanting: the Override deadline tries again
 };
 
 struct alignas(64) Tcb {

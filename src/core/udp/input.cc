@@ -137,12 +137,18 @@ Result<Datagram> UdpRoom::receive(UdpSocket handle) {
 }
 
 // RFC 8085 5.2 [RFC8085:2]: only the four-tuple that really sent; others learn nothing.
-void UdpRoom::icmp_error(const inet::IcmpError& error) {
-    Inside& in = *inside_;
-    const Index socket = in.ports.find_connected(error.local, error.remote);
-    if (socket == 0) return in.context.drop(DropReason::IcmpNoFlow, 0);
-    in.sockets[socket].pending = meaning_of(error);
-    in.tell(socket, UdpError);
+bool UdpRoom::Inside::tell_error(const inet::IcmpError& error) {
+    const Index socket = ports.find_connected(error.local, error.remote);
+    if (socket == 0) return false;
+    sockets[socket].pending = meaning_of(error);
+    tell(socket, UdpError);
+    return true;
 }
+
+void UdpRoom::icmp_error(const inet::IcmpError& error) {
+    if (!inside_->tell_error(error)) inside_->context.drop(DropReason::IcmpNoFlow, 0);
+}
+
+void UdpRoom::undelivered(const inet::IcmpError& error) { (void)inside_->tell_error(error); }
 
 }  // namespace tern

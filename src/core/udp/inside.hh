@@ -24,6 +24,7 @@ struct UdpRoom::Inside {
         return socket.generation == s.generation ? &socket : nullptr;
     }
     void tell(Index socket, u16 bits);
+    bool tell_error(const inet::IcmpError& error);  // false: no socket sent that
     void forget_events(Index socket);
 
     // input.cc

@@ -22,6 +22,7 @@ public:
     // A datagram: the view begins at the UDP header.
     void arrives(Packet packet, const inet::Arrival& arrival);
     void icmp_error(const inet::IcmpError& error);
+    void undelivered(const inet::IcmpError& error);  // the neighbour did not answer
     std::optional<Event> next_event();
 
 private:

@@ -66,6 +66,24 @@ SCRIPT("ephemeral ports: in their range, different for each destination and boot
     CHECK(firsts.size() >= 15);
 }
 
+SCRIPT("the timestamp of a cookie is never ahead of the clock", covers("RFC4987:1", "RFC7323:6")) {
+    t.setup.listen.syn_backlog = 0;
+    t.listen();
+    for (u16 n = 0; n < 64; ++n) {  // a cycle of the bits that carry the options, and another
+        t.peer_port(static_cast<u16>(3000 + n));
+        t.inject("+1ms < S 0:0(0) win 1000 <mss 1400,sackOK,TS val 100 ecr 0,nop,wscale 14>");
+        const auto syn_ack = t.expect("> S. 0:0(0) ack 1");
+        t.inject("< . 1:1(0) ack 1 win 500");
+        t.accept();
+        t.app.write(1);
+        const auto data = t.expect("> P. 1:2(1) ack 1");
+        CHECK(static_cast<i32>(data.ts_val - syn_ack.ts_val) >= 0);
+        CHECK(data.ts_val - syn_ack.ts_val < 32);
+        t.app.abort();
+        t.ignore_output();
+    }
+}
+
 SCRIPT("SYN flood: memory stays, cookies answer, an honest client still gets in",
        covers("RFC4987:1")) {
     t.setup.listen.syn_backlog = 8;
@@ -105,7 +123,7 @@ SCRIPT("SYN flood: memory stays, cookies answer, an honest client still gets in"
     t.ignore_output();
 }
 
-SCRIPT("an embryo ends after its retries, and makes room", covers("RFC4987:2")) {
+SCRIPT("an embryo ends after its retries, and makes room", covers("RFC4987:2", "RFC9293:MUST-23")) {
     t.setup.listen.syn_backlog = 1;
     t.setup.listen.syn_cookies = false;
     t.listen();
@@ -118,9 +136,12 @@ SCRIPT("an embryo ends after its retries, and makes room", covers("RFC4987:2")) 
     t.peer_port(40'000);
     for (const auto& line :
          {"+1s > S. 0:0(0) ack 1", "+2s > S. 0:0(0) ack 1", "+4s > S. 0:0(0) ack 1",
-          "+8s > S. 0:0(0) ack 1", "+16s > S. 0:0(0) ack 1"})
+          "+8s > S. 0:0(0) ack 1", "+16s > S. 0:0(0) ack 1", "+32s > S. 0:0(0) ack 1",
+          "+64s > S. 0:0(0) ack 1"})
         t.expect(script::line(line));
-    t.quiet(40s);
+    t.quiet(127s);
+    CHECK(t.count().embryos == 1);  // RFC 9293 3.8.3 [MUST-23]: three minutes at least
+    t.quiet(2s);
     CHECK(t.count().embryos == 0);
 }
 

@@ -30,6 +30,21 @@ SCRIPT("TIME-WAIT after a simultaneous close", covers("RFC9293:MUST-13", "RFC929
     t.state(State::TimeWait);
 }
 
+SCRIPT("a SYN that the listener has no room for does not end TIME-WAIT",
+       covers("RFC9293:SHLD-4", "RFC6191:1")) {
+    t.setup.listen.backlog = 1;
+    t.active_close({.timestamps = true});
+    t.peer_port(50000);  // fills the accept queue
+    t.inject("< S 0:0(0) win 1000 <mss 1000>");
+    t.expect("> S. 0:0(0) ack 1");
+    t.inject("< . 1:1(0) ack 1");
+    t.peer_port(t.setup.client_port);
+    t.inject("+1s < S 100000:100000(0) win 1000 <mss 1000,TS val 5000 ecr 0>");
+    CHECK(t.count().time_waits == 1);
+    CHECK(t.drops(DropReason::TcpAcceptQueueFull) == 1);
+    t.ignore_output();
+}
+
 SCRIPT("only a FIN restarts 2 MSL", covers("RFC9293:MUST-13")) {
     t.active_close();
     t.quiet(30s);

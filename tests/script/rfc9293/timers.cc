@@ -103,7 +103,7 @@ SCRIPT("TIME-WAIT TIMEOUT: the record is deleted", covers("RFC9293:U-18", "RFC92
 
 SCRIPT("an embryo that nobody confirms goes back to LISTEN", covers("RFC9293:U-18")) {
     go_to(t, Place::Embryo);
-    t.advance(200s);
+    t.advance(256s);
     t.ignore_output();
     CHECK(t.count().embryos == 0 && t.count().listeners == 1);
     t.quiet(1000s);

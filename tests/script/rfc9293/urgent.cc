@@ -55,6 +55,34 @@ SCRIPT("urgent data longer than the pointer can tell: it is kept up to date",
     CHECK(seen == 150 && last == 150'001);
 }
 
+SCRIPT("the pointer of a segment that repeats old data counts from where the segment began",
+       covers("RFC9293:MUST-62", "RFC6093:1")) {
+    t.passive_open({.mss = 1000});
+    t.inject("< . 1:101(100) ack 1");
+    t.inject("< PU. 51:201(150) ack 1 urg 150");
+    t.app.read(199);
+    CHECK(t.status().urgent_pending && t.status().urgent_ahead == 1);
+    t.ignore_output();
+    t.app.abort();
+    t.ignore_output();
+}
+
+SCRIPT("urgent data leaves in segments, not in a super-segment whose pieces would share a pointer",
+       covers("RFC9293:MUST-62")) {
+    t.setup.segmentation = t.setup.transmit_checksum = true;
+    t.setup.tcp.no_delay = true;
+    t.passive_open({.mss = 1000});
+    t.app.urgent(4500);
+    u32 at = 1;
+    while (const auto l = t.next()) {
+        if (l->length == 0) continue;
+        CHECK(l->length <= 1000 && l->seq == at && l->urgent == 4501 - at);
+        at = l->seq_end;
+    }
+    CHECK(at == 4501);
+    t.inject("< . 1:1(0) ack 4501");
+}
+
 SCRIPT("the notice leaves even when the window is closed",
        covers("RFC9293:MUST-30", "RFC9293:MUST-66")) {
     t.passive_open({.mss = 1000, .wscale = {}, .window = 1000});

@@ -24,15 +24,19 @@ Error meaning(const inet::IcmpError& e, bool& hard) {
     }
 }
 
+// Whose segment the error quotes; 0: nobody's.
+Index find_tcb(const Room& room, const inet::IcmpError& e) {
+    const FlowKey key(e.local.address, e.local.port, e.remote.address, e.remote.port);
+    return index_of(room.flows.find(key.hash(room.table_key), [&](u32 v) {
+        return kind_of(v) == RecordKind::Tcb && room.tcbs[index_of(v)].key == key;
+    }));
+}
+
 }  // namespace
 
 void Room::icmp_error(const inet::IcmpError& e) {
-    const FlowKey key(e.local.address, e.local.port, e.remote.address, e.remote.port);
-    const u32 value = flows.find(key.hash(table_key), [&](u32 v) {
-        return kind_of(v) == RecordKind::Tcb && tcbs[index_of(v)].key == key;
-    });
-    if (value == 0) return cx.drop(DropReason::IcmpNoFlow, 0);  // [MUST-54]
-    const Index i = index_of(value);
+    const Index i = find_tcb(*this, e);
+    if (i == 0) return cx.drop(DropReason::IcmpNoFlow, 0);  // [MUST-54]
     Tcb& tcb = tcbs[i];
     // RFC 5927 4.1 [RFC5927:1].
     const Seq seq{e.seq};
@@ -44,13 +48,9 @@ void Room::icmp_error(const inet::IcmpError& e) {
     soft_error(*this, tcb, error);  // [MUST-47] [MUST-56] [SHLD-25]
 }
 
-void Room::unreachable(const IpAddress& next_hop) {
-    // The neighbour did not answer: who is opening a connection through it should know.
-    tcbs.for_each([&](Index i) {
-        Tcb& tcb = tcbs[i];
-        if (!tcb.has(k_detached) && tcb.key.remote_address() == next_hop)
-            soft_error(*this, tcb, Error::HostUnreachable);
-    });
+// The neighbour did not answer (RFC 1122 2.4): whose segment waited for it should know.
+void Room::undelivered(const inet::IcmpError& e) {
+    if (const Index i = find_tcb(*this, e)) soft_error(*this, tcbs[i], Error::HostUnreachable);
 }
 
 }  // namespace tern

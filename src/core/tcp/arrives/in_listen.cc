@@ -8,10 +8,14 @@ namespace {
 
 constexpr u32 k_cookie_seconds = 64;
 
-// The window scale and SACK flag of a cookie travel in the low bits of our timestamp.
-u32 cookie_timestamp(const Room& room, u32 offset, const wire::TcpOptions& o) {
-    const u32 scale = o.has_window_scale ? std::min<u32>(o.window_scale, 14) : 15;
-    return (room.ts_clock(offset) & ~u32{31}) | scale << 1 | (o.sack_permitted ? 1 : 0);
+// The window scale and SACK flag of a cookie travel in the low bits of our timestamp, which must
+// not be ahead of the clock: the peer's PAWS would drop what follows.
+u32 cookie_timestamp(const Room& room, u32 offset, const wire::TcpOptions& o, bool scaling,
+                     bool sack) {
+    const u32 scale = o.has_window_scale && scaling ? std::min<u32>(o.window_scale, 14) : 15;
+    const u32 now = room.ts_clock(offset);
+    const u32 marked = (now & ~u32{31}) | scale << 1 | (o.sack_permitted && sack ? 1 : 0);
+    return static_cast<i32>(marked - now) > 0 ? marked - 32 : marked;
 }
 
 void answer_by_cookie(Room& room, const Listener& l, const FlowKey& key, const Segment& seg) {
@@ -32,9 +36,11 @@ void answer_by_cookie(Room& room, const Listener& l, const FlowKey& key, const S
     bare.options.mss = receive_mss(room, way, l.options.max_segment);
     if (o.has_timestamps && l.options.timestamps) {
         bare.options.timestamps = true;
-        bare.options.ts_val = cookie_timestamp(room, initial_sequence(room, key).ts_offset, o);
+        const bool scaling = l.options.window_scale;
+        bare.options.ts_val = cookie_timestamp(room, initial_sequence(room, key).ts_offset, o,
+                                               scaling, l.options.sack);
         bare.options.ts_ecr = o.ts_val;
-        if (o.has_window_scale) bare.options.window_scale = wind_shift_for(buffer);
+        if (o.has_window_scale && scaling) bare.options.window_scale = wind_shift_for(buffer);
         bare.options.sack_permitted = o.sack_permitted && l.options.sack;
     }
     bare.iss = bare.seq;

@@ -17,7 +17,8 @@ u32 offered_window(const Room& room, const Listener& l) {
     return std::min<u32>(buffer, 65535);
 }
 
-void bare_ack(Room& room, const Listener& l, const Embryo& e, SendReason why) {
+void bare_ack(Room& room, const Listener& l, const Embryo& e, u64 hash, SendReason why) {
+    if (!may_answer(room, hash)) return;
     Bare bare;
     bare.seq = e.iss + 1;
     bare.ack = e.irs + 1;
@@ -56,20 +57,20 @@ Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
     // First: the sequence number. PAWS comes before it (RFC 7323 5.3).
     if (e.timestamps && seg.has_timestamps && !seg.rst() &&
         static_cast<i32>(seg.ts_val - e.ts_recent) < 0) {
-        bare_ack(room, l, e, SendReason::AckUnacceptable);
+        bare_ack(room, l, e, seg.hash, SendReason::AckUnacceptable);
         return Verdict::drop(DropReason::TcpPaws);
     }
     const u32 window = offered_window(room, l);
     const bool in_window = seg.seq >= rcv_nxt && seg.seq < rcv_nxt + window;
     if (!in_window && !(seg.seg_len() == 0 && seg.seq == rcv_nxt)) {
         if (seg.rst()) return Verdict::drop(DropReason::TcpResetOutOfWindow);
-        bare_ack(room, l, e, SendReason::AckUnacceptable);
+        bare_ack(room, l, e, seg.hash, SendReason::AckUnacceptable);
         return Verdict::drop(DropReason::TcpOutOfWindow);
     }
     // Second: RST. RFC 9293 3.5 [MUST-11]: back to LISTEN, the application hears nothing.
     if (seg.rst()) {
         if (seg.seq != rcv_nxt) {
-            bare_ack(room, l, e, SendReason::ChallengeAck);
+            bare_ack(room, l, e, seg.hash, SendReason::ChallengeAck);
             return Verdict::drop(DropReason::TcpResetChallenged);
         }
         tell_transition(room, e.key.id(), State::SynReceived, Cause::ResetArrived);
@@ -79,7 +80,7 @@ Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
     // Fourth: SYN. RFC 9293 lets SYN-RECEIVED from a passive OPEN go back to LISTEN; we challenge
     // instead, or anybody could end a handshake in progress (RFC 5961 4).
     if (seg.syn()) {
-        bare_ack(room, l, e, SendReason::ChallengeAck);
+        bare_ack(room, l, e, seg.hash, SendReason::ChallengeAck);
         return Verdict::drop(DropReason::TcpSynChallenged);
     }
     // Fifth: ACK.

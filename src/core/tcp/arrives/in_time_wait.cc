@@ -32,6 +32,10 @@ void acknowledge_again(Room& room, const TimeWait& tw, SendReason why) {
 }
 
 Verdict reopen(Room& room, Index record, Index listener, Segment& seg) {
+    // A SYN that is not taken must not end TIME-WAIT; nor may a cookie's number lie in its space.
+    const Listener& l = room.listeners[listener];
+    if (l.accept_count >= l.backlog) return Verdict::drop(DropReason::TcpAcceptQueueFull);
+    if (l.embryos >= l.syn_backlog) return Verdict::drop(DropReason::TcpSynQueueFull);
     // RFC 9293 3.4.1 [MUST-8]: the new sequence space begins above the old one.
     room.iss_above = room.time_waits[record].snd_nxt;
     tell_transition(room, room.time_waits[record].key.id(), State::TimeWait, Cause::NewSyn);
@@ -51,11 +55,11 @@ Verdict in_time_wait(Room& room, Index record, Segment& seg) {
         const Index listener = find_listener(room, seg.arrival->destination, seg.destination_port);
         if (listener != 0 && !seg.fin() && is_new_connection(tw, seg))
             return reopen(room, record, listener, seg);
-        acknowledge_again(room, tw, SendReason::ChallengeAck);
+        if (may_answer(room, seg.hash)) acknowledge_again(room, tw, SendReason::ChallengeAck);
         return Verdict::drop(DropReason::TcpTimeWaitOld);
     }
     if (tw.timestamps && seg.has_timestamps && static_cast<i32>(seg.ts_val - tw.ts_recent) < 0) {
-        acknowledge_again(room, tw, SendReason::AckUnacceptable);
+        if (may_answer(room, seg.hash)) acknowledge_again(room, tw, SendReason::AckUnacceptable);
         return Verdict::drop(DropReason::TcpPaws);
     }
     // RFC 9293 3.10.7.4 [U-13], [MUST-13]: a repeated FIN is acknowledged and restarts 2MSL.
@@ -71,7 +75,7 @@ Verdict in_time_wait(Room& room, Index record, Segment& seg) {
     // space or lies elsewhere gets an answer.
     if (seg.seg_len() == 0 && seg.seq == tw.rcv_nxt && seg.ack == tw.snd_nxt)
         return Verdict::done();
-    acknowledge_again(room, tw, SendReason::AckUnacceptable);
+    if (may_answer(room, seg.hash)) acknowledge_again(room, tw, SendReason::AckUnacceptable);
     return Verdict::drop(DropReason::TcpTimeWaitOld);
 }
 

@@ -25,7 +25,7 @@ DropReason check_segment(Room& room, Packet& packet, const inet::Arrival& arriva
     seg.ack = header->ack;
     seg.flags = header->flags;
     seg.wnd = header->window;
-    seg.up = header->urgent;
+    seg.up = header->seq + header->urgent;
     seg.source_port = header->source_port;
     seg.destination_port = header->destination_port;
     const auto options =

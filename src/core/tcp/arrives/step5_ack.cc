@@ -97,6 +97,8 @@ void acknowledged(Room& room, Index i, Segment& seg) {
     const bool handled = recovery_acknowledged(room, tcb, seg.ack, acked);
     tcb.snd.una = seg.ack;
     if (tcb.snd.nxt < tcb.snd.una) tcb.snd.nxt = tcb.snd.una;
+    // It says something about what is outstanding only; left behind by 2^31 bytes it would lie.
+    if (tcb.recover < tcb.snd.una) tcb.recover = tcb.snd.una;
     tcb.dup_acks = 0;
     tcb.backoff = 0;
     tcb.clear(k_r1_told);

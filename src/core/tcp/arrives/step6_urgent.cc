@@ -7,7 +7,7 @@ namespace tern {
 Verdict step6_urgent(Room& room, Tcb& tcb, Segment& seg) {
     if (!seg.has(wire::Urg) || !may_receive_state(tcb.state)) return Verdict::next();
     // RFC 6093 4 [RFC6093:1] [MUST-62]: the octet behind the urgent data.
-    const Seq up = seg.seq + seg.up;
+    const Seq up = seg.up;
     if (up <= read_position(room, tcb)) return Verdict::next();  // read already
     Cold* c = cold(room, tcb);
     if (c == nullptr) return Verdict::next();

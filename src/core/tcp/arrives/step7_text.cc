@@ -76,6 +76,9 @@ Seq read_position(const Room& room, const Tcb& tcb) {
 DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
     ReceiveQueue* q = receive_queue(room, tcb);
     if (q == nullptr) return DropReason::MemoryCeiling;
+    // What the application is about to read may still wait for it when nothing else may.
+    if (room.cx.pool->scarce(q->chain.empty())) [[unlikely]]
+        return DropReason::MemoryCeiling;
     const bool holes = q->runs != 0;
     append(q->chain, std::move(seg.packet));
     tcb.rcv.nxt += seg.len;
@@ -91,7 +94,7 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
 
 DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg) {
     ReceiveQueue* q = receive_queue(room, tcb);
-    if (q == nullptr) return DropReason::MemoryCeiling;
+    if (q == nullptr || room.cx.pool->scarce()) return DropReason::MemoryCeiling;
     // `seg` itself stays as it came: its FIN, if it has one, lies behind all of its text.
     Seq seq = seg.seq;
     u32 len = seg.len;

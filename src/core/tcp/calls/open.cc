@@ -33,35 +33,57 @@ void abort_embryo(Room& room, const Listener& l, Index i) {
     free_embryo(room, i);
 }
 
-bool valid(const TcpOptions& o) {
-    return o.ttl > 0 && o.dscp < 64 && o.keep_alive_probes < 16 &&
-           (o.max_segment == 0 || o.max_segment >= 64) && o.receive_buffer <= 1u << 30 &&
-           o.send_buffer <= 1u << 30;
+}  // namespace
+
+namespace {
+
+bool port_taken(Room& room, const IpAddress& address, u16 port, bool reuse) {
+    // RFC 9293 3.9.1.1 [MUST-41]: never disturbs what exists. [MUST-42]: an active connection on
+    // the same port is no obstacle.
+    bool taken = false;
+    room.listeners.for_each([&](Index i) {
+        const Listener& l = room.listeners[i];
+        taken |= l.generation != 0 && l.port == port && l.address == address;
+    });
+    // SO_REUSEADDR: without it a port rests until the last TIME-WAIT of its server is over.
+    return taken || (!reuse && port_lingers(room, port));
+}
+
+Result<u16> port_for(Room& room, const ListenOptions& o) {
+    if (o.local.port != 0) {
+        if (port_taken(room, o.local.address, o.local.port, o.reuse_address))
+            return std::unexpected(Error::PortInUse);
+        return o.local.port;
+    }
+    for (int attempt = 0; attempt < 256; ++attempt) {
+        const auto chosen = choose_port(room, o.local.address, {});
+        if (!chosen) break;
+        if (!port_taken(room, o.local.address, chosen->port, o.reuse_address)) return chosen->port;
+    }
+    return std::unexpected(Error::NoPortFree);
+}
+
+// Handshakes that a listener for every address had begun here count for the new one, which will end
+// them.
+void take_over_embryos(Room& room, Listener& l, Index before) {
+    if (before == 0) return;
+    room.embryos.for_each([&](Index i) {
+        const FlowKey& key = room.embryos[i].key;
+        if (key.local_port != l.port || key.local_address() != l.address) return;
+        --room.listeners[before].embryos;
+        ++l.embryos;
+    });
 }
 
 }  // namespace
 
 Result<TcpListener> Tcp::listen(const ListenOptions& o) {
     Room& room = *room_;
-    if (!valid(o.options) || o.backlog == 0) return std::unexpected(Error::InvalidArgument);
+    if (!valid_options(o.options) || o.backlog == 0) return std::unexpected(Error::InvalidArgument);
     if (!o.local.address.is_any() && !room.inet.is_local_address(o.local.address))
         return std::unexpected(Error::AddressNotAvailable);
-    u16 port = o.local.port;
-    if (port == 0) {
-        const auto chosen = choose_port(room, o.local.address, {});
-        if (!chosen) return std::unexpected(Error::NoPortFree);
-        port = chosen->port;
-    }
-    // RFC 9293 3.9.1.1 [MUST-41]: never disturbs what exists. [MUST-42]: an active connection on
-    // the same port is no obstacle.
-    bool taken = false;
-    room.listeners.for_each([&](Index i) {
-        const Listener& l = room.listeners[i];
-        taken |= l.generation != 0 && l.port == port && l.address == o.local.address;
-    });
-    if (taken) return std::unexpected(Error::PortInUse);
-    // SO_REUSEADDR: without it a port rests until the last TIME-WAIT of its server is over.
-    if (!o.reuse_address && port_lingers(room, port)) return std::unexpected(Error::PortInUse);
+    TERN_TRY(const u16 port, port_for(room, o));
+    const Index before = find_listener(room, o.local.address, port);
     const Index i = room.listeners.allocate();
     if (i == 0) return std::unexpected(Error::OutOfMemory);
     Listener& l = room.listeners[i];
@@ -78,6 +100,7 @@ Result<TcpListener> Tcp::listen(const ListenOptions& o) {
     l.user = o.user;
     l.generation = ++room.last_generation;
     room.lately_listeners = {};
+    take_over_embryos(room, l, before);
     tell_transition(room, {{l.address, l.port}, {}}, State::Closed, Cause::OpenPassive);
     return TcpListener{i, l.generation};
 }
@@ -130,7 +153,7 @@ Result<void> Tcp::close_listener(TcpListener listener) {
 
 Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
     Room& room = *room_;
-    if (!valid(o.options)) return std::unexpected(Error::InvalidArgument);
+    if (!valid_options(o.options)) return std::unexpected(Error::InvalidArgument);
     // RFC 9293 3.9.1.1 [MUST-46].
     const bool bad = remote.port == 0 || remote.address.is_any() || !remote.address.is_v4() ||
                      remote.address.v4().is_multicast() ||
@@ -162,13 +185,13 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
         if (kind_of(old) != RecordKind::TimeWait || !o.reuse_address)
             return std::unexpected(Error::PortInUse);
         above = room.time_waits[index_of(old)].snd_nxt;
-        free_time_wait(room, index_of(old));
     }
     inet::Way way;
     if (auto found = room.inet.find_way(remote.address, way); !found)
         return std::unexpected(found.error());
-    const Index i = new_tcb(room, key, hash);
+    const Index i = new_tcb(room, key, hash, old);
     if (i == 0) return std::unexpected(Error::OutOfMemory);
+    if (old != 0) forget_time_wait(room, index_of(old));
     Tcb& tcb = room.tcbs[i];
     if (needs_cold(o.options) && cold(room, tcb) == nullptr) {
         free_tcb(room, i);

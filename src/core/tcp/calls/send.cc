@@ -14,14 +14,10 @@ Error send_error(const Tcb& tcb) {
 }
 
 u32 free_room(const Room& room, const Tcb& tcb) {
+    // No queue may have more than a quarter of all memory.
+    const u64 most = std::min<u64>(tcb.send_limit, room.cx.budget->limit() / 4);
     const u32 queued = queue_bytes(room, tcb);
-    return queued >= tcb.send_limit ? 0 : tcb.send_limit - queued;
-}
-
-// How full a buffer may get: a segment, or a super-segment where the link cuts those itself.
-u32 buffer_size(const Room& room, const Tcb& tcb) {
-    if (!room.inet.interface(tcb.way.interface).segmentation) return tcb.send_mss;
-    return (65535u - 120u) / tcb.send_mss * tcb.send_mss;
+    return queued >= most ? 0 : static_cast<u32>(most) - queued;
 }
 
 // Fills the last buffer, if it has not been sent yet and nobody shares it: many small writes leave
@@ -52,11 +48,15 @@ u32 fill_tail(const Tcb& tcb, SendQueue& q, std::span<const std::byte> bytes, u3
 u32 enqueue(Room& room, Tcb& tcb, std::span<const std::byte> bytes) {
     SendQueue* q = send_queue(room, tcb);
     if (q == nullptr) return 0;
-    const u32 limit = buffer_size(room, tcb);
+    const u32 limit = longest_segment(room, tcb);  // how full a buffer gets
     u32 done = fill_tail(tcb, *q, bytes, limit);
     while (done < bytes.size()) {
-        const u32 n = std::min<u32>(limit, static_cast<u32>(bytes.size()) - done);
-        Packet p = room.cx.pool->allocate(n);
+        u32 n = std::min<u32>(limit, static_cast<u32>(bytes.size()) - done);
+        Packet p = room.cx.pool->allocate_to_keep(n);
+        if (!p && n > PacketPool::k_payload_small) {  // rather in small parts than not at all
+            n = PacketPool::k_payload_small;
+            p = room.cx.pool->allocate_to_keep(n);
+        }
         if (!p) break;
         std::byte* to = p.append(n);
         p->payload_sum = checksum_copy(to, bytes.subspan(done, n));
@@ -80,6 +80,7 @@ Result<std::size_t> Tcp::send(TcpConnection c, std::span<const std::byte> bytes)
     const std::size_t wanted = std::min<std::size_t>(bytes.size(), space);
     const u32 taken = wanted == 0 ? 0 : enqueue(room, *tcb, bytes.first(wanted));
     if (taken < bytes.size()) tcb->set(k_write_blocked);
+    if (taken < wanted) starve(room, *tcb);  // Writable comes when there is memory
     if (taken == 0) return std::unexpected(space == 0 ? Error::WouldBlock : Error::OutOfMemory);
     want_output(room, *tcb);
     return taken;
@@ -91,7 +92,8 @@ Result<void> Tcp::send(TcpConnection c, Slice& slice) {
     if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
     if (const Error e = send_error(*tcb); e != Error::None) return std::unexpected(e);
     if (slice.size() == 0) return {};
-    if (slice.size() > free_room(room, *tcb)) {
+    // One slice always finds room in an empty queue, however large it is.
+    if (slice.size() > free_room(room, *tcb) && queue_bytes(room, *tcb) != 0) {
         tcb->set(k_write_blocked);
         return std::unexpected(Error::WouldBlock);
     }

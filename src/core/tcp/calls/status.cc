@@ -85,8 +85,7 @@ Result<void> Tcp::set_options(TcpConnection c, const TcpOptions& o) {
     Room& room = *room_;
     Tcb* tcb = room.tcb_of(c);
     if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
-    if (o.ttl == 0 || o.dscp > 63 || o.keep_alive_probes > 15)
-        return std::unexpected(Error::InvalidArgument);
+    if (!valid_options(o)) return std::unexpected(Error::InvalidArgument);
     if (needs_cold(o) && cold(room, *tcb) == nullptr) return std::unexpected(Error::OutOfMemory);
     apply_options(room, *tcb, o);
     if (!tcb->has(k_detached)) {

@@ -58,13 +58,18 @@ Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u
     Listener& l = room.listeners[listener];
     inet::Way way;
     if (!room.inet.find_way(e.key.remote_address(), way)) return 0;
+    const bool wants_cold = needs_cold(l.options);
+    const Index cold = wants_cold ? room.colds.allocate() : 0;
+    if (wants_cold && cold == 0) return 0;
     const Index i = new_tcb(room, e.key, seg.hash, replaces);
-    if (i == 0) return 0;
+    if (i == 0) {
+        if (cold != 0) room.colds.free(cold);
+        return 0;
+    }
     Tcb& tcb = room.tcbs[i];
     tcb.way = way;
+    tcb.cold = cold;
     apply_options(room, tcb, l.options);
-    if (needs_cold(l.options))
-        if (Cold* c = cold(room, tcb)) c->options = l.options;
     tcb.set(k_passive | k_waits_for_accept);
     if (e.sack) tcb.set(k_sack);
     if (e.timestamps) {

@@ -70,17 +70,33 @@ void acknowledge_each(Room& room, Tcb& tcb, SendReason why) {
     want_output(room, tcb);
 }
 
+namespace {
+
+// RFC 5961 7 [RFC5961:4]: rationed per connection, so that no shared counter can be read from
+// outside (CVE-2016-5696), and the ration of a second is a matter of chance.
+u32 ration(const Room& room) { return std::min<u32>(room.cx.limits.tcp_challenges_per_second, 15); }
+u32 already_given(Room& room) { return room.cx.random.below(ration(room) / 2 + 1); }
+
+}  // namespace
+
 void challenge(Room& room, Tcb& tcb, SendReason why) {
-    // RFC 5961 7 [RFC5961:4]: rationed per connection, so that no shared counter can be read from
-    // outside (CVE-2016-5696).
     const u8 second = static_cast<u8>(room.now_second());
     if (tcb.challenge_second != second) {
         tcb.challenge_second = second;
-        tcb.challenges = 0;
+        tcb.challenges = already_given(room) & 15u;
     }
-    if (tcb.challenges >= std::min<u32>(room.cx.limits.tcp_challenges_per_second, 15)) return;
+    if (tcb.challenges >= ration(room)) return;
     tcb.challenges = (tcb.challenges + 1u) & 15u;
     acknowledge_each(room, tcb, why);
+}
+
+bool may_answer(Room& room, u64 hash) {
+    Room::Ration& r = room.rations[hash % room.rations.size()];
+    const u8 second = static_cast<u8>(room.now_second());
+    if (r.second != second) r = {second, static_cast<u8>(already_given(room))};
+    if (r.given >= ration(room)) return false;
+    ++r.given;
+    return true;
 }
 
 u16 receive_mss(const Room& room, const inet::Way& way, u16 limit) {

@@ -256,13 +256,44 @@ bool build_segment(Room& room, Tcb& tcb, const Plan& plan) {
     return true;
 }
 
+namespace {
+
+// A super-segment that finds no buffer may still leave as one segment of it.
+bool build_smaller(Room& room, Tcb& tcb, Plan plan) {
+    if (plan.len <= tcb.send_mss) return false;
+    plan.len = tcb.send_mss;
+    plan.flags &= static_cast<u16>(~(wire::Fin | wire::Psh));
+    return build_segment(room, tcb, plan);
+}
+
+}  // namespace
+
+void starve(Room& room, Tcb& tcb) {
+    tcb.set(k_starved);
+    if (!is_set(tcb, Deadline::Override))
+        set_deadline_in(room, tcb, Deadline::Override, room.cx.limits.tcp_starved_retry);
+    arm_user_timeout(room, tcb, false);
+}
+
 u32 output(Room& room, Index i, u32 room_for) {
     Tcb& tcb = room.tcbs[i];
+    constexpr u32 due =
+        k_syn_due | k_probe_due | k_keep_probe_due | k_override_due | k_retransmit_head;
     u32 built = 0;
     while (built < room_for) {
+        const u32 wanted = tcb.flags & due;
         const Plan plan = may_send(room, tcb);
-        if (!plan.send || !build_segment(room, tcb, plan)) break;
+        if (!plan.send) break;
+        if (!build_segment(room, tcb, plan) && !build_smaller(room, tcb, plan)) {
+            tcb.set(wanted);
+            starve(room, tcb);
+            return built;
+        }
         ++built;
+    }
+    if (tcb.has(k_starved)) [[unlikely]] {
+        tcb.clear(k_starved);
+        arm_user_timeout(room, tcb, false);
     }
     return built;
 }

@@ -67,13 +67,6 @@ i64 usable_window(const Tcb& tcb) {
     return i64{std::min(tcb.snd.wnd, cwnd)} - (tcb.snd.nxt - tcb.snd.una);
 }
 
-// RFC 9293 3.9.1.2 [SHLD-28]: segments of Eff.snd.MSS whenever that is possible.
-u32 longest_segment(const Room& room, const Tcb& tcb) {
-    if (!room.inet.interface(tcb.way.interface).segmentation) return tcb.send_mss;
-    // A super-segment still has to fit the 16-bit length of its IP header.
-    return (65535u - 120u) / tcb.send_mss * tcb.send_mss;
-}
-
 // The sender's side of silly-window avoidance [MUST-38] [U-15], with Nagle [SHLD-7].
 bool worth_sending(const Tcb& tcb, u32 len, u32 available, bool resend) {
     if (len >= tcb.send_mss || resend) return true;
@@ -119,7 +112,8 @@ Plan plan_data(Room& room, Tcb& tcb) {
     const i64 usable = usable_window(tcb);
     const bool resend = tcb.snd.nxt < tcb.snd.max;
     u32 len = static_cast<u32>(std::min<i64>(available, std::max<i64>(usable, 0)));
-    len = std::min(len, longest_segment(room, tcb));
+    // Who cuts a super-segment copies its urgent pointer, which would point too far then.
+    len = std::min(len, tcb.has(k_urgent_out) ? tcb.send_mss : longest_segment(room, tcb));
     // RFC 9293 3.8.6 [SHLD-16]: what is resent behind an RTO never mixes with what is new. The byte
     // that probed a closed window [MUST-36] is followed by the rest of its segment.
     if (resend && tcb.has(k_after_timeout))
@@ -146,6 +140,13 @@ Plan plan_data(Room& room, Tcb& tcb) {
 }
 
 }  // namespace
+
+// RFC 9293 3.9.1.2 [SHLD-28]: segments of Eff.snd.MSS whenever that is possible.
+u32 longest_segment(const Room& room, const Tcb& tcb) {
+    if (!room.inet.interface(tcb.way.interface).segmentation) return tcb.send_mss;
+    // A super-segment still has to fit the 16-bit length of its IP header.
+    return std::max(1u, (65535u - 120u) / tcb.send_mss) * tcb.send_mss;
+}
 
 Plan may_send(Room& room, Tcb& tcb) {
     if (tcb.has(k_syn_due)) return plan_syn(tcb);

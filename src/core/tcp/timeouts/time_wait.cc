@@ -61,9 +61,13 @@ void restart_time_wait(Room& room, Index record) {
 }
 
 void free_time_wait(Room& room, Index record) {
-    age_remove(room.time_wait_ages, room.time_waits, record);
     const u64 hash = room.time_waits[record].key.hash(room.table_key);
     room.flows.erase(hash, tagged(RecordKind::TimeWait, record));
+    forget_time_wait(room, record);
+}
+
+void forget_time_wait(Room& room, Index record) {
+    age_remove(room.time_wait_ages, room.time_waits, record);
     room.time_waits.free(record);
 }
 

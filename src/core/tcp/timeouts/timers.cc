@@ -25,6 +25,13 @@ void tell_timer(Room& room, const Tcb& tcb, Deadline d, TimerEvent::What what, D
         room.cx.observer->on_timer({room.cx.now, tcb.key.id(), event_of(tcb, d), what, in});
 }
 
+void override_timeout(Room& room, Tcb& tcb) {
+    // What memory was wanting for: a segment, or a send().
+    if (!tcb.has(k_starved) && data_end(room, tcb) > tcb.snd.nxt) tcb.set(k_override_due);
+    if (tcb.has(k_write_blocked)) tell(room, tcb, Writable);
+    want_output(room, tcb);
+}
+
 // RFC 9293 3.10.8 [U-18]: one function for each timeout.
 void fire(Room& room, Index i, Deadline d) {
     Tcb& tcb = room.tcbs[i];
@@ -37,7 +44,7 @@ void fire(Room& room, Index i, Deadline d) {
         case Deadline::KeepAlive: return keep_alive_timeout(room, i);
         case Deadline::User: return user_timeout(room, i);
         case Deadline::Linger: return linger_timeout(room, i);
-        case Deadline::Override: tcb.set(k_override_due); return want_output(room, tcb);
+        case Deadline::Override: return override_timeout(room, tcb);
     }
 }
 
@@ -89,9 +96,8 @@ void Room::advance() {
     expire_time_waits(*this);
     const u32 target = tick();
     // The wheel compares by signed difference: a jump of days is made in strides.
-    constexpr u32 stride = 1u << 30;
-    while (static_cast<u32>(target - wheel.now()) > stride && wheel.size() > 0)
-        wheel.advance(wheel.now() + stride, [this](Index i) { timer_fired(*this, i); });
+    while (static_cast<u32>(target - wheel.now()) > k_wheel_stride && wheel.size() > 0)
+        wheel.advance(wheel.now() + k_wheel_stride, [this](Index i) { timer_fired(*this, i); });
     wheel.advance(target, [this](Index i) { timer_fired(*this, i); });
 }
 

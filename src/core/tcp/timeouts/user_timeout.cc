@@ -5,7 +5,7 @@
 namespace tern {
 
 void arm_user_timeout(Room& room, Tcb& tcb, bool restart) {
-    const bool waiting = tcb.snd.una != tcb.snd.max || tcb.has(k_persist);
+    const bool waiting = tcb.snd.una != tcb.snd.max || tcb.has(k_persist | k_starved);
     if (!waiting) return cancel_deadline(room, tcb, Deadline::User);
     if (is_set(tcb, Deadline::User) && !restart) return;
     const bool opening = !is_synchronized(tcb.state);
