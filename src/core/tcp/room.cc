@@ -40,9 +40,8 @@ void Room::begin(Instant now) {
 }
 
 u32 Room::tick_after(Duration d) const {
-    constexpr i64 longest = i64{1} << 30;  // the wheel compares deadlines by signed difference
     const i64 since = (cx.now - start).count();
-    if (d.count() >= longest * k_tick_ns) return static_cast<u32>(since / k_tick_ns + longest);
+    if (d >= k_longest_timer) return static_cast<u32>(since / k_tick_ns + k_longest_ticks);
     return static_cast<u32>((since + d.count() + k_tick_ns - 1) / k_tick_ns);
 }
 
@@ -117,9 +116,8 @@ void drop_queues(Room& room, Tcb& tcb, bool receive_too) {
 void detach(Room& room, Index i) {
     Tcb& tcb = room.tcbs[i];
     if (tcb.has(k_detached)) return;
+    cancel_deadlines(room, tcb);
     tcb.set(k_detached);
-    tcb.timers = 0;
-    room.wheel.cancel(i);
     room.flows.erase(tcb.key.hash(room.table_key), tagged(RecordKind::Tcb, i));
 }
 

@@ -71,7 +71,7 @@ Verdict in_time_wait(Room& room, Index record, Segment& seg) {
     // space or lies elsewhere gets an answer.
     if (seg.seg_len() == 0 && seg.seq == tw.rcv_nxt && seg.ack == tw.snd_nxt)
         return Verdict::done();
-    acknowledge_again(room, tw, SendReason::AckUnacceptable);
+    acknowledge_again(room, tw, why_unacceptable(tw.rcv_nxt, tw.window, seg));
     return Verdict::drop(DropReason::TcpTimeWaitOld);
 }
 

@@ -81,6 +81,17 @@ Verdict step1_sequence(Room& room, Tcb& tcb, Segment& seg) {
     return Verdict::next();
 }
 
+SendReason why_unacceptable(Seq rcv_nxt, u32 rcv_wnd, const Segment& seg) {
+    // RFC 9293 3.8.4: a keep-alive stands in front of RCV.NXT, without text or with one octet.
+    // Linux asks a closed window in the same form.
+    const bool control = seg.syn() || seg.fin() || seg.rst();
+    const bool probe = seg.seq + 1 == rcv_nxt && seg.len <= 1 && !control;
+    if (rcv_wnd == 0 && (probe || seg.seq >= rcv_nxt)) return SendReason::AckWindowProbe;
+    if (probe) return SendReason::AckKeepAlive;
+    const bool old = seg.seg_len() > 0 && seg.seq + seg.seg_len() <= rcv_nxt;
+    return old ? SendReason::AckDuplicate : SendReason::AckUnacceptable;
+}
+
 void update_ts_recent(Room& room, Tcb& tcb, const Segment& seg) {
     if (!tcb.has(k_timestamps) || !seg.has_timestamps || seg.rst()) return;
     // With delayed ACKs the earliest segment not acknowledged yet is the one to echo.

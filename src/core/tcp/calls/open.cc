@@ -162,7 +162,7 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
         if (kind_of(old) != RecordKind::TimeWait || !o.reuse_address)
             return std::unexpected(Error::PortInUse);
         above = room.time_waits[index_of(old)].snd_nxt;
-        free_time_wait(room, index_of(old));
+        end_time_wait(room, index_of(old), Cause::OpenActive);
     }
     inet::Way way;
     if (auto found = room.inet.find_way(remote.address, way); !found)
