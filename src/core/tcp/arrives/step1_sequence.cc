@@ -52,7 +52,7 @@ void trim(Tcb& tcb, Segment& seg) {
 Verdict step1_sequence(Room& room, Tcb& tcb, Segment& seg) {
     // RFC 9293 3.5 [MUST-10], simultaneous open: the SYN of the peer's SYN-ACK was counted when its
     // SYN came. A bare SYN again is old, and is told what we expect.
-    if (tcb.state == State::SynReceived && seg.syn() && seg.has(wire::Ack) &&
+    if (tcb.state == State::SynReceived && seg.syn() && seg.has(wire::Ack) && !seg.rst() &&
         seg.seq == tcb.rcv.irs) {
         seg.seq += 1;
         seg.flags &= static_cast<u16>(~wire::Syn);
