@@ -20,14 +20,15 @@ constexpr Timer event_of(const Tcb& tcb, Deadline d) {
     return Timer::User;
 }
 
-void tell(Room& room, const Tcb& tcb, Deadline d, TimerEvent::What what, Duration in = {}) {
+void tell_deadline(Room& room, const Tcb& tcb, Deadline d, TimerEvent::What what,
+                   Duration in = {}) {
     if (room.cx.observer) [[unlikely]]
         tell_timer(room, tcb.key, event_of(tcb, d), what, in);
 }
 
 void tell_set(Room& room, const Tcb& tcb, Deadline d, Duration in) {
     if (tcb.has(k_detached)) return;  // nothing is set any more
-    tell(room, tcb, d, TimerEvent::What::Set, in);
+    tell_deadline(room, tcb, d, TimerEvent::What::Set, in);
 }
 
 void set_deadline(Room& room, Tcb& tcb, Deadline d, u32 at_tick) {
@@ -41,7 +42,7 @@ void set_deadline(Room& room, Tcb& tcb, Deadline d, u32 at_tick) {
 // RFC 9293 3.10.8 [U-18]: one function for each timeout.
 void fire(Room& room, Index i, Deadline d) {
     Tcb& tcb = room.tcbs[i];
-    tell(room, tcb, d, TimerEvent::What::Fired);
+    tell_deadline(room, tcb, d, TimerEvent::What::Fired);
     switch (d) {
         case Deadline::Retransmission:
             return tcb.has(k_persist) ? persist_timeout(room, tcb)
@@ -71,7 +72,7 @@ void put_off_deadline(Room& room, Tcb& tcb, Deadline d, Duration in) {
 void cancel_deadline(Room& room, Tcb& tcb, Deadline d) {
     if (!is_set(tcb, d)) return;
     tcb.timers &= static_cast<u8>(~(1u << static_cast<u8>(d)));
-    tell(room, tcb, d, TimerEvent::What::Cancelled);
+    tell_deadline(room, tcb, d, TimerEvent::What::Cancelled);
 }
 
 void cancel_deadlines(Room& room, Tcb& tcb) {
