@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Every drop reason and state transition was seen by a test, or spec/unseen.toml says why not.
+"""What a stack can tell was told in a test, or spec/unseen.toml says why not: every drop reason,
+send reason, timer and state transition.
 
-The tests write, when TERN_SEEN_DIR is set, lines "drop REASON" and "transition FROM CAUSE TO" into
-seen-*.txt there. All reasons come from the list TERN_DROP_REASONS, all transitions from the program
-tern_dump_transitions ("transition FROM CAUSE TO" a line). A reason that src/ never produces fails.
+The tests write, when TERN_SEEN_DIR is set, lines "drop REASON", "send REASON", "timer TIMER WHAT"
+and "transition FROM CAUSE TO" into seen-*.txt there. Reasons and timers come from the lists
+TERN_DROP_REASONS, TERN_SEND_REASONS and TERN_TIMERS, transitions from the program
+tern_dump_transitions ("transition FROM CAUSE TO" a line). A reason or timer that src/ never names
+fails.
 """
 import argparse
 import pathlib
@@ -11,33 +14,47 @@ import re
 import subprocess
 import sys
 import tomllib
+from typing import NamedTuple
 
 from common import Report, k_root, tracked, without_comments
 
-k_lists = ["src/core/event/drop_reason.hh", "include/tern/drop_reason.hh"]
+
+class Listed(NamedTuple):
+    """A list that a macro holds, and the lines that its names can make."""
+    kind: str
+    plural: str
+    header: str
+    macro: str
+    enum: str
+    endings: tuple = ("",)
+
+    def names(self, root):
+        path = root / self.header
+        text = without_comments(path.read_text(), keep_strings=True) if path.is_file() else ""
+        body = re.search(rf"#define {self.macro}\b(?:[^\n]*\\\n)*[^\n]*", text)
+        return re.findall(r"\bX\(\s*(\w+)\s*,", body.group(0)) if body else []
+
+    def lines(self, names):
+        return [f"{self.kind} {name}{ending}" for name in names for ending in self.endings]
 
 
-def drop_reasons(root):
-    """(file, names) of the X-macro TERN_DROP_REASONS."""
-    for name in k_lists:
-        path = root / name
-        if not path.is_file():
-            continue
-        text = without_comments(path.read_text(), keep_strings=True)
-        body = re.search(r"#define TERN_DROP_REASONS\b(?:[^\n]*\\\n)*[^\n]*", text)
-        if body:
-            return name, re.findall(r"\bX\(\s*(\w+)\s*,", body.group(0))
-    return None, []
+k_lists = (
+    Listed("drop", "drop reason", "include/tern/drop_reason.hh", "TERN_DROP_REASONS",
+           "DropReason"),
+    Listed("send", "send reason", "include/tern/trace.hh", "TERN_SEND_REASONS", "SendReason"),
+    Listed("timer", "timer", "include/tern/trace.hh", "TERN_TIMERS", "Timer",
+           (" Set", " Cancelled", " Fired")),
+)
 
 
-def produced(root, reasons, definition):
-    """Drop reasons that code in src/ names."""
+def produced(root, listed):
+    """Names of the list that code in src/ uses; the instruments in src/lab/ only read them."""
     found = set()
-    pattern = re.compile(r"\bDropReason::(\w+)")
+    pattern = re.compile(rf"\b{listed.enum}::(\w+)")
     for path in tracked(root, "*.hh", "*.cc"):
-        if path.parts[0] == "src" and path.as_posix() != definition:
+        if path.parts[0] == "src" and path.parts[1] != "lab":
             found |= set(pattern.findall(without_comments((root / path).read_text())))
-    return found & set(reasons)
+    return found
 
 
 def transitions(program):
@@ -66,16 +83,19 @@ def main():
     root, report = options.root, Report("seen")
     program = options.program or options.build / "bin/tern_dump_transitions"
 
-    definition, reasons = drop_reasons(root)
-    rule = report.rule("every drop reason is produced by src/")
-    if not reasons:
-        rule.append(f"no list TERN_DROP_REASONS in {' or '.join(k_lists)}")
-    made = produced(root, reasons, definition)
-    rule += [f"DropReason::{name} is produced nowhere in src/" for name in reasons
-             if name not in made]
+    known = {}
+    for listed in k_lists:
+        names = listed.names(root)
+        rule = report.rule(f"every {listed.plural} is produced by src/")
+        if not names:
+            rule.append(f"no list {listed.macro} in {listed.header}")
+        made = produced(root, listed)
+        rule += [f"{listed.enum}::{name} is produced nowhere in src/" for name in names
+                 if name not in made]
+        known[listed.kind] = listed.lines(names)
 
     seen = load_seen([options.build / "test-results"])
-    known = {"drop": [f"drop {name}" for name in reasons], "transition": []}
+    known["transition"] = []
     rule = report.rule("every transition was seen by a test")
     if not program.is_file():
         rule.append(f"{program} does not exist: it prints the table of transitions")
@@ -97,9 +117,8 @@ def main():
             if kind not in known or (known[kind] and what not in known[kind]):
                 excused.append(f"{what} does not exist")
 
-    for kind, plural in (("drop", "every drop reason was seen by a test"),
-                         ("transition", "every transition was seen by a test")):
-        rule = report.rule(plural)
+    for kind, word in [*((x.kind, x.plural) for x in k_lists), ("transition", "transition")]:
+        rule = report.rule(f"every {word} was seen by a test")
         if not any(line.startswith(f"{kind} ") for line in seen):
             rule.append(f"no line '{kind} ...' in {options.build}/test-results/seen-*.txt")
         rule += [f"{line} was never seen" for line in known[kind]

@@ -7,10 +7,12 @@
 namespace tern {
 
 struct Limits {
-    // TCP buffers: one connection may pin at most this much. 1 MiB fills 800 Mbit/s x 10 ms.
+    // Bytes of stream that may wait in one connection, each way; 1 MiB fills 800 Mbit/s x 10 ms.
+    // They pin more memory than that, because they pin whole slots: src/core/tcp/README.md says how
+    // much. The ceiling of the stack bounds all of it.
     u32 tcp_send_buffer = 1u << 20;
     u32 tcp_receive_buffer = 1u << 20;
-    u32 tcp_out_of_order_runs = 256;  // bounds the walk for a segment behind holes
+    u32 tcp_out_of_order_runs = 256;  // bounds the walk behind holes, and the slots pinned there
     u32 tcp_connections = 1u << 24;
     u32 tcp_time_waits = 1u << 24;                // above it the oldest leaves early
     u16 tcp_initial_window_segments = 10;         // RFC 6928

@@ -1,6 +1,7 @@
-// The event log: every segment, drop, state change, timer and window move is one typed event
-// with its cause. Derive from Observer and hand it to a Stack; everything that tells what the
-// stack did (ladder, capture, counters, tests) reads these calls and nothing else.
+// The event log: every segment, drop, state change, timer and window move is one typed event with
+// its cause; what moves with every segment is told with the segment, as TimerEvent and WindowEvent
+// say. Derive from Observer and hand it to a Stack; everything that tells what the stack did
+// (ladder, capture, counters, tests) reads these calls and nothing else.
 #pragma once
 
 #include <span>
@@ -57,7 +58,7 @@ constexpr std::string_view name_of(State s) {
     X(AckNow,             "acknowledge at once") \
     X(AckOutOfOrder,      "data behind a hole: duplicate ACK so that the peer learns of the loss") \
     X(AckHoleFilled,      "a hole was filled: tell the peer at once") \
-    X(AckDuplicate,       "old data again: our ACK may have been lost") \
+    X(AckDuplicate,       "nothing new in it: our ACK may have been lost") \
     X(AckFin,             "acknowledge the peer's FIN") \
     X(AckWindowProbe,     "answer to a probe of our closed window") \
     X(AckKeepAlive,       "answer to a keep-alive") \
@@ -92,7 +93,7 @@ constexpr std::string_view name_of(State s) {
     X(DelayedAck,     "delayed ACK") \
     X(KeepAlive,      "keep-alive") \
     X(User,           "user timeout (R2)") \
-    X(Linger,         "FIN-WAIT-2 or embryo expiry") \
+    X(Linger,         "FIN-WAIT-2 that no application holds") \
     X(TimeWait,       "2MSL") \
     X(Override,       "silly-window override")
 // clang-format on
@@ -159,12 +160,13 @@ enum class Cause : u8 {
     TwoMslPassed,
     NewSyn,
     Refused,
+    NoRoom,  // for the record of TIME-WAIT: the limit, or the memory ceiling
 };
 constexpr std::string_view name_of(Cause c) {
     constexpr std::string_view names[] = {
-        "OpenActive", "OpenPassive",   "SynArrived",   "SynAckArrived", "AckOfSyn",
-        "FinArrived", "Close",         "AckOfFin",     "ResetArrived",  "Abort",
-        "TimedOut",   "IcmpHardError", "TwoMslPassed", "NewSyn",        "Refused"};
+        "OpenActive",   "OpenPassive", "SynArrived",   "SynAckArrived", "AckOfSyn", "FinArrived",
+        "Close",        "AckOfFin",    "ResetArrived", "Abort",         "TimedOut", "IcmpHardError",
+        "TwoMslPassed", "NewSyn",      "Refused",      "NoRoom"};
     return names[static_cast<u8>(c)];
 }
 
@@ -238,15 +240,20 @@ struct StateEvent {
     Cause cause;
 };
 
+// A timer was started, cancelled or fired. Set is told when it was not running, and when something
+// other than traffic moves it: a back-off, a repeated FIN, the application's options (Cancelled
+// comes first then). The retransmission timer is told at each restart, for RTO changes. Not told:
+// that a segment puts a running keep-alive or user timeout off, as every segment does.
 struct TimerEvent {
     Instant at;
     FlowId flow;
     Timer timer;
     enum class What : u8 { Set, Cancelled, Fired } what;
-    Duration in;  // Set: how far ahead
+    Duration in;  // Set: how far ahead; longer wishes are clipped (docs/decisions/0004-ticks.md)
 };
 
-// snd.wnd, cwnd, ssthresh or RTT estimate moved.
+// SND.WND, cwnd, ssthresh or the RTT estimate moved. A back-off of RTO alone is told by the timer;
+// RCV.WND, which moves with every segment, by the next SegmentSentEvent.
 struct WindowEvent {
     Instant at;
     FlowId flow;

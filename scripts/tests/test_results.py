@@ -153,11 +153,15 @@ class Seen(Repository):
         super().setUp()
         self.write("include/tern/drop_reason.hh", "#define TERN_DROP_REASONS(X) \\\n"
                    '    X(TooShort, "a, b") \\\n    X(NoPort,"x")\nenum E { None };\n')
-        self.write("src/core/a.cc", "f(DropReason::TooShort); f(DropReason::NoPort);\n")
+        self.write("include/tern/trace.hh", '#define TERN_SEND_REASONS(X) \\\n    X(Data, "d")\n'
+                   '#define TERN_TIMERS(X) \\\n    X(Linger, "l")\n')
+        self.write("src/core/a.cc", "f(DropReason::TooShort); f(DropReason::NoPort);\n"
+                   "f(SendReason::Data); f(Timer::Linger);\n")
         self.write("build/debug/bin/tern_dump_transitions", "#!/bin/sh\n"
                    "echo transition Closed Open SynSent\n", executable=True)
         self.write("spec/unseen.toml", "")
-        self.seen("drop TooShort\ndrop NoPort\n", "transition Closed Open SynSent\n")
+        self.seen("drop TooShort\ndrop NoPort\n", "transition Closed Open SynSent\n", "send Data\n",
+                  "timer Linger Set\ntimer Linger Cancelled\ntimer Linger Fired\n")
 
     def seen(self, *files):
         for number, text in enumerate(files):
@@ -183,13 +187,27 @@ class Seen(Repository):
         self.seen("drop TooShort\ndrop NoPort\n", "")
         self.assert_rule(self.check()[1], "every transition was seen", False)
 
+    def test_unseen_send_reason(self):
+        self.write("build/debug/test-results/seen-2.txt", "send Data")  # half a line
+        self.assert_rule(self.check()[1], "every send reason was seen", False)
+
+    def test_unseen_end_of_a_timer(self):
+        self.write("build/debug/test-results/seen-3.txt", "timer Linger Set\ntimer Linger Fired\n")
+        self.assert_rule(self.check()[1], "every timer was seen", False)
+
     def test_unknown_names(self):
         self.seen("drop TooShort\ndrop NoPort\ndrop Bogus\n")
         self.assert_rule(self.check()[1], "every drop reason was seen", False)
 
     def test_never_produced(self):
-        self.write("src/core/a.cc", "f(DropReason::TooShort); // DropReason::NoPort\n")
-        self.assert_rule(self.check()[1], "is produced by src/", False)
+        self.write("src/core/a.cc", "f(DropReason::TooShort); // DropReason::NoPort\n"
+                   "f(SendReason::Data); f(Timer::Linger);\n")
+        self.assert_rule(self.check()[1], "every drop reason is produced by src/", False)
+
+    def test_never_sent(self):
+        self.write("src/core/a.cc", "f(DropReason::TooShort); f(DropReason::NoPort);\n"
+                   "f(Timer::Linger);\n")
+        self.assert_rule(self.check()[1], "every send reason is produced by src/", False)
 
     def test_no_program(self):
         (self.root / "build/debug/bin/tern_dump_transitions").unlink()

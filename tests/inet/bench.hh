@@ -216,6 +216,7 @@ protected:
     explicit InetTest(const Limits& limits = {}, u64 seed = 42) : context(seed, limits) {
         context.pool = &pool;
         context.budget = &budget;
+        context.observer = &witness;
         layer = std::make_unique<inet::Inet>(context);
     }
     ~InetTest() override {
@@ -331,6 +332,7 @@ protected:
 
     MemoryBudget budget{u64{256} << 20};
     PacketPool pool{budget};
+    Seen witness;
     Context context;
     std::unique_ptr<inet::Inet> layer;
     u8 eth = 0;

@@ -14,6 +14,8 @@ struct Pair {
         bool segmentation = false;  // the link takes super-segments, and completes checksums
         u64 seed = 1;
         Limits limits{};
+        u64 memory_limit = StackConfig{}.memory_limit;  // of `a`
+        Observer* observer = nullptr;                   // of `a`
     };
 
     MemoryBudget budget{u64{1} << 30};
@@ -24,8 +26,8 @@ struct Pair {
     TcpListener listener;
 
     explicit Pair(const Options& o)
-        : a(config(o, o.seed)), b(config(o, o.seed + 1)), on_a(join(a, "10.0.0.1/24", o)),
-          on_b(join(b, "10.0.0.2/24", o)) {
+        : a(watched(config(o, o.seed), o)), b(config(o, o.seed + 1)),
+          on_a(join(a, "10.0.0.1/24", o)), on_b(join(b, "10.0.0.2/24", o)) {
         ListenOptions any;
         any.local = {IpAddress(Ipv4Address::any()), 80};
         listener = *b.tcp().listen(any);
@@ -64,6 +66,11 @@ private:
         c.seed = seed;
         c.pool = &pool;
         c.limits = o.limits;
+        return c;
+    }
+    static StackConfig watched(StackConfig c, const Options& o) {
+        c.memory_limit = o.memory_limit;
+        c.observer = o.observer;
         return c;
     }
     static Interface join(Stack& s, const char* address, const Options& o) {

@@ -1,5 +1,6 @@
-// What the tests saw: when TERN_SEEN_DIR is set, lines "drop REASON" and "transition FROM CAUSE TO"
-// go to seen-<program>.txt there, and scripts/check_seen.py compares them with all there are.
+// What the tests saw: when TERN_SEEN_DIR is set, lines "drop REASON", "send REASON", "timer TIMER
+// WHAT" and "transition FROM CAUSE TO" go to seen-<program>.txt there, and scripts/check_seen.py
+// compares them with all there are.
 #pragma once
 
 #include <errno.h>  // program_invocation_short_name
@@ -10,8 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "tern/drop_reason.hh"
 #include "tern/stack.hh"
+#include "tern/trace.hh"
 
 namespace tern::test {
 
@@ -37,10 +38,32 @@ inline void note_drops(const Counters& counters) {
         if (counters.drops[r] != 0) note_drop(static_cast<DropReason>(r));
 }
 
+inline void note_send(SendReason reason) { write_seen("send " + std::string(name_of(reason))); }
+
+inline void note_timer(Timer timer, TimerEvent::What what) {
+    constexpr const char* words[] = {" Set", " Cancelled", " Fired"};
+    write_seen("timer " + std::string(name_of(timer)) + words[static_cast<u8>(what)]);
+}
+
 inline void note_transition(std::string_view from, std::string_view cause, std::string_view to) {
     std::string line = "transition ";
     line.append(from).append(" ").append(cause).append(" ").append(to);
     write_seen(line);
 }
+
+// Notes all that a stack tells.
+class Seen : public Observer {
+public:
+    void on_drop(const DropEvent& e) override { note_drop(e.reason); }
+    void on_segment_arrived(const SegmentArrivedEvent& e) override {
+        if (e.drop != DropReason::None) note_drop(e.drop);
+    }
+    void on_segment_sent(const SegmentSentEvent& e) override { note_send(e.reason); }
+    void on_packet_sent(const PacketSentEvent& e) override { note_send(e.reason); }
+    void on_timer(const TimerEvent& e) override { note_timer(e.timer, e.what); }
+    void on_state(const StateEvent& e) override {
+        note_transition(name_of(e.from), name_of(e.cause), name_of(e.to));
+    }
+};
 
 }  // namespace tern::test

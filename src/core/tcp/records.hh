@@ -23,7 +23,7 @@ struct Embryo {
     u8 retries : 5 = 0;      // SYN-ACKs sent again
     u8 sack : 1 = 0;
     u8 timestamps : 1 = 0;
-    u8 spare : 1 = 0;
+    u8 expired : 1 = 0;  // its timer is not running any more
 };
 static_assert(sizeof(Embryo) == 64);
 

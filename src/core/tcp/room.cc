@@ -38,14 +38,14 @@ void Room::begin(Instant now) {
     }
     tick_now = static_cast<u64>((now - start).count()) / static_cast<u64>(k_tick_ns);
     // Without a timer nobody moves the wheel, which tells past from future by a signed difference.
-    while (wheel.size() == 0 && tick() - wheel.now() >= k_wheel_stride)
-        wheel.advance(wheel.now() + std::min(tick() - wheel.now(), k_wheel_stride), [](Index) {});
+    constexpr u32 stride = static_cast<u32>(k_longest_ticks);
+    while (wheel.size() == 0 && tick() - wheel.now() >= stride)
+        wheel.advance(wheel.now() + std::min(tick() - wheel.now(), stride), [](Index) {});
 }
 
 u32 Room::tick_after(Duration d) const {
-    constexpr i64 longest = i64{1} << 30;  // the wheel compares deadlines by signed difference
     const i64 since = (cx.now - start).count();
-    if (d.count() >= longest * k_tick_ns) return static_cast<u32>(since / k_tick_ns + longest);
+    if (d >= k_longest_timer) return static_cast<u32>(since / k_tick_ns + k_longest_ticks);
     return static_cast<u32>((since + d.count() + k_tick_ns - 1) / k_tick_ns);
 }
 
@@ -120,9 +120,8 @@ void drop_queues(Room& room, Tcb& tcb, bool receive_too) {
 void detach(Room& room, Index i) {
     Tcb& tcb = room.tcbs[i];
     if (tcb.has(k_detached)) return;
+    cancel_deadlines(room, tcb);
     tcb.set(k_detached);
-    tcb.timers = 0;
-    room.wheel.cancel(i);
     room.flows.erase(tcb.key.hash(room.table_key), tagged(RecordKind::Tcb, i));
 }
 

@@ -28,8 +28,10 @@ struct TimerOfTcb {
     TimerNode& operator()(Index i) const { return (*pool)[i].timer; }
 };
 
-inline constexpr i64 k_tick_ns = 100'000;        // timers count in tenths of a millisecond
-inline constexpr u32 k_wheel_stride = 1u << 30;  // ticks that the wheel may move at once
+inline constexpr i64 k_tick_ns = 100'000;  // timers count in tenths of a millisecond
+// The wheel compares deadlines by signed difference: nothing is set further ahead.
+inline constexpr i64 k_longest_ticks = i64{1} << 30;
+inline constexpr Duration k_longest_timer{k_longest_ticks * k_tick_ns};
 inline constexpr u32 k_embryo_levels = 8;
 inline constexpr u32 k_port_counters = 1024;
 
@@ -149,6 +151,8 @@ Verdict in_time_wait(Room& room, Index record, Segment& seg);
 bool predicted(Room& room, Index i, Segment& seg);  // false: "not mine"
 Verdict other_states(Room& room, Index i, Segment& seg);
 Verdict step1_sequence(Room& room, Tcb& tcb, Segment& seg);
+// Why a segment outside the window is answered.
+SendReason why_unacceptable(Seq rcv_nxt, u32 rcv_wnd, const Segment& seg);
 Verdict step2_reset(Room& room, Index i, Segment& seg);
 Verdict step4_syn(Room& room, Tcb& tcb, Segment& seg);
 Verdict step5_ack(Room& room, Index i, Segment& seg);
@@ -165,9 +169,11 @@ void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled);
 void enter_established(Room& room, Index i);
 
 // --- timeouts/
-void set_deadline(Room& room, Tcb& tcb, Deadline d, u32 at_tick);
 void set_deadline_in(Room& room, Tcb& tcb, Deadline d, Duration in);
+// The same for what moves with every segment: told only when it was not set.
+void put_off_deadline(Room& room, Tcb& tcb, Deadline d, Duration in);
 void cancel_deadline(Room& room, Tcb& tcb, Deadline d);
+void cancel_deadlines(Room& room, Tcb& tcb);  // all of them, and out of the wheel
 inline bool is_set(const Tcb& tcb, Deadline d) { return (tcb.timers >> static_cast<u8>(d)) & 1; }
 void timer_fired(Room& room, Index i);
 void retransmission_timeout(Room& room, Index i);
@@ -182,11 +188,18 @@ void arm_user_timeout(Room& room, Tcb& tcb, bool restart);
 void note_activity(Room& room, Tcb& tcb);  // keep-alive counts from here
 void enter_time_wait(Room& room, Index i);
 void restart_time_wait(Room& room, Index record);
-void free_time_wait(Room& room, Index record);
-void forget_time_wait(Room& room, Index record);  // frees what is no longer in the flow table
+void free_time_wait(Room& room, Index record);    // the change of state is the caller's to tell
+void forget_time_wait(Room& room, Index record);  // the same, out of the flow table already
+void end_time_wait(Room& room, Index record, Cause cause);  // before its time
 void expire_time_waits(Room& room);
 void expire_embryos(Room& room);
 u32 backed_off_rto(const Room& room, const Tcb& tcb);  // ticks
+inline void tell_timer(Room& room, const FlowKey& key, Timer timer, TimerEvent::What what,
+                       Duration in = {}) {
+    if (room.cx.observer) [[unlikely]]
+        room.cx.observer->on_timer(
+            {room.cx.now, key.id(), timer, what, std::min(in, k_longest_timer)});
+}
 
 // --- output/
 u32 output(Room& room, Index i, u32 room_for);  // packets built
@@ -231,10 +244,14 @@ void measure_rtt(Room& room, Tcb& tcb, const Segment& seg);
 void duplicate_ack(Room& room, Tcb& tcb);                              // RFC 5681 3.2
 bool recovery_acknowledged(Room& room, Tcb& tcb, Seq ack, u32 acked);  // RFC 6582; true: handled
 u32 initial_window(const Room& room, u32 mss);                         // RFC 6928
-void grow_cwnd(Tcb& tcb, u32 acked, u32 flight_before);                // RFC 5681 3.1
+void grow_cwnd(Room& room, Tcb& tcb, u32 acked, u32 flight_before);    // RFC 5681 3.1
 void cwnd_after_timeout(Room& room, Tcb& tcb);
 void cwnd_after_idle(Room& room, Tcb& tcb);
-void tell_window(Room& room, const Tcb& tcb, std::string_view why);
+void tell_window_moved(Room& room, const Tcb& tcb, std::string_view why);
+inline void tell_window(Room& room, const Tcb& tcb, std::string_view why) {
+    if (room.cx.observer) [[unlikely]]
+        tell_window_moved(room, tcb, why);
+}
 
 // --- handshake/
 struct Sequence {

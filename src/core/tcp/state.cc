@@ -54,11 +54,13 @@ constexpr Transition k_transitions[] = {
     {LastAck, Cause::TimedOut, Closed},
     {TimeWait, Cause::TwoMslPassed, Closed},
     {TimeWait, Cause::NewSyn, SynReceived},  // RFC 6191
+    {TimeWait, Cause::OpenActive, Closed},   // the application asked for reuse
+    {TimeWait, Cause::NoRoom, Closed},
 };
 
 // The same table by state and cause, so that a change of state is one load.
 constexpr std::size_t k_states = static_cast<std::size_t>(TimeWait) + 1;
-constexpr std::size_t k_causes = static_cast<std::size_t>(Cause::Refused) + 1;
+constexpr std::size_t k_causes = static_cast<std::size_t>(Cause::NoRoom) + 1;
 constexpr u8 k_no_row = 0xff;
 constexpr auto k_targets = [] {
     std::array<std::array<u8, k_causes>, k_states> targets;

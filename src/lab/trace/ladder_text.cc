@@ -226,6 +226,7 @@ std::string text_of(Cause cause) {
         case Cause::TwoMslPassed: return "2MSL passed: nothing old can arrive now";
         case Cause::NewSyn: return "a new SYN takes its place";
         case Cause::Refused: return "RST answered our SYN";
+        case Cause::NoRoom: return "no room to remember TIME-WAIT: it ends early";
     }
     return {};
 }

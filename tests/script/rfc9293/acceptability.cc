@@ -219,12 +219,11 @@ SCRIPT("SYN-RECEIVED after a simultaneous open: their SYN again is acknowledged"
 
 SCRIPT("SYN-RECEIVED: an embryo says what it expects to a segment out of its window",
        covers("RFC9293:U-7")) {
-    sweep(Place::Embryo, wire::Ack, 10,
-          [&](Script& c, const Seg& s, bool good, const auto& a, u32) {
-              if (good || s.seq == 1u - 10) return;
-              c.check(a && a->flags == wire::Ack && a->seq == 1 && a->ack == 1, "an ACK");
-              c.check(c.count().embryos == 1, "it stays");
-          });
+    sweep(Place::Embryo, wire::Ack, 10, [&](Script& c, const Seg&, bool good, const auto& a, u32) {
+        if (good) return;
+        c.check(a && a->flags == wire::Ack && a->seq == 1 && a->ack == 1, "an ACK");
+        c.check(c.count().embryos == 1, "it stays");
+    });
 }
 
 SCRIPT("a segment without ACK is dropped in silence in every synchronized state",

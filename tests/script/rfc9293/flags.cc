@@ -1,6 +1,7 @@
-// RFC 9293 3.10.7: all 512 combinations of control bits, in every state. The expectation is a
-// second reading of the RFC, written apart from the code.
-#include "support/places.hh"
+// RFC 9293 3.10.7: all 512 combinations of control bits in every state, with and without text; and
+// those of RFC 9293's six at the edges of the window. What the RFC says of each is
+// support/control_bits.hh.
+#include "support/control_bits.hh"
 
 namespace tern {
 
@@ -8,92 +9,59 @@ using namespace script;
 
 namespace {
 
-enum class Reply : u8 { None, Ack, Reset, SynAck };
+constexpr u32 k_text = 10;
 
-struct Expected {
-    Reply reply = Reply::None;
-    State after = State::Closed;
-};
-
-bool has(u16 flags, u16 f) { return (flags & f) != 0; }
-
-// 3.10.7.1
-Expected in_closed(u16 f) {
-    return {has(f, wire::Rst) ? Reply::None : Reply::Reset, State::Closed};
+std::string describe(const Arriving& a) {
+    constexpr const char* starts[] = {"before RCV.NXT", "at RCV.NXT", "at the window's end",
+                                      "behind the window"};
+    return std::string{standing(a.place).name} + (a.acks ? ", ACK of all, " : ", old ACK, ") +
+           starts[static_cast<u8>(a.start)] + ", " + std::to_string(a.len) + " bytes";
 }
 
-// 3.10.7.2; SYN with FIN is refused by name.
-Expected in_listen(u16 f) {
-    if (has(f, wire::Rst)) return {};
-    if (has(f, wire::Ack)) return {Reply::Reset, State::Closed};
-    if (!has(f, wire::Syn) || has(f, wire::Fin)) return {};
-    return {Reply::SynAck, State::SynReceived};
-}
-
-// 3.10.7.3, the acknowledgement being acceptable.
-Expected in_syn_sent(u16 f) {
-    if (has(f, wire::Rst)) return {Reply::None, has(f, wire::Ack) ? State::Closed : State::SynSent};
-    if (!has(f, wire::Syn) || has(f, wire::Fin)) return {Reply::None, State::SynSent};
-    if (has(f, wire::Ack)) return {Reply::Ack, State::Established};
-    return {Reply::SynAck, State::SynReceived};
-}
-
-// 3.10.7.4, SEG.SEQ = RCV.NXT; `acks` says whether SEG.ACK covers what we have sent.
-Expected in_other_states(Place p, u16 f, bool acks) {
-    const State s = standing(p).state;
-    if (has(f, wire::Rst)) {
-        if (p == Place::Embryo) return {Reply::None, State::Listen};
-        // RFC 1337: a RST does not end TIME-WAIT.
-        return {Reply::None, p == Place::TimeWait ? s : State::Closed};
-    }
-    if (has(f, wire::Syn)) return {Reply::Ack, s};  // RFC 5961 4
-    if (!has(f, wire::Ack)) return {Reply::None, s};
-    State now = s;
-    if (s == State::SynReceived) {
-        if (!acks) return {Reply::Reset, s};  // [U-11]
-        now = State::Established;
-    }
-    if (acks && s == State::FinWait1) now = State::FinWait2;
-    if (acks && s == State::Closing) return {Reply::None, State::TimeWait};
-    if (acks && s == State::LastAck) return {Reply::None, State::Closed};
-    if (!has(f, wire::Fin)) return {Reply::None, now};
-    switch (now) {
-        case State::Established: return {Reply::Ack, State::CloseWait};
-        case State::FinWait1: return {Reply::Ack, State::Closing};
-        case State::FinWait2: return {Reply::Ack, State::TimeWait};
-        default: return {Reply::None, now};  // their FIN was taken already
-    }
-}
-
-Expected expected(Place p, u16 f, bool acks) {
-    switch (p) {
-        case Place::Closed: return in_closed(f);
-        case Place::Listen: return in_listen(f);
-        case Place::SynSent: return in_syn_sent(f);
-        default: return in_other_states(p, f, acks);
-    }
+// SEG.SEQ, SEG.ACK and the rest of it, for a stack that stands at its place.
+Seg segment_of(Script& t, const Arriving& a) {
+    const Standing at = standing(a.place);
+    const bool has_handle = a.place >= Place::SynReceived;
+    const u32 window = has_handle ? t.status().rcv_wnd : 65535;
+    u32 seq = at.rcv_nxt;
+    if (a.start == Start::Before) seq -= 1;
+    if (a.start == Start::LastOfWindow) seq += window - 1;
+    if (a.start == Start::Beyond) seq += window;
+    return {.flags = a.flags, .seq = seq, .len = a.len, .ack = a.acks ? at.snd_nxt : at.snd_una};
 }
 
 // SEQ=SEG.ACK when the ACK bit is on, otherwise SEQ 0 and ACK=SEG.SEQ+SEG.LEN with ACK; absolute.
-bool is_right_reset(const RawTcp& got, const Seg& s, u32 iss, u32 peer_isn) {
-    if (has(s.flags, wire::Ack)) return got.flags == wire::Rst && got.seq == s.ack + iss;
-    const u32 len = s.len + (has(s.flags, wire::Syn) ? 1 : 0) + (has(s.flags, wire::Fin) ? 1 : 0);
+bool is_right_reset(const RawTcp& got, const Arriving& a, const Seg& s, u32 iss, u32 peer_isn) {
+    if (a.has(wire::Ack)) return got.flags == wire::Rst && got.seq == s.ack + iss;
     return got.flags == (wire::Rst | wire::Ack) && got.seq == 0 &&
-           got.ack == s.seq + len + peer_isn;
+           got.ack == s.seq + a.octets() + peer_isn;
+}
+
+bool is_right_answer(const RawTcp& got, const Arriving& a, const Seg& s, const Expected& want,
+                     u32 iss, u32 peer_isn) {
+    const Standing at = standing(a.place);
+    const u32 first = a.place == Place::SynSent ? s.seq : at.rcv_nxt;
+    switch (want.reply) {
+        case Reply::None: return false;
+        case Reply::Ack:  // SEQ=SND.NXT, ACK=RCV.NXT
+            return got.flags == wire::Ack && got.seq == at.snd_nxt + iss &&
+                   got.ack == first + want.taken + peer_isn;
+        case Reply::SynAck:
+            return got.flags == (wire::Syn | wire::Ack) && got.ack == s.seq + 1 + peer_isn;
+        case Reply::Reset: return is_right_reset(got, a, s, iss, peer_isn);
+    }
+    return false;
 }
 
 // The answer to `s` is the one wanted, and the only one.
-void check_answer(Script& t, const std::string& what, const Seg& s, Reply want) {
+void check_answer(Script& t, const Arriving& a, const Seg& s, const Expected& want) {
     const u32 iss = t.iss();
     t.inject(line_of(s));
-    if (t.waiting() != (want == Reply::None ? 0u : 1u))
-        t.fail(what + ": " + std::to_string(t.waiting()) + " answers", Where::current());
-    if (want == Reply::None) return;
-    const RawTcp got = raw_tcp(t.next_raw());
-    const bool right = want == Reply::Ack      ? got.flags == wire::Ack
-                       : want == Reply::SynAck ? got.flags == (wire::Syn | wire::Ack)
-                                               : is_right_reset(got, s, iss, t.setup.peer_isn);
-    t.check(right, (what + ": the answer is the RFC's").c_str());
+    if (t.waiting() != (want.reply == Reply::None ? 0u : 1u))
+        t.fail(describe(a) + ": " + std::to_string(t.waiting()) + " answers", Where::current());
+    if (want.reply == Reply::None) return;
+    if (!is_right_answer(raw_tcp(t.next_raw()), a, s, want, iss, t.setup.peer_isn))
+        t.fail(describe(a) + ": the answer is not the RFC's", Where::current());
 }
 
 u64 all_drops(const Script& t) {
@@ -102,56 +70,72 @@ u64 all_drops(const Script& t) {
     return n;
 }
 
-void check_one(Script& t, Place place, u16 flags, bool acks) {
-    go_to(t, place);
-    const Standing at = standing(place);
-    const Seg seg{.flags = flags, .seq = at.rcv_nxt, .ack = acks ? at.snd_nxt : at.snd_una};
+void check_one(Script& t, const Arriving& a) {
+    go_to(t, a.place);
+    const Seg seg = segment_of(t, a);
     const u64 before = all_drops(t);
-    const Expected want = expected(place, flags, acks);
-    const std::string what = std::string{at.name} + (acks ? ", ACK of all" : ", old ACK");
-    check_answer(t, what, seg, want.reply);
+    const Expected want = expected(a);
+    check_answer(t, a, seg, want);
     if (t.state() != want.after)
-        t.fail(what + ": wanted " + std::string{name_of(want.after)} + ", got " +
+        t.fail(describe(a) + ": wanted " + std::string{name_of(want.after)} + ", got " +
                    std::string{name_of(t.state())},
                Where::current());
     // What is answered by nothing and changes nothing was dropped by name.
-    const bool ignored = want.reply == Reply::None && want.after == at.state &&
-                         !has(flags, wire::Ack) && place != Place::TimeWait;
+    const bool ignored =
+        want.reply == Reply::None && want.after == standing(a.place).state && !a.has(wire::Ack);
     if (ignored) t.check(all_drops(t) == before + 1, "a drop with a name");
+    t.advance(std::chrono::seconds(1));  // an acknowledgement that waits
+    t.ignore_output();
 }
 
-void every_combination(Place place, bool acks) {
-    for (u16 flags = 0; flags < 512; ++flags)
-        one_case(standing(place).name, [&](Script& t) { check_one(t, place, flags, acks); });
+void every_combination(Arriving a) {
+    for (a.flags = 0; a.flags < 512; ++a.flags)
+        one_case(describe(a), [&](Script& t) { check_one(t, a); });
+}
+
+// FIN, SYN, RST, PSH, ACK and URG; the three bits above them, which change nothing, by turns.
+void every_combination_of_six(Arriving a) {
+    for (u16 six = 0; six < 64; ++six) {
+        a.flags = static_cast<u16>(six | (six % 8) << 6);
+        one_case(describe(a), [&](Script& t) { check_one(t, a); });
+    }
+}
+
+// Text at RCV.NXT; and both edges of the window, with text and without.
+void everywhere_else(Place place, bool acks) {
+    every_combination({.place = place, .acks = acks, .len = k_text});
+    for (const Start start : {Start::Before, Start::LastOfWindow, Start::Beyond})
+        for (const u32 len : {0u, k_text})
+            every_combination_of_six({.place = place, .acks = acks, .start = start, .len = len});
 }
 
 }  // namespace
 
 SCRIPT("CLOSED: every control bit but RST is answered by RST, with the fields of the RFC",
        covers("RFC9293:U-2", "RFC9293:U-12")) {
-    every_combination(Place::Closed, true);
+    for (const u32 len : {0u, k_text}) every_combination({.place = Place::Closed, .len = len});
 }
 
 SCRIPT("LISTEN: RST is ignored, ACK gets RST, SYN opens, the rest is dropped",
        covers("RFC9293:U-3", "RFC9293:U-12")) {
-    every_combination(Place::Listen, true);
+    for (const u32 len : {0u, k_text}) every_combination({.place = Place::Listen, .len = len});
 }
 
 SCRIPT("SYN-SENT: every combination of control bits, acceptable acknowledgement",
        covers("RFC9293:U-4", "RFC9293:U-12")) {
-    every_combination(Place::SynSent, true);
+    for (const u32 len : {0u, k_text}) every_combination({.place = Place::SynSent, .len = len});
 }
 
 SCRIPT("SYN-SENT: an unacceptable acknowledgement gets RST, unless it is one",
        covers("RFC9293:U-4")) {
     for (const u32 ack : {0u, 2u, 1000u, 0x80000000u})
         for (u16 flags = 0; flags < 512; ++flags) {
-            if (!has(flags, wire::Ack)) continue;
+            const Arriving a{.place = Place::SynSent, .flags = flags};
+            if (!a.has(wire::Ack)) continue;
             one_case("SYN-SENT", [&](Script& c) {
                 go_to(c, Place::SynSent);
-                const Seg seg{.flags = flags, .ack = ack};
-                check_answer(c, "SYN-SENT", seg,
-                             has(flags, wire::Rst) ? Reply::None : Reply::Reset);
+                const Reply reply = a.has(wire::Rst) ? Reply::None : Reply::Reset;
+                check_answer(c, a, {.flags = flags, .ack = ack}, {reply, State::SynSent});
                 c.state(State::SynSent);
                 c.check(c.drops(DropReason::TcpSynSentBadAck) == 1, "TcpSynSentBadAck");
             });
@@ -161,36 +145,38 @@ SCRIPT("SYN-SENT: an unacceptable acknowledgement gets RST, unless it is one",
 SCRIPT("SYN-RECEIVED: every combination of control bits",
        covers("RFC9293:U-5", "RFC9293:U-8", "RFC9293:U-11", "RFC9293:U-12", "RFC9293:MUST-11")) {
     for (const Place p : {Place::Embryo, Place::SynReceived})
-        for (const bool acks : {false, true}) every_combination(p, acks);
+        for (const bool acks : {false, true}) every_combination({.place = p, .acks = acks});
 }
 
 SCRIPT("synchronized states: every combination of control bits, with an old acknowledgement",
        covers("RFC9293:U-5", "RFC9293:U-6", "RFC9293:U-8", "RFC9293:U-12")) {
-    for (const Place p : k_synchronized) every_combination(p, false);
+    for (const Place p : k_synchronized) every_combination({.place = p, .acks = false});
 }
 
 SCRIPT("synchronized states: every combination of control bits, acknowledging all",
        covers("RFC9293:U-5", "RFC9293:U-6", "RFC9293:U-8", "RFC9293:U-12")) {
-    for (const Place p : k_synchronized) every_combination(p, true);
+    for (const Place p : k_synchronized) every_combination({.place = p});
 }
 
 SCRIPT("TIME-WAIT: every combination of control bits", covers("RFC9293:U-8", "RFC9293:U-12")) {
-    for (u16 flags = 0; flags < 512; ++flags)
-        one_case("TIME-WAIT", [&](Script& c) {
-            go_to(c, Place::TimeWait);
-            const Seg seg{.flags = flags, .seq = 2, .ack = 2};
-            // An unacceptable FIN is answered whatever else it carries or lacks.
-            const bool silent =
-                has(flags, wire::Rst) || (!has(flags, wire::Syn) && !has(flags, wire::Ack));
-            if (silent)
-                check_answer(c, "TIME-WAIT", seg, Reply::None);
-            else if (has(flags, wire::Syn))
-                check_answer(c, "TIME-WAIT", seg, Reply::Ack);
-            else
-                c.inject(line_of(seg));
-            c.ignore_output();
-            c.state(State::TimeWait);
-        });
+    every_combination({.place = Place::TimeWait});
+}
+
+SCRIPT("SYN-RECEIVED: every combination of control bits, with text and at the edges of the window",
+       covers("RFC9293:U-5", "RFC9293:U-7", "RFC9293:U-8", "RFC9293:U-11", "RFC9293:U-12")) {
+    for (const Place p : {Place::Embryo, Place::SynReceived})
+        for (const bool acks : {false, true}) everywhere_else(p, acks);
+}
+
+SCRIPT("synchronized states: every combination of control bits, with text and at the edges",
+       covers("RFC9293:U-5", "RFC9293:U-6", "RFC9293:U-7", "RFC9293:U-8", "RFC9293:U-12")) {
+    for (const Place p : k_synchronized)
+        for (const bool acks : {false, true}) everywhere_else(p, acks);
+}
+
+SCRIPT("TIME-WAIT: every combination of control bits, with text and at the edges of the window",
+       covers("RFC9293:U-7", "RFC9293:U-8", "RFC9293:U-13")) {
+    everywhere_else(Place::TimeWait, true);
 }
 
 }  // namespace tern

@@ -1,6 +1,5 @@
-// Watches every stack of every script: what it dropped and which transitions it made goes to
-// scripts/check_seen.py, and rules that hold for every segment we send are checked on each of
-// them, whatever the script is about.
+// Watches every stack of every script: what it tells goes to scripts/check_seen.py, and rules that
+// hold for every segment we send are checked on each of them, whatever the script is about.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -48,16 +47,9 @@ void check_tcp(std::span<const std::byte> packet) {
     check_options(tcp.first(header).subspan(20), (at(tcp, 13) & wire::Syn) != 0);
 }
 
-class Witness final : public Observer {
+class Witness final : public test::Seen {
 public:
     Witness() { script::set_witness(this); }
-    void on_drop(const DropEvent& e) override { test::note_drop(e.reason); }
-    void on_segment_arrived(const SegmentArrivedEvent& e) override {
-        if (e.drop != DropReason::None) test::note_drop(e.drop);
-    }
-    void on_state(const StateEvent& e) override {
-        test::note_transition(name_of(e.from), name_of(e.cause), name_of(e.to));
-    }
     void on_frame(const FrameEvent& e) override {
         if (!e.outbound || e.ethernet || e.bytes.size() < 40 || at(e.bytes, 9) != 6) return;
         check_tcp(e.bytes);
@@ -67,6 +59,7 @@ public:
     }
     // RFC 9293 3.8.6 [SHLD-14]: the right edge of our window never moves to the left.
     void on_segment_sent(const SegmentSentEvent& e) override {
+        Seen::on_segment_sent(e);
         const std::pair flow{e.flow.local.port, e.flow.remote.port};
         if ((e.flags & wire::Syn) != 0) edges_.erase(flow);
         const bool tells = (e.flags & (wire::Syn | wire::Rst | wire::Ack)) == wire::Ack;

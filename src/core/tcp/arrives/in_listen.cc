@@ -99,6 +99,8 @@ Verdict make_embryo(Room& room, Listener& l, const FlowKey& key, const Segment& 
     age_push(room.embryo_ages[0], room.embryos, i);
     ++l.embryos;
     tell_transition(room, key.id(), State::Listen, Cause::SynArrived);
+    tell_timer(room, key, Timer::Retransmission, TimerEvent::What::Set,
+               room.cx.limits.tcp_rto_initial);
     send_syn_ack(room, l, e, initial.ts_offset, SendReason::OpenAnswer);
     return Verdict::done();
 }

@@ -61,8 +61,10 @@ Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
         return Verdict::drop(DropReason::TcpPaws);
     }
     const u32 window = offered_window(room, l);
-    const bool in_window = seg.seq >= rcv_nxt && seg.seq < rcv_nxt + window;
-    if (!in_window && !(seg.seg_len() == 0 && seg.seq == rcv_nxt)) {
+    const u32 len = seg.rst() ? 0 : seg.seg_len();
+    const auto inside = [&](Seq s) { return rcv_nxt <= s && s < rcv_nxt + window; };
+    const bool in_window = inside(seg.seq) || (len > 0 && inside(seg.seq + (len - 1)));
+    if (!in_window && !(len == 0 && seg.seq == rcv_nxt)) {
         if (seg.rst()) return Verdict::drop(DropReason::TcpResetOutOfWindow);
         bare_ack(room, l, e, seg.hash, SendReason::AckUnacceptable);
         return Verdict::drop(DropReason::TcpOutOfWindow);

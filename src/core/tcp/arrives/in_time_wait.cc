@@ -70,12 +70,14 @@ Verdict in_time_wait(Room& room, Index record, Segment& seg) {
         return Verdict::done();
     }
     // RFC 9293 3.10.7.4 [U-8]: acceptable, but without ACK.
-    if (!seg.has(wire::Ack) && seg.seq >= tw.rcv_nxt) return Verdict::drop(DropReason::TcpNoAck);
+    if (!seg.has(wire::Ack) && seg.seq + std::max<u32>(seg.seg_len(), 1) > tw.rcv_nxt)
+        return Verdict::drop(DropReason::TcpNoAck);
     // The acknowledgement of our FIN again, or an old duplicate: only what occupies sequence
     // space or lies elsewhere gets an answer.
     if (seg.seg_len() == 0 && seg.seq == tw.rcv_nxt && seg.ack == tw.snd_nxt)
         return Verdict::done();
-    if (may_answer(room, seg.hash)) acknowledge_again(room, tw, SendReason::AckUnacceptable);
+    if (may_answer(room, seg.hash))
+        acknowledge_again(room, tw, why_unacceptable(tw.rcv_nxt, tw.window, seg));
     return Verdict::drop(DropReason::TcpTimeWaitOld);
 }
 

@@ -25,7 +25,7 @@ Verdict other_states(Room& room, Index i, Segment& seg) {
         return v;
     }
     if (auto v = step2_reset(room, i, seg)) return v;
-    // Step 3, security and compartment: spec/exceptions.toml says why it is absent.
+    // Step 3, security and compartment: README.md says why it is absent.
     if (auto v = step4_syn(room, tcb, seg)) return v;
     note_activity(room, tcb);
     if (auto v = step5_ack(room, i, seg)) return v;

@@ -82,19 +82,23 @@ Verdict dispatch(Room& room, Segment& seg, u32 value) {
     return other_states(room, i, seg);
 }
 
+void answer(Room& room, Tcb& tcb, const Segment& seg, DropReason reason) {
+    const SendReason why = reason == DropReason::TcpOutOfWindow
+                               ? why_unacceptable(tcb.rcv.nxt, tcb.rcv_wnd(), seg)
+                               : SendReason::AckUnacceptable;
+    // Answers to bare ACKs are rationed, or two confused ends would talk for ever.
+    if (seg.seg_len() == 0 && !(seg.seq == tcb.rcv.nxt && tcb.rcv_wnd() == 0))
+        challenge(room, tcb, why);
+    else
+        acknowledge_each(room, tcb, why);
+}
+
 void act(Room& room, Segment& seg, Verdict v, Tcb* tcb, const inet::Arrival& arrival) {
     if (v.act == Verdict::Act::Next || v.act == Verdict::Act::Done) return;
     room.cx.drop(v.reason, arrival.interface);
     switch (v.act) {
         case Verdict::Act::Ack:
-            if (tcb == nullptr) break;
-            // Answers to bare ACKs are rationed, or two confused ends would talk for ever.
-            if (seg.seg_len() == 0 && !(seg.seq == tcb->rcv.nxt && tcb->rcv_wnd() == 0))
-                challenge(room, *tcb, SendReason::AckUnacceptable);
-            else
-                acknowledge_each(
-                    room, *tcb,
-                    tcb->rcv_wnd() == 0 ? SendReason::AckWindowProbe : SendReason::AckUnacceptable);
+            if (tcb != nullptr) answer(room, *tcb, seg, v.reason);
             break;
         case Verdict::Act::Challenge:
             if (tcb != nullptr) challenge(room, *tcb, SendReason::ChallengeAck);

@@ -52,7 +52,7 @@ void trim(Tcb& tcb, Segment& seg) {
 Verdict step1_sequence(Room& room, Tcb& tcb, Segment& seg) {
     // RFC 9293 3.5 [MUST-10], simultaneous open: the SYN of the peer's SYN-ACK was counted when its
     // SYN came. A bare SYN again is old, and is told what we expect.
-    if (tcb.state == State::SynReceived && seg.syn() && seg.has(wire::Ack) &&
+    if (tcb.state == State::SynReceived && seg.syn() && seg.has(wire::Ack) && !seg.rst() &&
         seg.seq == tcb.rcv.irs) {
         seg.seq += 1;
         seg.flags &= static_cast<u16>(~wire::Syn);
@@ -79,6 +79,17 @@ Verdict step1_sequence(Room& room, Tcb& tcb, Segment& seg) {
     update_ts_recent(room, tcb, seg);
     if (!seg.rst()) trim(tcb, seg);
     return Verdict::next();
+}
+
+SendReason why_unacceptable(Seq rcv_nxt, u32 rcv_wnd, const Segment& seg) {
+    // RFC 9293 3.8.4: a keep-alive stands in front of RCV.NXT, without text or with one octet.
+    // Linux asks a closed window in the same form.
+    const bool control = seg.syn() || seg.fin() || seg.rst();
+    const bool probe = seg.seq + 1 == rcv_nxt && seg.len <= 1 && !control;
+    if (rcv_wnd == 0 && (probe || seg.seq >= rcv_nxt)) return SendReason::AckWindowProbe;
+    if (probe) return SendReason::AckKeepAlive;
+    const bool old = seg.seg_len() > 0 && seg.seq + seg.seg_len() <= rcv_nxt;
+    return old ? SendReason::AckDuplicate : SendReason::AckUnacceptable;
 }
 
 void update_ts_recent(Room& room, Tcb& tcb, const Segment& seg) {

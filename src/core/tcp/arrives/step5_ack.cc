@@ -75,8 +75,8 @@ void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled) {
     tcb.snd.max_wnd = std::max(tcb.snd.max_wnd, tcb.snd.wnd);
     if (tcb.snd.wnd == before) return;
     if (tcb.snd.wnd > 0 && tcb.has(k_persist)) {
-        tcb.clear(k_persist);
         cancel_deadline(room, tcb, Deadline::Retransmission);
+        tcb.clear(k_persist);
         tcb.backoff = 0;
         // A byte that probed the closed window is outstanding like any other.
         if (tcb.snd.una < tcb.snd.max) {
@@ -102,7 +102,7 @@ void acknowledged(Room& room, Index i, Segment& seg) {
     tcb.dup_acks = 0;
     tcb.backoff = 0;
     tcb.clear(k_r1_told);
-    if (!handled) grow_cwnd(tcb, acked, flight_before);
+    if (!handled) grow_cwnd(room, tcb, acked, flight_before);
     if (tcb.has(k_after_timeout) && tcb.snd.una >= tcb.recover) tcb.clear(k_after_timeout);
     if (tcb.has(k_urgent_out) && tcb.snd.una >= room.colds[tcb.cold].snd_up)
         tcb.clear(k_urgent_out);

@@ -22,7 +22,9 @@ Packet packed(Chain& chain, Packet packet) {
         tail.release();
         if (fits) return {};
     }
-    if (packet->size_class > 0 && size < packet->capacity / 4) {
+    const bool too_large = (packet->size_class > 0 && size <= PacketPool::k_payload_small) ||
+                           (packet->size_class > 1 && size <= PacketPool::k_payload_jumbo);
+    if (too_large) {
         if (Packet smaller = packet->pool->copy_of(packet.bytes())) return smaller;
     }
     return packet;

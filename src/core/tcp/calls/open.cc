@@ -191,7 +191,10 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
         return std::unexpected(found.error());
     const Index i = new_tcb(room, key, hash, old);
     if (i == 0) return std::unexpected(Error::OutOfMemory);
-    if (old != 0) forget_time_wait(room, index_of(old));
+    if (old != 0) {
+        tell_transition(room, key.id(), State::TimeWait, Cause::OpenActive);
+        forget_time_wait(room, index_of(old));
+    }
     Tcb& tcb = room.tcbs[i];
     if (needs_cold(o.options) && cold(room, tcb) == nullptr) {
         free_tcb(room, i);

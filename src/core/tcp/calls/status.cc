@@ -90,10 +90,8 @@ Result<void> Tcp::set_options(TcpConnection c, const TcpOptions& o) {
     apply_options(room, *tcb, o);
     if (!tcb->has(k_detached)) {
         // [MUST-24]: at run time, both ways.
-        if (o.keep_alive)
-            note_activity(room, *tcb);
-        else
-            cancel_deadline(room, *tcb, Deadline::KeepAlive);
+        cancel_deadline(room, *tcb, Deadline::KeepAlive);
+        if (o.keep_alive) note_activity(room, *tcb);
         cancel_deadline(room, *tcb, Deadline::User);
         arm_user_timeout(room, *tcb, true);
         want_output(room, *tcb);

@@ -10,7 +10,7 @@ u32 initial_window(const Room& room, u32 mss) {
     return std::min(segments * mss, std::max(2 * mss, segments * 1460));
 }
 
-void grow_cwnd(Tcb& tcb, u32 acked, u32 flight_before) {
+void grow_cwnd(Room& room, Tcb& tcb, u32 acked, u32 flight_before) {
     // A window that the application did not fill says nothing about the network (RFC 7661).
     const u32 mss = tcb.send_mss;
     if (tcb.cwnd < tcb.ssthresh) {
@@ -18,13 +18,14 @@ void grow_cwnd(Tcb& tcb, u32 acked, u32 flight_before) {
         // RFC 3465 2.2 [RFC5681:3]: bytes, not ACKs; two segments an ACK, one behind a timeout.
         const u32 most = tcb.has(k_after_timeout) ? mss : 2 * mss;
         tcb.cwnd += std::min(acked, most);
-        return;
+        return tell_window(room, tcb, "slow start");
     }
     if (flight_before + mss < tcb.cwnd) return;
     tcb.bytes_acked += acked;
     if (tcb.bytes_acked >= tcb.cwnd) {
         tcb.bytes_acked -= tcb.cwnd;
         tcb.cwnd += mss;
+        tell_window(room, tcb, "congestion avoidance");
     }
 }
 
@@ -45,12 +46,13 @@ void cwnd_after_idle(Room& room, Tcb& tcb) {
     // RFC 5681 4.1 [RFC5681:7]: what was learnt before a pause of more than RTO is stale.
     const u32 idle_us = room.now_us() - tcb.rtt_start_us;
     if (tcb.rtt_start_us == 0 || idle_us / (k_tick_ns / 1000) <= tcb.rto) return;
-    tcb.cwnd = std::min(tcb.cwnd, initial_window(room, tcb.send_mss));
+    const u32 restart = initial_window(room, tcb.send_mss);
+    if (tcb.cwnd <= restart) return;
+    tcb.cwnd = restart;
+    tell_window(room, tcb, "nothing was sent for longer than RTO");
 }
 
-void tell_window(Room& room, const Tcb& tcb, std::string_view why) {
-    if (!room.cx.observer) [[likely]]
-        return;
+void tell_window_moved(Room& room, const Tcb& tcb, std::string_view why) {
     room.cx.observer->on_window({room.cx.now, tcb.key.id(), tcb.cwnd, tcb.ssthresh, tcb.snd.wnd,
                                  tcb.rcv_wnd(), tcb.flight_size(),
                                  std::chrono::microseconds(tcb.srtt_us),

@@ -49,6 +49,8 @@ void free_embryo(Room& room, Index i) {
 
 void forget_embryo(Room& room, Index i, Index listener) {
     if (listener != 0 && room.listeners[listener].embryos > 0) --room.listeners[listener].embryos;
+    if (!room.embryos[i].expired)
+        tell_timer(room, room.embryos[i].key, Timer::Retransmission, TimerEvent::What::Cancelled);
     const u32 level = std::min<u32>(room.embryos[i].retries, k_embryo_levels - 1);
     age_remove(room.embryo_ages[level], room.embryos, i);
     room.embryos.free(i);

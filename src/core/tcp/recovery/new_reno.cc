@@ -7,6 +7,7 @@ void duplicate_ack(Room& room, Tcb& tcb) {
     if (tcb.dup_acks < 255) ++tcb.dup_acks;
     if (tcb.has(k_recovery)) {
         tcb.cwnd += tcb.send_mss;  // 3.2 (4): a segment has left the network
+        tell_window(room, tcb, "a duplicate ACK in recovery: a segment has left");
         want_output(room, tcb);
         return;
     }

@@ -20,6 +20,7 @@ void rtt_sample(Room& room, Tcb& tcb, u32 rtt_us) {
     const u32 highest = static_cast<u32>(limits.tcp_rto_max.count() / k_tick_ns);  // 2.5
     const u64 ticks = (rto_us + g_us - 1) / g_us;
     tcb.rto = static_cast<u32>(std::clamp<u64>(ticks, lowest, highest));
+    tell_window(room, tcb, "RTT sample");
 }
 
 void measure_rtt(Room& room, Tcb& tcb, const Segment& seg) {

@@ -8,8 +8,7 @@ void note_activity(Room& room, Tcb& tcb) {
         return;
     tcb.keep_probes = 0;
     // [MUST-27], [MUST-28]: the interval is the application's, two hours by default.
-    set_deadline(room, tcb, Deadline::KeepAlive,
-                 room.tick_after(options_of(room, tcb).keep_alive_idle));
+    put_off_deadline(room, tcb, Deadline::KeepAlive, options_of(room, tcb).keep_alive_idle);
 }
 
 void keep_alive_timeout(Room& room, Index i) {
@@ -18,7 +17,7 @@ void keep_alive_timeout(Room& room, Index i) {
     const TcpOptions& options = options_of(room, tcb);
     // [MUST-26]: data in flight has its own timer; ask again when the line is idle.
     if (tcb.snd.una != tcb.snd.max || tcb.send_queue != 0) {
-        set_deadline(room, tcb, Deadline::KeepAlive, room.tick_after(options.keep_alive_idle));
+        set_deadline_in(room, tcb, Deadline::KeepAlive, options.keep_alive_idle);
         return;
     }
     // [MUST-29]: one unanswered probe proves nothing.
@@ -29,7 +28,7 @@ void keep_alive_timeout(Room& room, Index i) {
     }
     tcb.keep_probes = (tcb.keep_probes + 1u) & 15u;
     tcb.set(k_keep_probe_due);
-    set_deadline(room, tcb, Deadline::KeepAlive, room.tick_after(options.keep_alive_interval));
+    set_deadline_in(room, tcb, Deadline::KeepAlive, options.keep_alive_interval);
     want_output(room, tcb);
 }
 

@@ -6,13 +6,38 @@ namespace tern {
 
 namespace {
 
-u32 two_msl(const Room& room) { return room.tick_after(2 * room.cx.limits.tcp_msl); }
+// 2MSL from now on; the youngest of the queue.
+void start_waiting(Room& room, Index record) {
+    const Duration two_msl = 2 * room.cx.limits.tcp_msl;
+    TimeWait& tw = room.time_waits[record];
+    tw.deadline = room.tick_after(two_msl);
+    age_push(room.time_wait_ages, room.time_waits, record);
+    tell_timer(room, tw.key, Timer::TimeWait, TimerEvent::What::Set, two_msl);
+}
+
+void release(Room& room, Index record) {
+    age_remove(room.time_wait_ages, room.time_waits, record);
+    room.time_waits.free(record);
+}
+
+void remove(Room& room, Index record) {
+    const u64 hash = room.time_waits[record].key.hash(room.table_key);
+    room.flows.erase(hash, tagged(RecordKind::TimeWait, record));
+    release(room, record);
+}
+
+void evict_oldest(Room& room) {
+    // Another connection's end: the segment in hand leads elsewhere.
+    const State now = room.state_now;
+    end_time_wait(room, room.time_wait_ages.head, Cause::NoRoom);
+    room.state_now = now;
+}
 
 // A record for i, or 0: then the connection closes without TIME-WAIT, the lesser evil.
 Index make_record(Room& room, const Tcb& tcb) {
     // Above the limit the oldest leaves early: it has waited longest.
     if (room.time_waits.in_use() >= room.cx.limits.tcp_time_waits && room.time_wait_ages.head != 0)
-        free_time_wait(room, room.time_wait_ages.head);
+        evict_oldest(room);
     const Index record = room.time_waits.allocate();
     if (record == 0) return 0;
     TimeWait& tw = room.time_waits[record];
@@ -24,7 +49,6 @@ Index make_record(Room& room, const Tcb& tcb) {
     tw.ttl = tcb.ttl;
     tw.dscp = tcb.tos >> 2 & 0x3f;
     tw.timestamps = tcb.has(k_timestamps);
-    tw.deadline = two_msl(room);
     return record;
 }
 
@@ -41,13 +65,13 @@ void enter_time_wait(Room& room, Index i) {
     const Index record = make_record(room, tcb);
     if (record != 0 && room.flows.replace(tcb.key.hash(room.table_key), tagged(RecordKind::Tcb, i),
                                           tagged(RecordKind::TimeWait, record))) {
-        age_push(room.time_wait_ages, room.time_waits, record);
+        cancel_deadlines(room, tcb);
         tcb.set(k_detached);
-        tcb.timers = 0;
-        room.wheel.cancel(i);
+        start_waiting(room, record);
     } else {
         if (record != 0) room.time_waits.free(record);
         detach(room, i);
+        tell_transition(room, tcb.key.id(), State::TimeWait, Cause::NoRoom);
     }
     drop_queues(room, tcb, false);
     if (tcb.has(k_released)) return free_tcb(room, i);
@@ -56,29 +80,33 @@ void enter_time_wait(Room& room, Index i) {
 
 void restart_time_wait(Room& room, Index record) {
     age_remove(room.time_wait_ages, room.time_waits, record);
-    room.time_waits[record].deadline = two_msl(room);
-    age_push(room.time_wait_ages, room.time_waits, record);
+    start_waiting(room, record);
 }
 
 void free_time_wait(Room& room, Index record) {
-    const u64 hash = room.time_waits[record].key.hash(room.table_key);
-    room.flows.erase(hash, tagged(RecordKind::TimeWait, record));
-    forget_time_wait(room, record);
+    tell_timer(room, room.time_waits[record].key, Timer::TimeWait, TimerEvent::What::Cancelled);
+    remove(room, record);
 }
 
 void forget_time_wait(Room& room, Index record) {
-    age_remove(room.time_wait_ages, room.time_waits, record);
-    room.time_waits.free(record);
+    tell_timer(room, room.time_waits[record].key, Timer::TimeWait, TimerEvent::What::Cancelled);
+    release(room, record);
+}
+
+void end_time_wait(Room& room, Index record, Cause cause) {
+    tell_transition(room, room.time_waits[record].key.id(), State::TimeWait, cause);
+    free_time_wait(room, record);
 }
 
 void expire_time_waits(Room& room) {
     const u32 now = room.tick();
     while (room.time_wait_ages.head != 0) {
         const Index oldest = room.time_wait_ages.head;
-        if (static_cast<i32>(room.time_waits[oldest].deadline - now) > 0) return;
-        tell_transition(room, room.time_waits[oldest].key.id(), State::TimeWait,
-                        Cause::TwoMslPassed);
-        free_time_wait(room, oldest);
+        const TimeWait& tw = room.time_waits[oldest];
+        if (static_cast<i32>(tw.deadline - now) > 0) return;
+        tell_timer(room, tw.key, Timer::TimeWait, TimerEvent::What::Fired);
+        tell_transition(room, tw.key.id(), State::TimeWait, Cause::TwoMslPassed);
+        remove(room, oldest);
     }
 }
 
@@ -91,17 +119,21 @@ void expire_embryos(Room& room) {
         while (ages.head != 0 && static_cast<i32>(room.embryos[ages.head].deadline - now) <= 0) {
             const Index i = ages.head;
             Embryo& e = room.embryos[i];
+            tell_timer(room, e.key, Timer::Retransmission, TimerEvent::What::Fired);
             const Index listener = find_listener(room, e.key.local_address(), e.key.local_port);
             if (listener == 0 || e.retries >= limits.tcp_syn_ack_retries ||
                 level + 1 >= k_embryo_levels) {
+                e.expired = 1;
                 tell_transition(room, e.key.id(), State::SynReceived, Cause::TimedOut);
                 free_embryo(room, i);
                 continue;
             }
             age_remove(ages, room.embryos, i);
             e.retries = (e.retries + 1u) & 31u;
-            e.deadline = room.tick_after(limits.tcp_rto_initial * (1u << e.retries));
+            const Duration rto = limits.tcp_rto_initial * (1u << e.retries);
+            e.deadline = room.tick_after(rto);
             age_push(room.embryo_ages[level + 1], room.embryos, i);
+            tell_timer(room, e.key, Timer::Retransmission, TimerEvent::What::Set, rto);
             send_syn_ack(room, room.listeners[listener], e, initial_sequence(room, e.key).ts_offset,
                          SendReason::OpenAnswerRetry);
         }

@@ -20,9 +20,23 @@ constexpr Timer event_of(const Tcb& tcb, Deadline d) {
     return Timer::User;
 }
 
-void tell_timer(Room& room, const Tcb& tcb, Deadline d, TimerEvent::What what, Duration in) {
+void tell_deadline(Room& room, const Tcb& tcb, Deadline d, TimerEvent::What what,
+                   Duration in = {}) {
     if (room.cx.observer) [[unlikely]]
-        room.cx.observer->on_timer({room.cx.now, tcb.key.id(), event_of(tcb, d), what, in});
+        tell_timer(room, tcb.key, event_of(tcb, d), what, in);
+}
+
+void tell_set(Room& room, const Tcb& tcb, Deadline d, Duration in) {
+    if (tcb.has(k_detached)) return;  // nothing is set any more
+    tell_deadline(room, tcb, d, TimerEvent::What::Set, in);
+}
+
+void set_deadline(Room& room, Tcb& tcb, Deadline d, u32 at_tick) {
+    if (tcb.has(k_detached)) return;
+    tcb.deadlines[static_cast<u8>(d)] = at_tick;
+    tcb.timers |= static_cast<u8>(1u << static_cast<u8>(d));
+    const bool earlier = static_cast<i32>(at_tick - tcb.timer.deadline) < 0;
+    if (tcb.timer.slot == TimerNode::none || earlier) room.wheel.set(tcb.self, at_tick);
 }
 
 void override_timeout(Room& room, Tcb& tcb) {
@@ -35,7 +49,7 @@ void override_timeout(Room& room, Tcb& tcb) {
 // RFC 9293 3.10.8 [U-18]: one function for each timeout.
 void fire(Room& room, Index i, Deadline d) {
     Tcb& tcb = room.tcbs[i];
-    tell_timer(room, tcb, d, TimerEvent::What::Fired, {});
+    tell_deadline(room, tcb, d, TimerEvent::What::Fired);
     switch (d) {
         case Deadline::Retransmission:
             return tcb.has(k_persist) ? persist_timeout(room, tcb)
@@ -50,23 +64,29 @@ void fire(Room& room, Index i, Deadline d) {
 
 }  // namespace
 
-void set_deadline(Room& room, Tcb& tcb, Deadline d, u32 at_tick) {
-    if (tcb.has(k_detached)) return;
-    tcb.deadlines[static_cast<u8>(d)] = at_tick;
-    tcb.timers |= static_cast<u8>(1u << static_cast<u8>(d));
-    const bool earlier = static_cast<i32>(at_tick - tcb.timer.deadline) < 0;
-    if (tcb.timer.slot == TimerNode::none || earlier) room.wheel.set(tcb.self, at_tick);
-}
-
 void set_deadline_in(Room& room, Tcb& tcb, Deadline d, Duration in) {
     set_deadline(room, tcb, d, room.tick_after(in));
-    tell_timer(room, tcb, d, TimerEvent::What::Set, in);
+    if (room.cx.observer) [[unlikely]]
+        tell_set(room, tcb, d, in);
+}
+
+void put_off_deadline(Room& room, Tcb& tcb, Deadline d, Duration in) {
+    if (room.cx.observer && !is_set(tcb, d)) [[unlikely]]
+        tell_set(room, tcb, d, in);
+    set_deadline(room, tcb, d, room.tick_after(in));
 }
 
 void cancel_deadline(Room& room, Tcb& tcb, Deadline d) {
     if (!is_set(tcb, d)) return;
     tcb.timers &= static_cast<u8>(~(1u << static_cast<u8>(d)));
-    tell_timer(room, tcb, d, TimerEvent::What::Cancelled, {});
+    tell_deadline(room, tcb, d, TimerEvent::What::Cancelled);
+}
+
+void cancel_deadlines(Room& room, Tcb& tcb) {
+    if (room.cx.observer) [[unlikely]]
+        for (u8 d = 0; d < k_deadlines; ++d) cancel_deadline(room, tcb, static_cast<Deadline>(d));
+    tcb.timers = 0;
+    room.wheel.cancel(tcb.self);
 }
 
 void timer_fired(Room& room, Index i) {
@@ -96,8 +116,9 @@ void Room::advance() {
     expire_time_waits(*this);
     const u32 target = tick();
     // The wheel compares by signed difference: a jump of days is made in strides.
-    while (static_cast<u32>(target - wheel.now()) > k_wheel_stride && wheel.size() > 0)
-        wheel.advance(wheel.now() + k_wheel_stride, [this](Index i) { timer_fired(*this, i); });
+    constexpr u32 stride = static_cast<u32>(k_longest_ticks);
+    while (static_cast<u32>(target - wheel.now()) > stride && wheel.size() > 0)
+        wheel.advance(wheel.now() + stride, [this](Index i) { timer_fired(*this, i); });
     wheel.advance(target, [this](Index i) { timer_fired(*this, i); });
 }
 

@@ -15,7 +15,7 @@ void arm_user_timeout(Room& room, Tcb& tcb, bool restart) {
     if (wish == Duration::max()) return cancel_deadline(room, tcb, Deadline::User);
     // [SHLD-11]: by default minutes.
     const Duration r2 = wish ? *wish : opening ? limits.tcp_r2_syn : limits.tcp_r2;  // [MUST-23]
-    set_deadline(room, tcb, Deadline::User, room.tick_after(r2));
+    put_off_deadline(room, tcb, Deadline::User, r2);
 }
 
 void user_timeout(Room& room, Index i) {
