@@ -1,0 +1,237 @@
+// The loop of a wire between two devices: what arrives goes into the lane of its direction, what is
+// due leaves it, and in between there is a wait that is over a little before the next deadline.
+#include "tern/impaired_wire.hh"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+
+#include "os/link/impair_lane.hh"
+#include "os/runtime/clock.hh"
+#include "os/runtime/impairment.hh"
+#include "os/runtime/open_link.hh"
+#include "os/runtime/wait.hh"
+
+namespace tern {
+
+namespace {
+
+// A sleeper may wake up late by this much without a packet being late: from then on it spins.
+constexpr Duration k_spin_before = std::chrono::microseconds(150);
+// And it spins after work, because more packets mostly follow, and waking up for them takes long.
+constexpr Duration k_spin_after = std::chrono::microseconds(100);
+// What leaves in one go is bounded, so that the packets behind it and the other direction need not
+// wait for longer than some ten microseconds.
+constexpr u32 k_burst_packets = 16, k_burst_bytes = 64 * 1024;
+constexpr int k_bursts = 4;
+constexpr u32 k_in_flight = 1 << 18;
+
+// One die in common for both directions would tie their losses together.
+constexpr u64 k_other_seed = 0x9e3779b97f4a7c15;
+
+struct Way {
+    Way(Link& near, Link& far, ImpairDirection options, u64 seed)
+        : from(&near), to(&far),
+          lane(std::move(options), seed, k_in_flight, near.facts().ethernet) {}
+
+    bool take_in(PacketPool& pool, Duration tolerance);
+    bool send_out(Duration tolerance);
+    WireWay report() const;
+
+    Link* from;
+    Link* to;
+    ImpairLane lane;
+    Instant looked{};  // when `from` was last asked
+    WireWay record;
+};
+
+u32 segments_of(const PacketDescriptor& d) { return std::max<u32>(d.gso_segments, 1); }
+
+bool Way::take_in(PacketPool& pool, Duration tolerance) {
+    const Instant now = steady_now();
+    const Duration absence = now - looked;
+    PacketBatch arrived;
+    from->receive(now, pool, arrived);
+    looked = now;
+    if (arrived.empty()) return false;
+    u32 count = 0;
+    for (u32 i = 0; i < arrived.size(); ++i) {
+        Packet p = arrived.take(i);
+        count += segments_of(*p);
+        lane.put(now, std::move(p));
+    }
+    if (absence > tolerance) record.read_late += count;
+    record.longest_absence = std::max(record.longest_absence, absence);
+    return true;
+}
+
+bool Way::send_out(Duration tolerance) {
+    Instant now = steady_now();
+    lane.advance(now);
+    int bursts = 0;
+    for (; bursts < k_bursts && lane.due(now); ++bursts) {
+        PacketBatch batch;
+        std::array<std::pair<Instant, u32>, k_burst_packets> planned;
+        u32 bytes = 0;
+        while (batch.size() < k_burst_packets && bytes < k_burst_bytes && lane.due(now)) {
+            const Instant due = lane.first_due();
+            Packet p = lane.take();
+            planned[batch.size()] = {due, segments_of(*p)};
+            bytes += p.size();
+            batch.push(std::move(p));
+        }
+        const u32 count = batch.size();
+        to->transmit(now, std::move(batch));
+        now = steady_now();  // after the calls that sent them: their time counts
+        for (const auto& [due, segments] : std::span{planned}.first(count)) {
+            record.lateness.add(now - due, segments);
+            if (now - due > tolerance) record.late += segments;
+            record.packets += segments;
+        }
+        record.bytes += bytes;
+        lane.advance(now);
+    }
+    return bursts > 0;
+}
+
+WireWay Way::report() const {
+    WireWay result = record;
+    result.impaired = lane.counters();
+    const LinkCounters near = from->counters(), far = to->counters();
+    result.no_memory = near.receive_refused + result.impaired.memory_dropped;
+    result.overrun = near.device_unread + far.device_untaken + far.send_refused;
+    return result;
+}
+
+std::unique_ptr<Link> open_end(std::unique_ptr<Link> device, const std::string& text,
+                               const ImpairedWireConfig& config) {
+    if (device) return device;
+    return open_link(text, {.offloads = config.offloads, .mtu = config.mtu});
+}
+
+void check_pair(const Link& a, const Link& b) {
+    const LinkFacts &one = a.facts(), &other = b.facts();
+    if (one.ethernet != other.ethernet) {
+        throw RuntimeError(Error::InvalidArgument,
+                           one.name + " and " + other.name +
+                               ": a wire joins two of a kind: name two TAPs, or two TUNs");
+    }
+    if (one.segmentation != other.segmentation ||
+        one.transmit_checksum != other.transmit_checksum) {
+        throw RuntimeError(Error::InvalidArgument,
+                           one.name + " and " + other.name +
+                               ": both need the same offloads: switch them off at both ends");
+    }
+}
+
+std::pair<ImpairDirection, ImpairDirection> directions_of(const Impairment& a_to_b,
+                                                          const Impairment& b_to_a) {
+    for (const Impairment* i : {&a_to_b, &b_to_a}) {
+        if (const std::string wrong = i->conflict(); !wrong.empty()) {
+            throw RuntimeError(Error::InvalidArgument, wrong);
+        }
+    }
+    const Duration round_trip = a_to_b.delay + b_to_a.delay;
+    return {direction_of(a_to_b, round_trip), direction_of(b_to_a, round_trip)};
+}
+
+}  // namespace
+
+bool WireWay::kept_up() const {
+    return overrun == 0 && no_memory == 0 && std::max(late, read_late) * 100 <= packets;
+}
+
+struct ImpairedWire::Inside {
+    Inside(ImpairedWireConfig& config, std::pair<ImpairDirection, ImpairDirection> directions)
+        : wait(config.wait), tolerance(config.tolerance), budget(config.memory_limit), pool(budget),
+          a(open_end(std::move(config.device_a), config.a, config)),
+          b(open_end(std::move(config.device_b), config.b, config)),
+          ways{{{*a, *b, std::move(directions.first), config.seed},
+                {*b, *a, std::move(directions.second), config.seed + k_other_seed}}} {
+        check_pair(*a, *b);
+        for (const Link* link : {a.get(), b.get()}) {
+            if (link->fd() >= 0) waiter.add(link->fd());
+        }
+    }
+
+    bool turn() {
+        bool worked = false;
+        for (Way& way : ways) {
+            worked |= way.take_in(pool, tolerance);
+            worked |= way.send_out(tolerance);
+        }
+        return worked;
+    }
+    void pause(Instant now, Instant end);
+
+    Wait wait;
+    Duration tolerance;
+    MemoryBudget budget;
+    PacketPool pool;
+    std::unique_ptr<Link> a, b;
+    std::array<Way, 2> ways;
+    Waiter waiter;
+    Instant worked_at{};
+    std::atomic<bool> woken = false;
+};
+
+void ImpairedWire::Inside::pause(Instant now, Instant end) {
+    Instant next = end;
+    for (const Way& way : ways) {
+        next = std::min({next, way.lane.next_deadline(), way.from->next_deadline()});
+    }
+    const bool soon = next - now <= k_spin_before;
+    const bool lately = wait == Wait::Adaptive && now - worked_at <= k_spin_after;
+    if (wait == Wait::Spin || soon || lately) return;
+    if (next != Instant::max()) waiter.arm(next - k_spin_before);
+    constexpr Duration at_most = std::chrono::seconds(1);
+    waiter.sleep(at_most);
+    now = steady_now();
+    for (Way& way : ways) way.looked = now;  // while it slept, a packet would have woken it
+}
+
+ImpairedWire::ImpairedWire(ImpairedWireConfig config) {
+    const bool named = !config.device_a && !config.device_b;
+    if (named && config.a == config.b) {
+        throw RuntimeError(Error::InvalidArgument,
+                           config.a + ": a wire has two ends: name two devices");
+    }
+    auto directions = directions_of(config.a_to_b, config.b_to_a);
+    inside_ = std::make_unique<Inside>(config, std::move(directions));
+}
+
+ImpairedWire::~ImpairedWire() = default;
+
+const std::string& ImpairedWire::name_a() const { return inside_->a->facts().name; }
+const std::string& ImpairedWire::name_b() const { return inside_->b->facts().name; }
+
+bool ImpairedWire::run_until(Instant end) {
+    Inside& in = *inside_;
+    Instant now = steady_now();
+    for (Way& way : in.ways) way.looked = now;
+    while (now < end && !in.woken.exchange(false, std::memory_order_acquire)) {
+        in.waiter.acknowledge(now);
+        if (in.turn()) in.worked_at = now;
+        in.pause(now, end);
+        now = steady_now();
+    }
+    return now >= end;
+}
+
+void ImpairedWire::change(const Impairment& a_to_b, const Impairment& b_to_a) {
+    auto [forth, back] = directions_of(a_to_b, b_to_a);
+    const Instant now = steady_now();
+    for (Way& way : inside_->ways) way.lane.advance(now);
+    inside_->ways[0].lane.change(std::move(forth));
+    inside_->ways[1].lane.change(std::move(back));
+}
+
+WireWay ImpairedWire::a_to_b() const { return inside_->ways[0].report(); }
+WireWay ImpairedWire::b_to_a() const { return inside_->ways[1].report(); }
+
+void ImpairedWire::wake() {
+    inside_->woken.store(true, std::memory_order_release);
+    inside_->waiter.wake();
+}
+
+}  // namespace tern
