@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include <fmt/core.h>
+#include <sched.h>
 
 #include "commands.hh"
 #include "exit_code.hh"
@@ -44,7 +45,7 @@ struct WireCommand {
     std::string script, duration;
     u64 seed = 1;
     u32 mtu = 1500;
-    bool no_offloads = false, json = false;
+    bool no_offloads = false, no_realtime = false, json = false;
     std::string wait = "adaptive";
     u64 memory = u64{1} << 30;
 };
@@ -101,6 +102,15 @@ Duration duration_of(const WireCommand& o) {
     return *duration;
 }
 
+// Goes before other programs, so that packets leave on time while these compute. Not with a
+// thread that never sleeps: see src/os/runtime/README.md. False: the system does not allow it.
+bool take_precedence(const WireCommand& o) {
+    if (o.no_realtime || o.wait == "spin") return false;
+    sched_param parameters{};
+    parameters.sched_priority = 1;
+    return ::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &parameters) == 0;
+}
+
 // The wire and what was asked of it, from the first packet to the report.
 class Run {
 public:
@@ -135,6 +145,7 @@ private:
     WireSettings settings_;
     ImpairedWire wire_;
     FaultWatch forth_, back_;
+    bool realtime_ = false;
     Instant began_{};
     Duration took_{};
 };
@@ -148,13 +159,14 @@ void Run::tell_settings(std::string_view event, Duration at) const {
     const std::string forth = settings_.a_to_b.text(), back = settings_.b_to_a.text();
     if (o_.json) {
         fmt::print(
-            "{{\"event\":{},\"at_s\":{:.3f},\"a\":{},\"b\":{},\"a_to_b\":{},\"b_to_a\":{}}}\n",
+            "{{\"event\":{},\"at_s\":{:.3f},\"a\":{},\"b\":{},\"a_to_b\":{},\"b_to_a\":{},"
+            "\"realtime\":{}}}\n",
             json_string(event), seconds_of(at), json_string(wire_.name_a()),
-            json_string(wire_.name_b()), json_string(forth), json_string(back));
+            json_string(wire_.name_b()), json_string(forth), json_string(back), realtime_);
     } else {
         if (event == "ready") {
-            fmt::print("{} and {} are joined; Ctrl-C ends it and reports\n", wire_.name_a(),
-                       wire_.name_b());
+            fmt::print("{} and {} are joined{}; Ctrl-C ends it and reports\n", wire_.name_a(),
+                       wire_.name_b(), realtime_ ? ", with real-time priority" : "");
         }
         if (forth == back) {
             fmt::print("{:8.3f} s  both ways: {}\n", seconds_of(at), in_words(settings_.a_to_b));
@@ -168,6 +180,7 @@ void Run::tell_settings(std::string_view event, Duration at) const {
 
 void Run::run(Duration duration) {
     const StopFlag stop{wire_};
+    realtime_ = take_precedence(o_);
     began_ = monotonic_now();
     const Instant end = duration == Duration::max() ? Instant::max() : began_ + duration;
     watch({});
@@ -227,6 +240,9 @@ void add_rest(CLI::App& c, WireCommand& o) {
     c.add_option("--wait", o.wait, "sleep, spin (one core, lowest latency) or adaptive")
         ->capture_default_str()
         ->check(CLI::IsMember({"sleep", "spin", "adaptive"}))
+        ->group(group);
+    c.add_flag("--no-realtime", o.no_realtime,
+               "do not go before other programs; packets may then leave late while these compute")
         ->group(group);
     c.add_option("--memory", o.memory, "most that packets on their way take")
         ->capture_default_str()

@@ -86,7 +86,7 @@ std::string shortfall_text(const WireWay& way, Duration tolerance) {
     return fmt::format(
         "    IT COULD NOT KEEP UP: {}\n"
         "    so what was measured through it is partly its own doing: ask for less, stop other\n"
-        "    programs, try --wait spin{}\n",
+        "    programs, or run it where it may have real-time priority{}\n",
         text, way.no_memory > 0 ? ", raise --memory" : "");
 }
 

@@ -6,6 +6,8 @@
 #include <array>
 #include <atomic>
 
+#include <sched.h>
+
 #include "os/link/impair_lane.hh"
 #include "os/runtime/clock.hh"
 #include "os/runtime/impairment.hh"
@@ -16,14 +18,26 @@ namespace tern {
 
 namespace {
 
-// A sleeper may wake up late by this much without a packet being late: from then on it spins.
-constexpr Duration k_spin_before = std::chrono::microseconds(150);
-// And it spins after work, because more packets mostly follow, and waking up for them takes long.
-constexpr Duration k_spin_after = std::chrono::microseconds(100);
+// A sleeper is woken up late. So it wakes up this long before a deadline and spins from there on;
+// and it spins after work, because more packets mostly follow.
+struct Spin {
+    Duration before, after;
+};
+constexpr Spin k_spin = {std::chrono::microseconds(150), std::chrono::microseconds(100)};
+// With a real-time priority it is woken up at once, but the kernel takes the core away from who
+// never sleeps: for 50 ms a second, if others want it.
+constexpr Spin k_spin_realtime = {std::chrono::microseconds(30), std::chrono::microseconds(20)};
+bool has_realtime_priority() {
+    const int policy = ::sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+    return policy == SCHED_FIFO || policy == SCHED_RR;
+}
+
 // What leaves in one go is bounded, so that the packets behind it and the other direction need not
 // wait for longer than some ten microseconds.
 constexpr u32 k_burst_packets = 16, k_burst_bytes = 64 * 1024;
-constexpr int k_bursts = 4;
+constexpr int k_bursts = 2;
+// A read of so much may have left some behind.
+constexpr u32 k_much = 192 * 1024;
 constexpr u32 k_in_flight = 1 << 18;
 
 // One die in common for both directions would tie their losses together.
@@ -41,7 +55,7 @@ struct Way {
     Link* from;
     Link* to;
     ImpairLane lane;
-    Instant looked{};  // when `from` was last asked
+    Instant looked{};  // when `from` last had nothing more
     WireWay record;
 };
 
@@ -52,14 +66,16 @@ bool Way::take_in(PacketPool& pool, Duration tolerance) {
     const Duration absence = now - looked;
     PacketBatch arrived;
     from->receive(now, pool, arrived);
-    looked = now;
-    if (arrived.empty()) return false;
-    u32 count = 0;
+    const bool full = arrived.full();
+    u32 count = 0, bytes = 0;
     for (u32 i = 0; i < arrived.size(); ++i) {
         Packet p = arrived.take(i);
         count += segments_of(*p);
+        bytes += p.size();
         lane.put(now, std::move(p));
     }
+    if (!full && bytes < k_much) looked = count == 0 ? now : steady_now();
+    if (count == 0) return false;
     if (absence > tolerance) record.read_late += count;
     record.longest_absence = std::max(record.longest_absence, absence);
     return true;
@@ -162,7 +178,7 @@ struct ImpairedWire::Inside {
         }
         return worked;
     }
-    void pause(Instant now, Instant end);
+    void pause(Instant now, Instant end, const Spin& spin);
 
     Wait wait;
     Duration tolerance;
@@ -175,15 +191,15 @@ struct ImpairedWire::Inside {
     std::atomic<bool> woken = false;
 };
 
-void ImpairedWire::Inside::pause(Instant now, Instant end) {
+void ImpairedWire::Inside::pause(Instant now, Instant end, const Spin& spin) {
     Instant next = end;
     for (const Way& way : ways) {
         next = std::min({next, way.lane.next_deadline(), way.from->next_deadline()});
     }
-    const bool soon = next - now <= k_spin_before;
-    const bool lately = wait == Wait::Adaptive && now - worked_at <= k_spin_after;
+    const bool soon = next - now <= spin.before;
+    const bool lately = wait == Wait::Adaptive && now - worked_at <= spin.after;
     if (wait == Wait::Spin || soon || lately) return;
-    if (next != Instant::max()) waiter.arm(next - k_spin_before);
+    if (next != Instant::max()) waiter.arm(next - spin.before);
     constexpr Duration at_most = std::chrono::seconds(1);
     waiter.sleep(at_most);
     now = steady_now();
@@ -207,12 +223,13 @@ const std::string& ImpairedWire::name_b() const { return inside_->b->facts().nam
 
 bool ImpairedWire::run_until(Instant end) {
     Inside& in = *inside_;
+    const Spin& spin = has_realtime_priority() ? k_spin_realtime : k_spin;
     Instant now = steady_now();
     for (Way& way : in.ways) way.looked = now;
     while (now < end && !in.woken.exchange(false, std::memory_order_acquire)) {
         in.waiter.acknowledge(now);
         if (in.turn()) in.worked_at = now;
-        in.pause(now, end);
+        in.pause(now, end, spin);
         now = steady_now();
     }
     return now >= end;
