@@ -147,7 +147,6 @@ private:
     FaultWatch forth_, back_;
     bool realtime_ = false;
     Instant began_{};
-    Duration took_{};
 };
 
 std::string in_words(const Impairment& i) {
@@ -196,10 +195,10 @@ void Run::run(Duration duration) {
         tell_settings("change", change.at);
     }
     while (!stop.stopped() && monotonic_now() < end) wire_.run_until(end);
-    took_ = monotonic_now() - began_;
 }
 
 void Run::report() const {
+    const Duration took = monotonic_now() - began_;
     const auto side = [](const std::string& from, const std::string& to, WireWay way,
                          const FaultWatch& faults) {
         auto missed = faults.never_struck(way.impaired);
@@ -209,9 +208,9 @@ void Run::report() const {
     const Duration tolerance = ImpairedWireConfig{}.tolerance;
     for (const WireSide& one :
          {side(a, b, wire_.a_to_b(), forth_), side(b, a, wire_.b_to_a(), back_)}) {
-        fmt::print("{}", o_.json ? wire_report_json(one) : wire_report_text(one, took_, tolerance));
+        fmt::print("{}", o_.json ? wire_report_json(one) : wire_report_text(one, took, tolerance));
     }
-    if (o_.json) fmt::print("{{\"event\":\"end\",\"seconds\":{:.3f}}}\n", seconds_of(took_));
+    if (o_.json) fmt::print("{{\"event\":\"end\",\"seconds\":{:.3f}}}\n", seconds_of(took));
     std::fflush(stdout);
 }
 
@@ -219,7 +218,12 @@ void wire(const WireCommand& o) {
     const WireSettings start = settings_of(o);
     const Duration duration = duration_of(o);
     Run run{o, start, script_of(o, start)};
-    run.run(duration);
+    try {
+        run.run(duration);
+    } catch (const RuntimeError&) {
+        run.report();  // what it did until then
+        throw;
+    }
     run.report();
 }
 

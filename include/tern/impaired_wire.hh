@@ -53,7 +53,8 @@ public:
     // The devices' names as the kernel has them: "tap:a".
     const std::string& name_a() const;
     const std::string& name_b() const;
-    // Carries packets until then, or until wake(); false after that.
+    // Carries packets until then, or until wake(); false after that. Throws RuntimeError when a
+    // device is gone.
     bool run_until(Instant end);
     // From now on. Throws RuntimeError when the settings cannot work together.
     void change(const Impairment& a_to_b, const Impairment& b_to_a);

@@ -197,6 +197,37 @@ TEST(Impair, AskingMoreOftenChangesNothing) {
     EXPECT_EQ(once, run(37us));
 }
 
+// Who waits for next_deadline() and asks then misses no instant at which a packet leaves.
+TEST(Impair, NextDeadlineIsNeverTooLate) {
+    for (const bool codel : {false, true}) {
+        ImpairDirection bad{.reorder = 0.1,
+                            .reorder_by = 5ms,
+                            .delay = 2ms,
+                            .jitter = 900us,
+                            .rate = 8'000'000,
+                            .queue_packets = 40,
+                            .bucket = {.rate = 7'000'000, .burst = 9000}};
+        if (codel) bad.codel = CodelOptions{.target = 2ms, .interval = 20ms};
+        Line line{{.outbound = bad, .seed = 8}};
+        Random random{6};
+        u64 departures = 0;
+        Instant now{};
+        for (u32 i = 0; i < 2000; ++i) {
+            const Instant next = now + 1us * random.below(2200);
+            for (Instant due; (due = line.bad.next_deadline()) <= next; ++departures) {
+                line.tick(due - 1ns);
+                ASSERT_EQ(line.numbers().size(), 0u) << "a packet was due before the deadline";
+                line.tick(due);
+                line.numbers();
+            }
+            line.send(now = next, i, k_payload);
+            line.numbers();
+        }
+        EXPECT_GT(departures, 1000u);
+        EXPECT_GT(line.bad.outbound().reordered, 100u);
+    }
+}
+
 TEST(Impair, ANewRateHoldsForWhatWaits) {
     Line line{{.outbound = {.rate = 8'000'000}}};
     for (u32 i = 0; i < 4; ++i) line.send(at(0s), i, k_payload);

@@ -260,10 +260,10 @@ Instant ImpairLane::next_deadline() const {
     if (waiting_.empty()) return first;
     const Waiting& head = waiting_.front();
     const Instant start = start_of(head);
-    // CoDel may drop the head, and then another one leaves in its place.
-    if (options_.codel) return std::min(first, start);
+    // CoDel may drop the head, and a reordered head may be overtaken: then another one is first.
+    if (options_.codel || head.late) return std::min(first, start);
     const Instant due = sent(start, head.packet.size()).at + head.extra;
-    return std::min(first, head.late ? due : std::max(due, last_due_));
+    return std::min(first, std::max(due, last_due_));
 }
 
 }  // namespace tern

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 
+#include <poll.h>
 #include <sched.h>
 
 #include "os/link/impair_lane.hh"
@@ -179,6 +180,7 @@ struct ImpairedWire::Inside {
         return worked;
     }
     void pause(Instant now, Instant end, const Spin& spin);
+    void check_devices() const;
 
     Wait wait;
     Duration tolerance;
@@ -204,6 +206,20 @@ void ImpairedWire::Inside::pause(Instant now, Instant end, const Spin& spin) {
     waiter.sleep(at_most);
     now = steady_now();
     for (Way& way : ways) way.looked = now;  // while it slept, a packet would have woken it
+    check_devices();
+}
+
+// A device that was removed stays readable for ever and has nothing to read.
+void ImpairedWire::Inside::check_devices() const {
+    for (const Link* link : {a.get(), b.get()}) {
+        pollfd state{.fd = link->fd(), .events = 0, .revents = 0};
+        if (::poll(&state, 1, 0) > 0 && (state.revents & (POLLERR | POLLNVAL)) != 0) {
+            throw RuntimeError(Error::NoSuchInterface,
+                               link->facts().name +
+                                   ": the device is gone: was it removed, or its "
+                                   "network namespace?");
+        }
+    }
 }
 
 ImpairedWire::ImpairedWire(ImpairedWireConfig config) {
