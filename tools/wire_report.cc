@@ -83,6 +83,8 @@ std::string shortfall_text(const WireWay& way, Duration tolerance) {
               fmt::format("later than {}", human_time(tolerance)));
     add_count(text, way.overrun, way.impaired.seen, "lost because the machine was too slow");
     add_count(text, way.no_memory, way.impaired.seen, "lost for want of memory");
+    add_count(text, way.refused, way.packets, "refused by the far device (is it up?)");
+    add_count(text, way.untaken, way.packets, "dropped by the kernel behind it");
     return fmt::format(
         "    IT COULD NOT KEEP UP: {}\n"
         "    so what was measured through it is partly its own doing: ask for less, stop other\n"
@@ -157,13 +159,14 @@ std::string wire_report_json(const WireSide& side) {
         "\"corrupted\":{},\"queue_dropped\":{},\"codel_dropped\":{},\"codel_marked\":{},"
         "\"threshold_marked\":{},\"longest_wait_us\":{:.1f},\"late_p50_us\":{:.1f},"
         "\"late_p99_us\":{:.1f},\"late_max_us\":{:.1f},\"late\":{},\"read_late\":{},"
-        "\"longest_absence_us\":{:.1f},\"overrun\":{},\"no_memory\":{},\"kept_up\":{},"
-        "\"never_struck\":[{}]}}\n",
+        "\"longest_absence_us\":{:.1f},\"overrun\":{},\"no_memory\":{},\"refused\":{},"
+        "\"untaken\":{},\"kept_up\":{},\"never_struck\":[{}]}}\n",
         json_string(side.way), c.seen, way.packets, way.bytes, c.lost, c.in_bursts, c.delayed,
         c.reordered, c.duplicated, c.corrupted, c.queue_dropped, c.codel_dropped, c.codel_marked,
         c.threshold_marked, us(c.longest_wait), us(way.lateness.quantile(0.5)),
         us(way.lateness.quantile(0.99)), us(way.lateness.max()), way.late, way.read_late,
-        us(way.longest_absence), way.overrun, way.no_memory, way.kept_up(), missed);
+        us(way.longest_absence), way.overrun, way.no_memory, way.refused, way.untaken,
+        way.kept_up(), missed);
 }
 
 }  // namespace tern::tools

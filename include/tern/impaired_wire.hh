@@ -31,14 +31,17 @@ struct WireWay {
     u64 packets = 0, bytes = 0;  // left at the far end
     DurationHistogram lateness;  // how much later than planned they had left
     u64 late = 0;                // of them, by more than the tolerance
-    // Read when the near end had not been looked at for longer than the tolerance: nobody knows
-    // how long they had waited there. `longest_absence` is the longest such time.
+    // Read when the near end had not been looked at for longer than the tolerance, because others
+    // had the core: nobody knows how long they had waited. The longest such time is beside it.
     u64 read_late = 0;
     Duration longest_absence{};
-    u64 overrun = 0;  // lost because the wire, or the kernel behind it, was too slow
-    u64 no_memory = 0;
+    u64 overrun = 0;    // lost at the near end, which was full: the wire was too slow
+    u64 no_memory = 0;  // lost because the memory limit was reached
+    u64 refused = 0;    // by the far device: it is down
+    u64 untaken = 0;    // dropped by the kernel behind it: too slow, or nobody wants them
 
-    // More than one packet in a hundred late, or any lost for want of speed or memory.
+    // No packet lost for want of speed or memory, and at most one in a hundred late, or lost at
+    // the far end.
     bool kept_up() const;
 };
 

@@ -117,6 +117,30 @@ def ping(cable, count, interval, *words):
     return times, sent - got
 
 
+def datagrams(cable, count):
+    """The numbers of the datagrams, of so many from left to right, that arrive, in their order."""
+    so_rcvbufforce = 33
+    with cable.entered(1):
+        receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        receiver.setsockopt(socket.SOL_SOCKET, so_rcvbufforce, 16 << 20)
+        receiver.bind((k_right, 5002))
+        receiver.settimeout(0.5)
+    with cable.entered(0):
+        sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    ping(cable, 3, 0.01)  # neighbours know each other from here on
+    for number in range(count):
+        sender.sendto(number.to_bytes(4, "big"), (k_right, 5002))
+        if number % 20 == 0:
+            time.sleep(0.002)
+    got = []
+    with contextlib.suppress(TimeoutError):
+        while True:
+            got.append(int.from_bytes(receiver.recv(16), "big"))
+    sender.close()
+    receiver.close()
+    return got
+
+
 def transfer(cable, seconds, pace=0):
     """Bytes a second that a TCP of the left kernel brings to the right one, once it is under way."""
     so_max_pacing_rate = 47
@@ -183,28 +207,27 @@ def a_tun_is_as_good_as_a_tap():
 
 @test()
 def loss_strikes_at_its_rate():
-    """A flood of 1500: loss in one direction, within four standard deviations."""
+    """In one direction, within four standard deviations, and as many as the report says."""
     with Cable("--a-to-b", "loss=10%", "--seed", "5") as cable:
-        _, lost = ping(cable, 1500, 0.001, "-q")
+        got = datagrams(cable, 3000)
         forth, back = cable.report()
-        print(f"# {lost} of 1500 lost")
-        check(abs(lost - 150) < 4 * (1500 * 0.1 * 0.9) ** 0.5, f"{lost} of 1500 lost")
-        check(abs(forth["lost"] - lost) <= 2, f"the report says {forth['lost']}")
+        lost = 3000 - len(got)
+        print(f"# {lost} of 3000 lost")
+        check(abs(lost - 300) < 4 * (3000 * 0.1 * 0.9) ** 0.5, f"{lost} of 3000 lost")
+        check(0 <= forth["lost"] - lost <= 2, f"the report says {forth['lost']}")  # and some ARP
         check_equal(back["lost"], 0, "lost on the way back")
 
 
 @test()
 def bursts_of_loss_are_as_long_as_asked():
     with Cable("--a-to-b", "loss=ge:2%:25%", "--seed", "3") as cable:
-        out = cable.inside(0, "ping", "-n", "-c", "2000", "-i", "0.001", "-W", "1", k_right,
-                           timeout=30, ok=False)
-        got = [int(n) for n in re.findall(r"icmp_seq=(\d+)", out)]
+        got = datagrams(cable, 6000)
         gaps = [b - a - 1 for a, b in zip(got, got[1:]) if b - a > 1]
-        share, burst = sum(gaps) / 2000, sum(gaps) / len(gaps)
+        share, burst = sum(gaps) / 6000, sum(gaps) / len(gaps)
         print(f"# {share:.3f} lost in bursts of {burst:.2f}")
-        # 0.02 / 0.27 of all, 1 / 0.25 in a row; some 37 bursts whose length deviates by 3.5.
-        check(0.03 < share < 0.13, f"{share} of the packets lost")
-        check(1.7 < burst < 6.3, f"bursts of {burst}")
+        # 0.02 / 0.27 of all; some 111 bursts of 1 / 0.25 whose length deviates by 3.5.
+        check(0.045 < share < 0.11, f"{share} of the packets lost")
+        check(2.7 < burst < 5.3, f"bursts of {burst}")
 
 
 @test()
@@ -313,14 +336,14 @@ def more_than_it_can_do_is_confessed():
         pinger = cable.start(0, "ping", "-n", "-q", "-c", "300", "-i", "0.002", k_right,
                              stdout=subprocess.DEVNULL)
         for _ in range(8):
-            time.sleep(0.05)
+            time.sleep(0.03)
             cable.process.send_signal(signal.SIGSTOP)
-            time.sleep(0.02)
+            time.sleep(0.05)
             cable.process.send_signal(signal.SIGCONT)
         pinger.wait(timeout=10)
-        forth, _ = cable.report()
-        check(not forth["kept_up"], f"it was stopped, and says that it kept up: {forth}")
-        check(forth["late_max_us"] > 5_000 or forth["longest_absence_us"] > 5_000, f"{forth}")
+        both = cable.report()
+        check(not all(way["kept_up"] for way in both), f"it says that it kept up: {both}")
+        check(max(way["late_max_us"] for way in both) > 10_000, f"{both}")
 
 
 @test()
@@ -366,4 +389,7 @@ def mistakes_are_answered_with_a_remedy():
 
 
 if __name__ == "__main__":
+    # What is measured is the wire, not how other programs press this one.
+    with contextlib.suppress(OSError):
+        os.nice(-15)
     sys.exit(main())

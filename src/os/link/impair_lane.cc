@@ -2,10 +2,8 @@
 
 #include <algorithm>
 
-#include "core/base/endian.hh"
 #include "core/packet/copy.hh"
 #include "core/packet/gso.hh"
-#include "core/wire/ipv4.hh"
 
 namespace tern {
 

@@ -5,9 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdlib>
+#include <cstring>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include "os/link/impair_lane.hh"
 #include "os/runtime/clock.hh"
@@ -28,6 +32,7 @@ constexpr Spin k_spin = {std::chrono::microseconds(150), std::chrono::microsecon
 // With a real-time priority it is woken up at once, but the kernel takes the core away from who
 // never sleeps: for 50 ms a second, if others want it.
 constexpr Spin k_spin_realtime = {std::chrono::microseconds(30), std::chrono::microseconds(20)};
+
 bool has_realtime_priority() {
     const int policy = ::sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
     return policy == SCHED_FIFO || policy == SCHED_RR;
@@ -43,6 +48,28 @@ constexpr u32 k_in_flight = 1 << 18;
 
 // One die in common for both directions would tie their losses together.
 constexpr u64 k_other_seed = 0x9e3779b97f4a7c15;
+
+// How long this thread has waited for a core though it could have run; asked by the thread that
+// made it. Zero where the kernel does not tell.
+class CoreWait {
+public:
+    CoreWait() : fd_(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) {}
+    ~CoreWait() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    CoreWait(const CoreWait&) = delete;
+    CoreWait& operator=(const CoreWait&) = delete;
+
+    Duration total() const {
+        std::array<char, 96> text{};  // nanoseconds that it ran, that it waited, and a count
+        if (::pread(fd_, text.data(), text.size() - 1, 0) <= 0) return {};
+        const char* waited = std::strchr(text.data(), ' ');
+        return Duration{waited == nullptr ? 0 : std::strtoll(waited, nullptr, 10)};
+    }
+
+private:
+    int fd_;
+};
 
 struct Way {
     Way(Link& near, Link& far, ImpairDirection options, u64 seed)
@@ -116,7 +143,9 @@ WireWay Way::report() const {
     result.impaired = lane.counters();
     const LinkCounters near = from->counters(), far = to->counters();
     result.no_memory = near.receive_refused + result.impaired.memory_dropped;
-    result.overrun = near.device_unread + far.device_untaken + far.send_refused;
+    result.overrun = near.device_unread;
+    result.refused = far.send_refused;
+    result.untaken = far.device_untaken;
     return result;
 }
 
@@ -155,7 +184,8 @@ std::pair<ImpairDirection, ImpairDirection> directions_of(const Impairment& a_to
 }  // namespace
 
 bool WireWay::kept_up() const {
-    return overrun == 0 && no_memory == 0 && std::max(late, read_late) * 100 <= packets;
+    const u64 flaws = std::max({late, read_late, refused + untaken});
+    return overrun == 0 && no_memory == 0 && flaws * 100 <= packets;
 }
 
 struct ImpairedWire::Inside {
@@ -179,7 +209,7 @@ struct ImpairedWire::Inside {
         }
         return worked;
     }
-    void pause(Instant now, Instant end, const Spin& spin);
+    void pause(Instant now, Instant end, const Spin& spin, const CoreWait& core);
     void check_devices() const;
 
     Wait wait;
@@ -193,7 +223,7 @@ struct ImpairedWire::Inside {
     std::atomic<bool> woken = false;
 };
 
-void ImpairedWire::Inside::pause(Instant now, Instant end, const Spin& spin) {
+void ImpairedWire::Inside::pause(Instant now, Instant end, const Spin& spin, const CoreWait& core) {
     Instant next = end;
     for (const Way& way : ways) {
         next = std::min({next, way.lane.next_deadline(), way.from->next_deadline()});
@@ -203,9 +233,11 @@ void ImpairedWire::Inside::pause(Instant now, Instant end, const Spin& spin) {
     if (wait == Wait::Spin || soon || lately) return;
     if (next != Instant::max()) waiter.arm(next - spin.before);
     constexpr Duration at_most = std::chrono::seconds(1);
+    const Duration before = core.total();
     waiter.sleep(at_most);
-    now = steady_now();
-    for (Way& way : ways) way.looked = now;  // while it slept, a packet would have woken it
+    // A packet wakes it up; from then on it may have waited for a core.
+    const Instant woken_at = steady_now() - (core.total() - before);
+    for (Way& way : ways) way.looked = woken_at;
     check_devices();
 }
 
@@ -240,12 +272,13 @@ const std::string& ImpairedWire::name_b() const { return inside_->b->facts().nam
 bool ImpairedWire::run_until(Instant end) {
     Inside& in = *inside_;
     const Spin& spin = has_realtime_priority() ? k_spin_realtime : k_spin;
+    const CoreWait core;
     Instant now = steady_now();
     for (Way& way : in.ways) way.looked = now;
     while (now < end && !in.woken.exchange(false, std::memory_order_acquire)) {
         in.waiter.acknowledge(now);
         if (in.turn()) in.worked_at = now;
-        in.pause(now, end, spin);
+        in.pause(now, end, spin, core);
         now = steady_now();
     }
     return now >= end;
