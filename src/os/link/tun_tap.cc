@@ -2,6 +2,7 @@
 // virtio specification 5.1.6 for the header in front of each frame.
 #include "os/link/tun_tap.hh"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -62,11 +63,11 @@ public:
     explicit DeviceDrops(const std::string& name)
         : fd_(::open("/proc/thread-self/net/dev", O_RDONLY | O_CLOEXEC)), label_(name + ":"),
           at_open_(read()) {}
-    // Since it was opened.
+    // Since it was opened; nothing once the interface is gone.
     void add_to(LinkCounters& counters) const {
         const Drops all = read();
-        counters.device_unread = all.transmit - at_open_.transmit;
-        counters.device_untaken = all.receive - at_open_.receive;
+        counters.device_unread = std::max(all.transmit, at_open_.transmit) - at_open_.transmit;
+        counters.device_untaken = std::max(all.receive, at_open_.receive) - at_open_.receive;
     }
 
 private:
