@@ -142,7 +142,7 @@ def datagrams(cable, count):
 
 
 def transfer(cable, seconds, pace=0):
-    """Bytes a second that a TCP of the left kernel brings to the right one, once it is under way."""
+    """Bytes a second that a TCP of the left kernel brings to the right one, after a quarter."""
     so_max_pacing_rate = 47
     with cable.entered(1):
         listener = socket.create_server((k_right, 5001))
@@ -376,11 +376,12 @@ k_mistakes = (
 
 @test()
 def mistakes_are_answered_with_a_remedy():
-    with World() as world, tempfile.NamedTemporaryFile("w", suffix=".wire") as script:
+    with World(), tempfile.NamedTemporaryFile("w", suffix=".wire") as script:
         script.write("1s loss=1%\n2s delay=soon\n")
         script.flush()
-        more = ((f"tap:a tap:b --script {script.name}", f"{script.name}:2:4: \"delay=soon\": write"),
-                (f"tap:a tap:{world.tap}x --mtu 5", "--mtu"))
+        more = ((f"tap:a tap:b --script {script.name}",
+                 f"{script.name}:2:4: \"delay=soon\": write delay=20ms"),
+                ("tap:a tap:b --mtu 5", "--mtu"))
         for words, remedy in k_mistakes + more:
             done = subprocess.run([command(), "wire", *words.split()], capture_output=True,
                                   text=True, timeout=10)
