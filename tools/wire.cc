@@ -147,6 +147,7 @@ private:
     FaultWatch forth_, back_;
     bool realtime_ = false;
     Instant began_{};
+    std::size_t changes_ = 0;  // of the script, so far
 };
 
 std::string in_words(const Impairment& i) {
@@ -189,6 +190,7 @@ void Run::run(Duration duration) {
         const Instant at = began_ + change.at;
         going = going && at < end && wire_.run_until(at) && !stop.stopped();
         if (!going) break;
+        ++changes_;
         settings_ = change.settings;
         wire_.change(settings_.a_to_b, settings_.b_to_a);
         watch(change.at);
@@ -210,7 +212,14 @@ void Run::report() const {
          {side(a, b, wire_.a_to_b(), forth_), side(b, a, wire_.b_to_a(), back_)}) {
         fmt::print("{}", o_.json ? wire_report_json(one) : wire_report_text(one, took, tolerance));
     }
-    if (o_.json) fmt::print("{{\"event\":\"end\",\"seconds\":{:.3f}}}\n", seconds_of(took));
+    const std::size_t left = script_.size() - changes_;
+    if (o_.json) {
+        fmt::print("{{\"event\":\"end\",\"seconds\":{:.3f},\"changes_not_reached\":{}}}\n",
+                   seconds_of(took), left);
+    } else if (left > 0) {
+        fmt::print("it ended before {} of {} changes of the script: the next was due at {}\n", left,
+                   script_.size(), human_time(script_[changes_].at));
+    }
     std::fflush(stdout);
 }
 

@@ -317,6 +317,7 @@ def a_script_changes_the_network_on_its_way():
             changes = [(r["at_s"], r["a_to_b"], r["b_to_a"]) for r in cable.records
                        if r["event"] == "change"]
             check_equal(changes, [(1, "loss=100%", ""), (2, "delay=20ms", "delay=20ms")], "changes")
+            check_equal(cable.records[-1]["changes_not_reached"], 1, "changes that did not come")
 
 
 @test()
@@ -361,7 +362,10 @@ k_mistakes = (
     ("tap:a", "B is required"),
     ("tap:a tap:a", "name two devices"),
     ("eth0 tap:b", "write tap:NAME or tun:NAME"),
+    ("tap:a@nowhere tap:b", "network namespace /run/netns/nowhere: No such file"),
     ("tap:a@nowhere tap:b", "ip netns add"),
+    ("tap:a@999999999 tap:b", "network namespace /proc/999999999/ns/net"),
+    ("tap:a@ tap:b", "write a namespace after @"),
     ("tap:a tun:b", "two of a kind"),
     ("tap:a tap:b --loss 200%", "--loss \"loss=200%\": write loss=1%"),
     ("tap:a tap:b --delay 5", "write delay=20ms"),
