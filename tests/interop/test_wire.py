@@ -258,6 +258,34 @@ def gigabits_are_carried_and_delayed():
 
 
 @test()
+def every_fault_strikes_and_every_byte_arrives():
+    faults = ("--loss", "0.1%", "--duplicate", "1%", "--corrupt", "0.1%", "--reorder", "1%,1ms",
+              "--delay", "1ms", "--jitter", "200us")
+    with Cable(*faults) as cable:
+        with cable.entered(1):
+            listener = socket.create_server((k_right, 5003))
+        with cable.entered(0):
+            sender = socket.create_connection((k_right, 5003), timeout=10)
+        receiver, _ = listener.accept()
+        receiver.settimeout(20)
+        sent = Stream(20_000_000)
+        thread = threading.Thread(
+            target=lambda: (sent.send_all(sender), sender.shutdown(socket.SHUT_WR)))
+        thread.start()
+        got = receive_all(receiver)
+        thread.join(timeout=20)
+        for sock in (sender, receiver, listener):
+            sock.close()
+        forth, _ = cable.report()
+        check_equal(got, (20_000_000, sent.hash.hexdigest()), "bytes and their hash")
+        for what in ("lost", "duplicated", "corrupted", "reordered", "delayed"):
+            check(forth[what] > 0, f"nothing {what}")
+        expected = forth["seen"] - forth["lost"] + forth["duplicated"]
+        check(abs(forth["sent"] - expected) <= 64, f"{forth['sent']} sent instead of {expected}")
+        check_equal(forth["never_struck"], [], "faults that never struck")
+
+
+@test()
 def a_bucket_is_a_rate_too():
     with Cable("--bucket", "40mbit:100KB") as cable:
         rate = transfer(cable, 2) * 8 / 1e6
