@@ -248,8 +248,6 @@ TEST(Codel, TheStandingQueueIsNearTheTarget) {
     EXPECT_LT(with.share(0.9), 10) << "twice the target";
     EXPECT_GT(with.waits_ms.size(), 0.85 * 10 * 2000) << "and the line is busy all the same";
     EXPECT_GT(shallow.bad.outbound().codel_dropped, 10u);
-    std::printf("median %.2f ms, 90%% %.2f ms, %zu packets; tail drop: median %.1f ms\n",
-                with.share(0.5), with.share(0.9), with.waits_ms.size(), unmanaged.share(0.5));
 }
 
 TEST(Codel, WithEcnItMarksInsteadOfDropping) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "os/link/impair_lane.hh"
+#include "os/link/segment_join.hh"
 #include "os/runtime/clock.hh"
 #include "os/runtime/impairment.hh"
 #include "os/runtime/open_link.hh"
@@ -45,7 +46,7 @@ bool has_realtime_priority() {
 
 // What leaves in one go is bounded, so that the packets behind it and the other direction need not
 // wait for longer than some ten microseconds.
-constexpr u32 k_burst_packets = 16, k_burst_bytes = 64 * 1024;
+constexpr u32 k_burst_packets = PacketBatch::k_capacity, k_burst_bytes = 64 * 1024;
 constexpr int k_bursts = 2;
 // A read of so much may have left some behind.
 constexpr u32 k_much = 192 * 1024;
@@ -78,8 +79,8 @@ private:
 
 struct Way {
     Way(Link& near, Link& far, ImpairDirection options, u64 seed)
-        : from(&near), to(&far),
-          lane(std::move(options), seed, k_in_flight, near.facts().ethernet) {}
+        : from(&near), to(&far), lane(std::move(options), seed, k_in_flight, near.facts().ethernet),
+          joins(far.facts().segmentation && far.facts().transmit_checksum) {}
 
     bool take_in(PacketPool& pool, Duration tolerance);
     bool send_out(Duration tolerance);
@@ -88,6 +89,7 @@ struct Way {
     Link* from;
     Link* to;
     ImpairLane lane;
+    bool joins;        // segments that leave together may leave as one
     Instant looked{};  // when `from` last had nothing more
     WireWay record;
 };
@@ -120,16 +122,21 @@ bool Way::send_out(Duration tolerance) {
     int bursts = 0;
     for (; bursts < k_bursts && lane.due(now); ++bursts) {
         PacketBatch batch;
+        SegmentJoin joining{batch, to->facts().ethernet};
         std::array<std::pair<Instant, u32>, k_burst_packets> planned;
-        u32 bytes = 0;
-        while (batch.size() < k_burst_packets && bytes < k_burst_bytes && lane.due(now)) {
+        u32 bytes = 0, count = 0;
+        while (count < k_burst_packets && bytes < k_burst_bytes && lane.due(now)) {
             const Instant due = lane.first_due();
             Packet p = lane.take();
-            planned[batch.size()] = {due, segments_of(*p)};
+            planned[count++] = {due, segments_of(*p)};
             bytes += p.size();
-            batch.push(std::move(p));
+            if (joins) {
+                joining.add(std::move(p));
+            } else {
+                batch.push(std::move(p));
+            }
         }
-        const u32 count = batch.size();
+        joining.finish();
         to->transmit(now, std::move(batch));
         now = steady_now();  // after the calls that sent them: their time counts
         for (const auto& [due, segments] : std::span{planned}.first(count)) {
