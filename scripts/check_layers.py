@@ -44,7 +44,7 @@ k_not_for_core = {"tern.hh", "asio.hh", "blocking.hh", "runtime.hh", "sim.hh", "
 # Core includes the standard library alone, and of it nothing that reads a clock, waits, throws
 # dice, locks or prints. Intrinsics are what the SIMD twins are made of; the sanitizer's header lets
 # a pool mark what is free. The same holds for the links that make no system call.
-k_pure = re.compile(r"src/core/|src/os/link/(virtual_wire|impair)\.")
+k_pure = re.compile(r"src/core/|src/os/link/(virtual_wire|impair\w*|ecn_mark)\.")
 k_core_others = {"immintrin.h", "emmintrin.h", "arm_neon.h", "arm_acle.h",
                  "sanitizer/asan_interface.h"}
 k_core_std_forbidden = {

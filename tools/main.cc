@@ -38,6 +38,7 @@ int run(int argc, char** argv) {
         "  tern demo wire                          200 MB between two stacks in this process\n"
         "  tern serve . --link tap:tern0           an HTTP server on our stack\n"
         "  tern get http://10.0.0.1:8000/file      fetch, with progress and --resume\n"
+        "  tern wire tap:a@left tap:b@right --delay 20ms --loss 1%    a bad network\n"
         "`tern COMMAND --help` has more. Exit codes: 0 well, 1 failed, 2 wrong usage, 3 cannot\n"
         "connect, 4 HTTP error, 5 transfer failed, 130 interrupted.");
     app.set_version_flag("--version", TERN_VERSION);
@@ -49,6 +50,7 @@ int run(int argc, char** argv) {
     add_ping(app);
     add_udp(app);
     add_demo(app);
+    add_wire(app);
 #ifdef TERN_HAS_SHOW
     add_show(app);
 #endif

@@ -59,8 +59,9 @@ void NetOptions::add_to(CLI::App& app) {
     app.add_flag("--no-window-scale", no_window_scale, "do not offer this TCP option")
         ->group(group);
     app.add_option("--impair", impair_out,
-                   "a bad network for what we send: loss=1%,delay=20ms,"
-                   "rate=100mbit,reorder=1%,duplicate=1%,corrupt=1%,drop=3+7")
+                   "a bad network for what we send: loss=1% or ge:1%:30%,delay=20ms,jitter=2ms,"
+                   "rate=100mbit,bucket=10mbit:64KB,queue=64KB,codel,ecn,mark=20,reorder=1%,"
+                   "duplicate=1%,corrupt=1%,drop=3+7")
         ->group(group);
     app.add_option("--impair-in", impair_in, "the same for what we receive")->group(group);
     app.add_option("--seed", seed, "repeats all chance of the stack; never outside of tests")

@@ -8,18 +8,20 @@ namespace tern::tools {
 namespace {
 
 std::atomic<bool> g_stopped = false;
-std::atomic<Runtime*> g_runtime = nullptr;
+void (*g_wake)(void*) = nullptr;  // set before g_waits, and stays
+std::atomic<void*> g_waits = nullptr;
 
 void on_signal(int) {
     g_stopped = true;
-    if (Runtime* runtime = g_runtime) runtime->wake();
+    if (void* waits = g_waits) g_wake(waits);
 }
 
 }  // namespace
 
-StopFlag::StopFlag(Runtime& runtime) {
+StopFlag::StopFlag(void* waits, void (*wake)(void*)) {
     g_stopped = false;
-    g_runtime = &runtime;
+    g_wake = wake;
+    g_waits = waits;
     std::signal(SIGINT, on_signal);
     std::signal(SIGTERM, on_signal);
 }
@@ -27,7 +29,7 @@ StopFlag::StopFlag(Runtime& runtime) {
 StopFlag::~StopFlag() {
     std::signal(SIGINT, SIG_DFL);
     std::signal(SIGTERM, SIG_DFL);
-    g_runtime = nullptr;
+    g_waits = nullptr;
 }
 
 bool StopFlag::stopped() const { return g_stopped; }

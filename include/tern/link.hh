@@ -24,6 +24,8 @@ struct LinkCounters {
     u64 sent_packets = 0, sent_bytes = 0;
     u64 receive_refused = 0;  // frames lost because the pool gave no buffer
     u64 send_refused = 0;     // frames that the device did not take
+    u64 device_unread = 0;    // dropped by the device: we did not read fast enough
+    u64 device_untaken = 0;   // dropped by the device behind it, after it took them
     u64 system_calls = 0;
 };
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "tern/impairment.hh"
 #include "tern/link.hh"
 #include "tern/stack.hh"
 
@@ -28,24 +29,6 @@ private:
     Error code_;
 };
 
-// A bad network in front of the link, repeatable from a seed. For each direction of its own.
-struct Impairment {
-    double loss = 0;  // probabilities from 0 to 1, per packet
-    double duplicate = 0;
-    double corrupt = 0;
-    double reorder = 0;
-    Duration reorder_by = std::chrono::milliseconds(5);
-    Duration delay{};
-    Duration jitter{};
-    u64 rate = 0;  // bits per second; 0: no limit
-    u32 queue_packets = 1000;
-    std::vector<u64> drop_nth{};  // exact: drop these packets, counted from 1
-
-    // "loss=1%,delay=20ms,jitter=2ms,rate=100mbit,queue=50,reorder=1%,reorder-by=3ms,
-    //  duplicate=0.1%,corrupt=0.1%,drop=3+7"; the error says what was wrong.
-    static std::expected<Impairment, std::string> parse(std::string_view text);
-};
-
 enum class Wait : u8 {
     Sleep,     // until a packet or a deadline
     Spin,      // never: lowest latency, one core
@@ -53,7 +36,7 @@ enum class Wait : u8 {
 };
 
 struct RuntimeConfig {
-    std::string link = "tap:tern0";        // "tap:NAME" or "tun:NAME"
+    std::string link = "tap:tern0";        // "tap:NAME" or "tun:NAME"; "@NETNS" may follow
     std::unique_ptr<Link> device{};        // instead of `link`: your driver, an end of make_wire()
     std::vector<std::string> addresses{};  // "10.0.0.2/24"
     std::string gateway{};                 // next hop of the default route
@@ -69,6 +52,7 @@ struct RuntimeConfig {
     u64 memory_limit = u64{256} << 20;
     Limits limits{};
     Observer* observer = nullptr;  // the event log: captures, ladders
+    // A bad network in front of the link, repeatable from a seed, each direction of its own.
     std::optional<Impairment> outbound{};
     std::optional<Impairment> inbound{};
     u64 impair_seed = 1;

@@ -342,6 +342,51 @@ TEST_F(TunTapTest, ADownInterfaceRefusesFramesAndItIsCounted) {
     EXPECT_EQ(link->counters().sent_bytes, 0u);
 }
 
+// Nobody reads: the kernel's queue in front of us fills up and drops, which only it knows of.
+TEST_F(TunTapTest, WhatTheDeviceDroppedUnreadIsCounted) {
+    open({.name = "t0", .ethernet = false});
+    Socket udp{SOCK_DGRAM, 7};
+    udp.connect(k_ours, 9);
+    constexpr u64 more_than_a_queue = 3000;
+    for (u64 i = 0; i < more_than_a_queue; ++i) ::send(udp.fd, "sterna", 6, 0);
+    u64 read = 0;
+    for (u64 before = 1; before != read;) {
+        before = std::exchange(read, link->counters().received_packets);
+        PacketBatch batch;
+        link->receive(Instant{}, pool, batch);
+        read = link->counters().received_packets;
+    }
+    EXPECT_GT(link->counters().device_unread, 100u);
+    EXPECT_GE(link->counters().device_unread + read, more_than_a_queue);
+    EXPECT_EQ(link->counters().device_untaken, 0u);
+}
+
+bool is_up(const char* name) {
+    const int control = ::socket(AF_INET, SOCK_DGRAM, 0);
+    ifreq request{};
+    std::strcpy(request.ifr_name, name);
+    EXPECT_EQ(::ioctl(control, SIOCGIFFLAGS, &request), 0);
+    ::close(control);
+    return (request.ifr_flags & IFF_UP) != 0;
+}
+
+TEST_F(TunTapTest, OnlyANewInterfaceIsBroughtUp) {
+    auto made = open_tap({.name = "new0", .bring_up_new = true});
+    ASSERT_TRUE(made) << made.error().message;
+    EXPECT_TRUE(is_up("new0"));
+    // One that was there, as `ip tuntap add` leaves it: down, without a program.
+    const int fd = ::open("/dev/net/tun", O_RDWR);
+    ifreq request{};
+    std::strcpy(request.ifr_name, "old0");
+    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    ASSERT_EQ(::ioctl(fd, TUNSETIFF, &request), 0);
+    ASSERT_EQ(::ioctl(fd, TUNSETPERSIST, 1), 0);
+    ::close(fd);
+    auto found = open_tap({.name = "old0", .bring_up_new = true});
+    ASSERT_TRUE(found) << found.error().message;
+    EXPECT_FALSE(is_up("old0"));
+}
+
 TEST_F(TunTapTest, JumboFramesComeWhole) {
     open({.name = "t0", .vnet_hdr = false, .offloads = false, .mtu = 9000});
     Socket udp{SOCK_DGRAM, 7};

@@ -1,12 +1,14 @@
 // A bad network around any link: loss, delay, jitter, reordering, duplication, corruption, a rate
-// and its queue, all repeatable from a seed, and exact faults for tests that need one packet gone.
-// No system call and no clock, so it serves simulations as well as real interfaces.
+// with its queue and what manages that, all repeatable from a seed, and exact faults for tests that
+// need one packet gone. No system call and no clock, so it serves simulations as well as real
+// interfaces.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <vector>
 
+#include "tern/impairment.hh"
 #include "tern/link.hh"
 
 namespace tern {
@@ -33,6 +35,11 @@ struct ImpairDirection {
     // The queue in front of the rate, the packet on its way out included; then tail drop.
     u32 queue_packets = 1000;
     u64 queue_bytes = ~u64{0};
+    GilbertElliott bursts{};  // beside `loss`
+    TokenBucket bucket{};     // `rate` is its peak; a packet leaves when line and bucket allow it
+    std::optional<CodelOptions> codel{};  // at the head of the queue
+    bool ecn = false;                     // CoDel marks ECN-capable packets, drops the others
+    MarkThreshold mark{};
     CorruptWhere corrupt_where = CorruptWhere::Ip;
     std::vector<u64> drop_nth{};  // exact: drop these packets of the direction, counted from 1
     // Asked for each packet, its number and its bytes; goes before chance, not before drop_nth.
@@ -46,17 +53,7 @@ struct ImpairOptions {
     u32 in_flight_packets = 65536;  // bound of each direction's delay line; above it, queue_dropped
 };
 
-// What it did, in packets; a fault that is set and stays at 0 tested nothing.
-struct ImpairCounters {
-    u64 seen = 0;
-    u64 lost = 0;       // by chance, drop_nth and decide
-    u64 delayed = 0;    // left later than they came
-    u64 reordered = 0;  // chosen to be late
-    u64 duplicated = 0;
-    u64 corrupted = 0;
-    u64 queue_dropped = 0;
-    u64 memory_dropped = 0;  // the pool gave no room for a cut or a copy
-};
+class ImpairLane;
 
 // Belongs to the thread of the inner link, and dies before it and before the packets' pools.
 class Impair final : public Link {
@@ -74,15 +71,15 @@ public:
 
     const ImpairCounters& outbound() const;
     const ImpairCounters& inbound() const;
-    // From now on; what is under way, dice and counters stay. Seed and bound do not change.
+    // From the last call on that told the time; what is under way, dice and counters stay, and so
+    // do seed and bound.
     void change(ImpairDirection outbound, ImpairDirection inbound);
 
 private:
-    class Lane;
     void flush(Instant now);
 
     Link* inner_;
-    std::unique_ptr<Lane> outbound_, inbound_;
+    std::unique_ptr<ImpairLane> outbound_, inbound_;
 };
 
 // Moves one batch of what has arrived at `from` to `to`, as a cable between two links, and does

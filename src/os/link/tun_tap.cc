@@ -2,8 +2,11 @@
 // virtio specification 5.1.6 for the header in front of each frame.
 #include "os/link/tun_tap.hh"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <sstream>
 
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -53,15 +56,64 @@ private:
     int fd_;
 };
 
+// What the kernel's end has dropped: its transmit queue is what we read. Opened in the interface's
+// namespace, read from anywhere.
+class DeviceDrops {
+public:
+    explicit DeviceDrops(const std::string& name)
+        : fd_(::open("/proc/thread-self/net/dev", O_RDONLY | O_CLOEXEC)), label_(name + ":"),
+          at_open_(read()) {}
+    // Since it was opened; nothing once the interface is gone.
+    void add_to(LinkCounters& counters) const {
+        const Drops all = read();
+        counters.device_unread = std::max(all.transmit, at_open_.transmit) - at_open_.transmit;
+        counters.device_untaken = std::max(all.receive, at_open_.receive) - at_open_.receive;
+    }
+
+private:
+    struct Drops {
+        u64 receive = 0, transmit = 0;
+    };
+    Drops read() const;
+
+    Descriptor fd_;
+    std::string label_;
+    Drops at_open_;
+};
+
+// A line is "tap0:" and 16 numbers, eight for receiving and eight for transmitting; the fourth of
+// each are drops.
+DeviceDrops::Drops DeviceDrops::read() const {
+    std::string text;
+    std::array<char, 4096> part{};
+    i64 n = 0;
+    do {
+        n = ::pread(fd_.get(), part.data(), part.size(), static_cast<off_t>(text.size()));
+        if (n > 0) text.append(part.data(), static_cast<std::size_t>(n));
+    } while (n > 0);
+    std::istringstream words{text};
+    for (std::string word; words >> word;) {
+        if (word != label_) continue;
+        std::array<u64, 12> numbers{};
+        for (u64& number : numbers) words >> number;
+        return {.receive = numbers[3], .transmit = numbers[11]};
+    }
+    return {};
+}
+
 class TunTap final : public Link {
 public:
-    TunTap(Descriptor fd, LinkFacts facts, const TapOptions& options)
-        : fd_(std::move(fd)), facts_(std::move(facts)),
+    TunTap(Descriptor fd, LinkFacts facts, const TapOptions& options, DeviceDrops drops)
+        : fd_(std::move(fd)), drops_(std::move(drops)), facts_(std::move(facts)),
           header_size_(options.vnet_hdr ? options.vnet_hdr_size : 0),
           read_size_(options.offloads ? k_frame_max : options.mtu + k_link_header_max) {}
 
     const LinkFacts& facts() const override { return facts_; }
-    LinkCounters counters() const override { return counters_; }
+    LinkCounters counters() const override {
+        LinkCounters all = counters_;
+        drops_.add_to(all);
+        return all;
+    }
     int fd() const override { return fd_.get(); }
     void receive(Instant, PacketPool& pool, PacketBatch& into) override;
     void transmit(Instant, PacketBatch&& batch) override;
@@ -73,6 +125,7 @@ private:
     bool write_packet(Packet& p);
 
     Descriptor fd_;
+    DeviceDrops drops_;
     LinkFacts facts_;
     u32 header_size_;
     u32 read_size_;
@@ -329,10 +382,11 @@ std::expected<std::unique_ptr<Link>, OpenError> open_tap(const TapOptions& optio
     }
     Descriptor fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
     if (!fd) return fail("/dev/net/tun", errno, remedy_for_device(errno));
+    const bool made = ::if_nametoindex(options.name.c_str()) == 0;
     auto name = attach(fd.get(), options);
     if (!name) return std::unexpected(name.error());
     if (auto set = set_offloads(fd.get(), options); !set) return std::unexpected(set.error());
-    if (options.bring_up) {
+    if (options.bring_up || (options.bring_up_new && made)) {
         if (auto up = set_up(*name, options.mtu); !up) {
             return refuse(up.error(), "interface " + *name + ": cannot set its MTU or bring it up");
         }
@@ -345,7 +399,7 @@ std::expected<std::unique_ptr<Link>, OpenError> open_tap(const TapOptions& optio
                     .transmit_checksum = options.offloads,
                     .segmentation = options.offloads,
                     .vlan = options.vlan};
-    return std::make_unique<TunTap>(std::move(fd), std::move(facts), options);
+    return std::make_unique<TunTap>(std::move(fd), std::move(facts), options, DeviceDrops{*name});
 }
 
 Result<void> set_up(const std::string& name, u32 mtu) {

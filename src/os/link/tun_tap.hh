@@ -24,6 +24,7 @@ struct TapOptions {
     MacAddress mac{};                 // our end's; zero: made from the kernel end's address
     std::string network_namespace{};  // path, as /run/netns/NAME; "": where this thread is
     bool bring_up = false;            // set the kernel end's MTU and switch it on
+    bool bring_up_new = false;        // the same, but only if this call makes the interface
 };
 
 // What the system said and what helps, for people.

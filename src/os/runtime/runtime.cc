@@ -1,12 +1,11 @@
 // From a configuration in text to a shard with its link, its addresses and routes.
 #include "tern/runtime.hh"
 
-#include <net/if.h>
-
 #include <algorithm>
 
-#include "os/link/tun_tap.hh"
 #include "os/runtime/clock.hh"
+#include "os/runtime/impairment.hh"
+#include "os/runtime/open_link.hh"
 #include "os/runtime/shard.hh"
 
 namespace tern {
@@ -17,48 +16,22 @@ namespace {
     throw RuntimeError(code, message);
 }
 
-std::unique_ptr<Link> open_link(RuntimeConfig& config) {
+std::unique_ptr<Link> link_of(RuntimeConfig& config) {
     if (config.device) return std::move(config.device);
-    const std::string& text = config.link;
-    const bool tap = text.starts_with("tap:");
-    if (text == "wire") {
-        fail(Error::InvalidArgument,
-             "link wire: it has two ends in one process, so nobody outside can reach it: try "
-             "`tern demo wire`, or --link tap:tern0");
-    }
-    if (!tap && !text.starts_with("tun:")) {
-        fail(Error::InvalidArgument,
-             "link \"" + text + "\": write tap:NAME or tun:NAME, as in --link tap:tern0");
-    }
-    TapOptions options;
-    options.name = text.substr(4);
-    options.ethernet = tap;
-    options.offloads = config.offloads;
-    options.mtu = config.mtu;
-    options.vlan = config.vlan;
-    options.mac = config.mac;
-    options.network_namespace = config.network_namespace;
-    // An interface that was there before is its owner's to configure.
-    options.bring_up =
-        config.network_namespace.empty() && ::if_nametoindex(options.name.c_str()) == 0;
-    auto link = open_tap(options);
-    if (!link) fail(link.error().code, link.error().message);
-    return std::move(*link);
+    return open_link(config.link, {.offloads = config.offloads,
+                                   .mtu = config.mtu,
+                                   .vlan = config.vlan,
+                                   .mac = config.mac,
+                                   .network_namespace = config.network_namespace});
 }
 
-ImpairDirection direction_of(const std::optional<Impairment>& from) {
-    if (!from) return {};
-    return {.loss = from->loss,
-            .duplicate = from->duplicate,
-            .corrupt = from->corrupt,
-            .reorder = from->reorder,
-            .reorder_by = from->reorder_by,
-            .delay = from->delay,
-            .jitter = from->jitter,
-            .rate = from->rate,
-            .overhead = 24,
-            .queue_packets = from->queue_packets,
-            .drop_nth = from->drop_nth};
+ImpairOptions impair_options(const RuntimeConfig& config) {
+    const Impairment outbound = config.outbound.value_or(Impairment{});
+    const Impairment inbound = config.inbound.value_or(Impairment{});
+    const Duration round_trip = outbound.delay + inbound.delay;
+    return {.outbound = direction_of(outbound, round_trip),
+            .inbound = direction_of(inbound, round_trip),
+            .seed = config.impair_seed};
 }
 
 std::string reason(Error error) { return std::string{message_of(error)}; }
@@ -148,11 +121,9 @@ struct Runtime::Inside {
 };
 
 Runtime::Runtime(RuntimeConfig config) {
-    auto link = open_link(config);
+    const ImpairOptions impair = impair_options(config);
+    auto link = link_of(config);
     inside_ = std::make_unique<Inside>(config);
-    ImpairOptions impair{.outbound = direction_of(config.outbound),
-                         .inbound = direction_of(config.inbound),
-                         .seed = config.impair_seed};
     stack().advance(steady_now());  // so that what happens before the first turn has its time
     const bool impaired = config.outbound || config.inbound;
     const Interface i = inside_->shard.add_link(std::move(link), impaired ? &impair : nullptr);

@@ -1,0 +1,14 @@
+// A device by its text: "tap:tern0", "tun:tern0", "tap:eth0@blue" in the namespace blue.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "os/link/tun_tap.hh"
+
+namespace tern {
+
+// Takes name, kind and namespace from the text, the rest from `options`. Throws RuntimeError.
+std::unique_ptr<Link> open_link(const std::string& text, TapOptions options);
+
+}  // namespace tern
