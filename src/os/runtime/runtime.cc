@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "os/link/impairment.hh"
 #include "os/link/tun_tap.hh"
 #include "os/runtime/clock.hh"
 #include "os/runtime/shard.hh"
@@ -46,19 +47,9 @@ std::unique_ptr<Link> open_link(RuntimeConfig& config) {
     return std::move(*link);
 }
 
-ImpairDirection direction_of(const std::optional<Impairment>& from) {
-    if (!from) return {};
-    return {.loss = from->loss,
-            .duplicate = from->duplicate,
-            .corrupt = from->corrupt,
-            .reorder = from->reorder,
-            .reorder_by = from->reorder_by,
-            .delay = from->delay,
-            .jitter = from->jitter,
-            .rate = from->rate,
-            .overhead = 24,
-            .queue_packets = from->queue_packets,
-            .drop_nth = from->drop_nth};
+ImpairDirection lane_of(const std::optional<Impairment>& wanted) {
+    constexpr u32 ethernet = 24;  // preamble, check sequence and gap
+    return wanted ? direction_of(*wanted, ethernet) : ImpairDirection{};
 }
 
 std::string reason(Error error) { return std::string{message_of(error)}; }
@@ -150,8 +141,8 @@ struct Runtime::Inside {
 Runtime::Runtime(RuntimeConfig config) {
     auto link = open_link(config);
     inside_ = std::make_unique<Inside>(config);
-    ImpairOptions impair{.outbound = direction_of(config.outbound),
-                         .inbound = direction_of(config.inbound),
+    ImpairOptions impair{.outbound = lane_of(config.outbound),
+                         .inbound = lane_of(config.inbound),
                          .seed = config.impair_seed};
     stack().advance(steady_now());  // so that what happens before the first turn has its time
     const bool impaired = config.outbound || config.inbound;
