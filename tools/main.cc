@@ -36,6 +36,7 @@ int run(int argc, char** argv) {
         "Examples:\n"
         "  tern show handshake                     two stacks, every segment with its reason\n"
         "  tern demo wire                          200 MB between two stacks in this process\n"
+        "  tern sim examples/sim/bulk.toml         a network in virtual time, from a seed\n"
         "  tern serve . --link tap:tern0           an HTTP server on our stack\n"
         "  tern get http://10.0.0.1:8000/file      fetch, with progress and --resume\n"
         "`tern COMMAND --help` has more. Exit codes: 0 well, 1 failed, 2 wrong usage, 3 cannot\n"
@@ -49,6 +50,7 @@ int run(int argc, char** argv) {
     add_ping(app);
     add_udp(app);
     add_demo(app);
+    add_sim(app);
 #ifdef TERN_HAS_SHOW
     add_show(app);
 #endif
