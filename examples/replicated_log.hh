@@ -1,4 +1,4 @@
-// A replicated log after Raft (Ongaro and Ousterhout, 2014) in about a hundred lines: leader
+// A replicated log after Raft (Ongaro and Ousterhout, 2014) in less than two hundred lines: leader
 // election and log replication over TCP. It knows nothing of being simulated but the names of the
 // calls. Disk is what a Replica keeps through a restart of its host; there are no snapshots.
 #pragma once

@@ -100,8 +100,13 @@ void Lane::wake() {
     world_.schedule.set(*this, impair_.next_deadline());
 }
 
-// What comes out of the impairments.
+// What comes out of the impairments. A packet that was under way for long has left the cache, and
+// all of it will be read.
 void Lane::transmit(Instant, PacketBatch&& batch) {
+    for (u32 i = 0; i < batch.size(); ++i) {
+        const PacketDescriptor& d = *batch.peek(i);
+        for (u32 at = d.begin & ~63u; at < d.end; at += 64) __builtin_prefetch(d.slot + at);
+    }
     for (u32 i = 0; i < batch.size(); ++i) emerge(batch.take(i));
     batch.clear();
     if (arrived_.empty() || announced_) return;
