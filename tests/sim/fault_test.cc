@@ -134,6 +134,23 @@ TEST(Fault, a_host_may_stop_itself_in_a_callback) {
     EXPECT_EQ(why, Error::Reset);
 }
 
+TEST(Fault, observers_and_counters_go_on_after_a_restart) {
+    struct Sent final : Observer {
+        void on_segment_sent(const SegmentSentEvent&) override { ++count; }
+        u64 count = 0;
+    } sent;
+    Two net;
+    net.b.observe(&sent);
+    Bulk bulk(net.world, net.a, net.b, {.bytes = 2'000'000, .retry = true});
+    net.world.restart(net.b, at(500ms), 200ms);
+    net.world.run_until(at(1s));
+    const u64 before = sent.count;
+    net.world.run_until(at(20s));
+    EXPECT_TRUE(bulk.done());
+    EXPECT_GT(sent.count, before + 100);
+    EXPECT_EQ(sent.count, net.b.counters().tcp_segments_out);
+}
+
 TEST(Fault, a_clock_jump_moves_one_host_alone) {
     Two net({.delay = 5ms});
     Requests requests(net.world, net.a, net.b, {.count = 3, .interval = 1s});

@@ -35,19 +35,14 @@ private:
     u64 state_ = k_odd;
 };
 
-// Eight sums of products of 32-bit halves, as in XXH3: a form that compilers turn into vector
-// instructions. The key moves on with each stripe, so that their order counts.
+// Eight chains, so that no multiplication waits for the one before it. Each step can be undone, so
+// packets that differ in one word alone cannot have the same digest.
 inline void Digest::add(std::span<const std::byte> bytes) {
-    std::array<u64, 8> sums{}, keys{};
-    for (u64 i = 0; i < keys.size(); ++i) keys[i] = state_ + i * k_other_odd;
+    std::array<u64, 8> chains{};
+    for (u64 i = 0; i < chains.size(); ++i) chains[i] = state_ + i * k_other_odd;
     const auto add_stripe = [&](const std::byte* p) {
-        for (std::size_t i = 0; i < sums.size(); ++i) {
-            const u64 word = word_at(p + 8 * i);
-            const u64 keyed = word ^ keys[i];
-            sums[i ^ 1] += word;
-            sums[i] += (keyed & 0xffffffff) * (keyed >> 32);
-            keys[i] += k_odd;
-        }
+        for (std::size_t i = 0; i < chains.size(); ++i)
+            chains[i] = mixed(chains[i] ^ word_at(p + 8 * i));
     };
     const std::byte* p = bytes.data();
     std::size_t left = bytes.size();
@@ -57,7 +52,7 @@ inline void Digest::add(std::span<const std::byte> bytes) {
         std::memcpy(tail.data(), p, left);
         add_stripe(tail.data());
     }
-    for (const u64 sum : sums) add(sum);
+    for (const u64 chain : chains) add(chain);
     add(u64{bytes.size()});
 }
 
