@@ -63,8 +63,9 @@ Figures run(Duration simulated, bool record) {
     sim::Wire& wire =
         world.wire(a, b, {.delay = 5ms, .rate = 1'000'000'000, .queue_packets = 1000});
     TcpOptions buffers;
-    // More than rate times round trip, less than overflows the queue: the line is never idle.
-    buffers.send_buffer = buffers.receive_buffer = 1600u << 10;
+    // Enough to keep the line busy, too little to overflow its queue.
+    buffers.send_buffer = 1600u << 10;
+    buffers.receive_buffer = 2u << 20;
     sim::Bulk bulk(world, a, b, {.bytes = ~u64{0} >> 1, .tcp = buffers});
     if (record) {
         a.observe(&log);
