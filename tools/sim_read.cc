@@ -1,6 +1,8 @@
 // TOML to a Scenario. Every complaint has file, line and column, and says what was expected.
 #include <algorithm>
 #include <initializer_list>
+#include <map>
+#include <set>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -148,6 +150,8 @@ public:
         for (Table& t : top_.tables("host")) host(t);
         for (Table& t : top_.tables("router")) router(t);
         for (Table& t : top_.tables("wire")) wire(t);
+        for (const auto& [name, table] : unwired_)
+            table.fail("name", fmt::format("{} has no wire: expected a [[wire]] to it", name));
         for (Table& t : top_.tables("bulk")) flow(t, SimFlow::Kind::Bulk);
         for (Table& t : top_.tables("requests")) flow(t, SimFlow::Kind::Requests);
         for (Table& t : top_.tables("fault")) fault(t);
@@ -172,8 +176,17 @@ private:
             t.fail("address", fmt::format("address: \"{}\": expected an IPv4 address with its "
                                           "prefix, as in \"10.0.0.1/24\"",
                                           host.address));
+        const Ipv4Address ip = cidr->address.v4();
+        if (!ip.is_valid_source() || (cidr->prefix_length < 31 && ip == cidr->v4_broadcast()))
+            t.fail("address", fmt::format("address: \"{}\" is for no single host: expected one "
+                                          "that is, as in \"10.0.0.1/24\"",
+                                          host.address));
+        if (!addresses_.insert(ip).second)
+            t.fail("address",
+                   fmt::format("address: {} is taken: expected another one", ip.to_string()));
         add_name(t, nodes_, host.name);
         hosts_.push_back(host.name);
+        unwired_.emplace(host.name, t);
         out_.hosts.push_back(host);
         t.done();
     }
@@ -192,6 +205,14 @@ private:
             if (std::ranges::find(nodes_, end) == nodes_.end())
                 t.fail("between", fmt::format("\"{}\" is no host or router: expected {}", end,
                                               fmt::join(nodes_, ", ")));
+        if (wire.a == wire.b) t.fail("between", "between: expected two different nodes");
+        for (const std::string& end : {wire.a, wire.b}) {
+            const bool host = std::ranges::find(hosts_, end) != hosts_.end();
+            if (host && unwired_.erase(end) == 0)
+                t.fail("between", fmt::format("{} has its wire already: expected a router between "
+                                              "several hosts",
+                                              end));
+        }
         wire.name = t.text("name", wire.a + "-" + wire.b);
         wire.there = t.impairment("impair", "");
         wire.back = t.impairment("back", wire.there);
@@ -207,6 +228,7 @@ private:
         f.name = t.text("name");
         f.from = t.one_of("from", hosts_, "host");
         f.to = t.one_of("to", hosts_, "host");
+        if (f.to == f.from) t.fail("to", "to: expected another host than from");
         f.port = static_cast<u16>(t.number("port", 1, 65535));
         f.start = t.time("start", Duration{});
         f.buffer = static_cast<u32>(std::min<u64>(t.size("buffer", 0), u64{1} << 30));
@@ -281,6 +303,8 @@ private:
     Table top_;
     Scenario out_;
     std::vector<std::string> nodes_, hosts_, wires_, flows_;
+    std::set<Ipv4Address> addresses_;
+    std::map<std::string, Table> unwired_;  // hosts, with where they stand in the file
 };
 
 }  // namespace

@@ -53,8 +53,8 @@ struct SimResult {
     std::vector<SimFailure> failures{};
 };
 
-// `samples`: how many times to look, evenly spaced; looking does not change the run. Throws
-// ScenarioError when the network cannot be built.
+// `samples`: how many times to look, evenly spaced; looking does not change the run. What
+// read_scenario() let pass can be built.
 SimResult run_scenario(const Scenario& scenario, u64 seed, u32 samples = 0);
 
 }  // namespace tern::tools
