@@ -52,10 +52,10 @@ void Host::Inside::turn() {
 
 void Host::Inside::transmit() {
     if (out == nullptr) return;
-    for (;;) {
+    for (bool more = true; more;) {
         PacketBatch batch = stack->transmit(told, interface);
-        if (batch.empty()) return;
-        out->enter(std::move(batch));
+        more = batch.full();  // one that is not has emptied the stack
+        if (!batch.empty()) out->enter(std::move(batch));
     }
 }
 
