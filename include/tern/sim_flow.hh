@@ -30,7 +30,7 @@ public:
     Error error() const;  // why the last connection broke
     u32 attempts() const;
     double bits_per_second() const;  // of what the receiver got, since the start
-    // Of the sender, at the last byte's acknowledgement or later; asks the stack when it runs.
+    // Of the sender; the last known one when its connection is over.
     const TcpStatus& status();
 
 private:
