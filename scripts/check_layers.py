@@ -30,12 +30,13 @@ k_may_include = {
     "src/os/link": ["src/core/base", "src/core/packet", "src/core/wire"],
     "src/os/runtime": ["src/core", "src/os/link"],
     "src/sockets": ["src/core", "src/os/runtime", "src/os/link"],
-    "src/lab": ["src/core", "src/os/link/virtual_wire.hh", "src/os/link/impair.hh"],
+    "src/lab": ["src/core", "src/os/link/virtual_wire.hh", "src/os/link/impair.hh",
+                "src/os/link/impairment.hh"],
     "include/tern": [],
     "tools": [],
     "bench": ["src"],
     "examples": [],
-    "tests": ["src", "tools", "bench"],
+    "tests": ["src", "tools", "bench", "examples"],
 }
 
 # Public headers that stand for more than values; core may include none of them.

@@ -12,5 +12,6 @@ void add_ping(CLI::App& app);
 void add_udp(CLI::App& app);
 void add_demo(CLI::App& app);
 void add_wire(CLI::App& app);
+void add_sim(CLI::App& app);
 
 }  // namespace tern::tools

@@ -36,6 +36,7 @@ int run(int argc, char** argv) {
         "Examples:\n"
         "  tern show handshake                     two stacks, every segment with its reason\n"
         "  tern demo wire                          200 MB between two stacks in this process\n"
+        "  tern sim examples/sim/bulk.toml         a network in virtual time, from a seed\n"
         "  tern serve . --link tap:tern0           an HTTP server on our stack\n"
         "  tern get http://10.0.0.1:8000/file      fetch, with progress and --resume\n"
         "  tern wire tap:a@left tap:b@right --delay 20ms --loss 1%    a bad network\n"
@@ -51,6 +52,7 @@ int run(int argc, char** argv) {
     add_udp(app);
     add_demo(app);
     add_wire(app);
+    add_sim(app);
 #ifdef TERN_HAS_SHOW
     add_show(app);
 #endif

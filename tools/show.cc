@@ -5,16 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "exit_code.hh"
 #include "show_stories.hh"
+#include "text.hh"
 
 namespace tern::tools {
 
@@ -43,18 +42,6 @@ std::string wrapped(const std::string& text, std::size_t width) {
     return out + line + "\n";
 }
 
-// "20ms", "1.5s", "300us"
-std::optional<Duration> parse_duration(const std::string& text) {
-    double value = 0;
-    const char* end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc{} || value < 0 || value > 3600e3) return {};
-    const std::string unit(rest, end);
-    const double scale = unit == "s" ? 1e9 : unit == "ms" ? 1e6 : unit == "us" ? 1e3 : 0;
-    if (scale == 0 || value * scale > 60e9) return {};
-    return Duration{static_cast<i64>(value * scale)};
-}
-
 bool want_colour(const ShowOptions& o) {
     return !o.no_color && !o.json && isatty(STDOUT_FILENO) == 1 &&
            std::getenv("NO_COLOR") == nullptr;
@@ -65,8 +52,8 @@ int show_main(const ShowOptions& o) {
     for (const Story& s : stories())
         if (o.story == s.name) story = &s;
     if (story == nullptr) return k_usage;
-    const auto delay = parse_duration(o.delay);
-    if (!delay) {
+    const auto delay = parse_time(o.delay);
+    if (!delay || *delay > std::chrono::seconds(60)) {
         std::fprintf(stderr, "tern: --delay wants a time up to 60s, such as 20ms\n");
         return k_usage;
     }

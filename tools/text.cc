@@ -3,8 +3,10 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <ctime>
+#include <initializer_list>
 #include <utility>
 
 #include <fmt/core.h>
@@ -19,6 +21,23 @@ std::string scaled(double value, std::string_view unit) {
     for (; value >= 999.5 && i + 1 < prefixes.size(); ++i) value /= 1000;
     const int digits = i == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
     return fmt::format("{:.{}f} {}{}", value, digits, prefixes[i], unit);
+}
+
+struct Unit {
+    std::string_view name;
+    double factor;
+};
+
+// A number with one of the units; nothing when it is no such, or not within 0 and `most`.
+std::optional<double> number_with_unit(std::string_view text, std::initializer_list<Unit> units,
+                                       double most) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || !(number >= 0)) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    for (const Unit& unit : units)
+        if (unit.name == text && number * unit.factor <= most) return number * unit.factor;
+    return std::nullopt;
 }
 
 int hex_digit(char c) {
@@ -60,19 +79,40 @@ std::string human_time(Duration d) {
     return fmt::format("{:.0f} us", s * 1e6);
 }
 
+std::string human_bits(double bits_per_second) { return scaled(bits_per_second, "bit/s"); }
+
+std::optional<Duration> parse_time(std::string_view text) {
+    constexpr double longest = 1e15;
+    const auto ns =
+        number_with_unit(text, {{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}}, longest);
+    if (!ns) return std::nullopt;
+    return Duration{std::llround(*ns)};
+}
+
+std::optional<u64> parse_rate(std::string_view text) {
+    const auto bits =
+        number_with_unit(text, {{"bit", 1}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}}, 1e15);
+    if (!bits) return std::nullopt;
+    return static_cast<u64>(std::llround(*bits));
+}
+
 std::optional<u64> parse_size(std::string_view text) {
-    constexpr std::pair<std::string_view, double> units[] = {
-        {"", 1},          {"B", 1},       {"K", 1024},    {"KiB", 1024},
-        {"kB", 1e3},      {"KB", 1e3},    {"M", 1 << 20}, {"MB", 1e6},
-        {"MiB", 1 << 20}, {"G", 1 << 30}, {"GB", 1e9},    {"GiB", 1 << 30}};
-    double number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || !(number >= 0) || number > 1e12) return std::nullopt;
-    const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
-    for (const auto& [name, factor] : units) {
-        if (name == unit) return static_cast<u64>(number * factor);
-    }
-    return std::nullopt;
+    const auto bytes = number_with_unit(text,
+                                        {{"", 1},
+                                         {"B", 1},
+                                         {"K", 1024},
+                                         {"KiB", 1024},
+                                         {"kB", 1e3},
+                                         {"KB", 1e3},
+                                         {"M", 1 << 20},
+                                         {"MB", 1e6},
+                                         {"MiB", 1 << 20},
+                                         {"G", 1 << 30},
+                                         {"GB", 1e9},
+                                         {"GiB", 1 << 30}},
+                                        1e18);
+    if (!bytes) return std::nullopt;
+    return static_cast<u64>(*bytes);
 }
 
 std::string json_string(std::string_view text) {

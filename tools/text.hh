@@ -9,11 +9,14 @@
 
 namespace tern::tools {
 
-std::string human_bytes(u64 bytes);                    // "209.7 MB"
-std::string human_rate(u64 bytes, Duration in);        // "1.24 GB/s"
-std::string human_time(Duration d);                    // "12.3 ms"
-std::optional<u64> parse_size(std::string_view text);  // "200MB", "64K", "1GiB", "5"
-std::string json_string(std::string_view text);        // with its quotes
+std::string human_bytes(u64 bytes);                         // "209.7 MB"
+std::string human_rate(u64 bytes, Duration in);             // "1.24 GB/s"
+std::string human_time(Duration d);                         // "12.3 ms"
+std::string human_bits(double bits_per_second);             // "94.2 Mbit/s"
+std::optional<Duration> parse_time(std::string_view text);  // "20ms", "1.5s", "300us"; up to 10^6 s
+std::optional<u64> parse_rate(std::string_view text);       // "100mbit", "1.5gbit", "8bit"
+std::optional<u64> parse_size(std::string_view text);       // "200MB", "64K", "1GiB", "5"
+std::string json_string(std::string_view text);             // with its quotes
 std::string html_escape(std::string_view text);
 std::string url_encode(std::string_view path);  // "/" stays
 std::optional<std::string> url_decode(std::string_view path);

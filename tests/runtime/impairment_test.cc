@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "os/runtime/impairment.hh"
+#include "os/link/impairment.hh"
 #include "tern/runtime.hh"
 
 namespace tern {

@@ -6,23 +6,13 @@
 
 #include "core/base/assert.hh"
 #include "core/packet/copy.hh"
+#include "core/packet/crossing.hh"
 
 namespace tern {
 
 namespace {
 
 constexpr u32 k_link_header_max = 18;  // Ethernet with one 802.1Q tag
-
-// What a sender knows about its packet and a receiver must find out for itself. Only a checksum
-// that was left out stays marked, because its field cannot be verified.
-void forget_sender_facts(PacketDescriptor& d) {
-    d.next = nullptr;
-    d.tag = 0;
-    d.note = 0;
-    d.payload_sum_known = false;
-    d.link_broadcast = false;
-    if (d.checksum != ChecksumState::Partial) d.checksum = ChecksumState::Unknown;
-}
 
 }  // namespace
 

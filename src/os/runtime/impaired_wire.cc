@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #include "os/link/impair_lane.hh"
+#include "os/link/impairment.hh"
 #include "os/link/segment_join.hh"
 #include "os/runtime/clock.hh"
-#include "os/runtime/impairment.hh"
 #include "os/runtime/open_link.hh"
 #include "os/runtime/wait.hh"
 

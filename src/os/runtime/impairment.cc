@@ -1,12 +1,10 @@
 // An Impairment as text: one row for each word, which reads it and writes it.
-#include "os/runtime/impairment.hh"
+#include "tern/impairment.hh"
 
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <span>
-
-#include "tern/runtime.hh"
 
 namespace tern {
 
@@ -347,36 +345,6 @@ std::string Impairment::conflict() const {
     }
     if (queue_bdp > 0 && !limited) return "queue=1bdp: it needs a rate: add rate=100mbit";
     return "";
-}
-
-ImpairDirection direction_of(const Impairment& from, Duration round_trip) {
-    u64 queue_bytes = from.queue_bytes;
-    if (from.queue_bdp > 0) {
-        if (round_trip == Duration{}) {
-            throw RuntimeError(Error::InvalidArgument,
-                               "queue=1bdp: it needs a delay: add delay=20ms, or write queue=64KB");
-        }
-        const u64 rate = from.bucket.rate > 0 ? from.bucket.rate : from.rate;
-        const double seconds = std::chrono::duration<double>(round_trip).count();
-        queue_bytes = static_cast<u64>(from.queue_bdp * static_cast<double>(rate) / 8 * seconds);
-    }
-    return {.loss = from.loss,
-            .duplicate = from.duplicate,
-            .corrupt = from.corrupt,
-            .reorder = from.reorder,
-            .reorder_by = from.reorder_by,
-            .delay = from.delay,
-            .jitter = from.jitter,
-            .rate = from.rate,
-            .overhead = 24,
-            .queue_packets = from.queue_packets,
-            .queue_bytes = queue_bytes,
-            .bursts = from.bursts,
-            .bucket = from.bucket,
-            .codel = from.codel,
-            .ecn = from.ecn,
-            .mark = from.mark,
-            .drop_nth = from.drop_nth};
 }
 
 }  // namespace tern

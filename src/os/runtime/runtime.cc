@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "os/link/impairment.hh"
 #include "os/runtime/clock.hh"
-#include "os/runtime/impairment.hh"
 #include "os/runtime/open_link.hh"
 #include "os/runtime/shard.hh"
 

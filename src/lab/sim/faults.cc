@@ -1,0 +1,82 @@
+// Faults by time. A fault that could not strike in its time is told by name.
+#include "lab/sim/host_inside.hh"
+
+namespace tern::sim {
+
+void WorldInside::partition(std::string name, std::vector<Lane*> lanes, Instant from,
+                            Instant until) {
+    Fault& cause =
+        fault("the partition of " + name + " from " + text_of(from) + " to " + text_of(until));
+    at(from, [this, lanes, &cause] {
+        note(cause.what);
+        for (Lane* lane : lanes) lane->cut(cause);
+    });
+    at(until, [this, lanes, &cause] {
+        note("end of " + cause.what);
+        for (Lane* lane : lanes) lane->heal(cause);
+    });
+}
+
+void World::partition(Wire& wire, Instant from, Instant until) {
+    const auto& lanes = wire.inside_->lanes;
+    inside_->partition(wire.name(), {lanes[0].get(), lanes[1].get()}, from, until);
+}
+
+void World::partition(Wire& wire, Way way, Instant from, Instant until) {
+    Lane& lane = wire.inside_->lane(way);
+    inside_->partition(lane.name() + " (one way)", {&lane}, from, until);
+}
+
+void World::change(Wire& wire, Way way, Instant when, const Impairment& impairment) {
+    WorldInside& in = *inside_;
+    Fault& fault =
+        in.fault("the change of " + wire.inside_->lane(way).name() + " at " + text_of(when));
+    in.at(when, [&wire, way, impairment, &fault] {
+        fault.struck = true;  // what the impairment itself strikes, its lane watches
+        wire.change(way, impairment);
+    });
+}
+
+void World::restart(Host& host, Instant when, Duration down) {
+    WorldInside& in = *inside_;
+    Fault& fault = in.fault("the restart of " + host.name() + " at " + text_of(when));
+    in.at(when, [&host, &fault] {
+        fault.struck |= host.is_up();
+        host.stop();
+    });
+    in.at(when + down, [&host] { host.start(); });
+}
+
+void World::jump_clock(Host& host, Instant when, Duration ahead) {
+    WorldInside& in = *inside_;
+    if (ahead <= Duration{})
+        throw std::invalid_argument("the clock of " + host.name() + " can only jump ahead");
+    Fault& fault = in.fault("the clock jump of " + host.name() + " at " + text_of(when));
+    in.at(when, [&in, &host, &fault, ahead] {
+        in.note(fault.what);
+        host.inside_->ahead += ahead;
+        if (!host.is_up()) return;
+        fault.struck = true;
+        host.stack();  // it learns the new time, and does what has become due
+    });
+}
+
+std::vector<std::string> World::never_struck() const {
+    std::vector<std::string> missed;
+    for (const Fault& fault : inside_->faults)
+        if (!fault.struck) missed.push_back(fault.what);
+    for (const auto& wire : inside_->wires)
+        for (const auto& lane : wire->inside_->lanes) lane->never_struck(missed);
+    return missed;
+}
+
+void World::finish() const {
+    const auto missed = never_struck();
+    if (missed.empty()) return;
+    std::string text = "a fault that was asked for never struck, so this run did not test it:";
+    for (const std::string& what : missed) text += "\n  " + what;
+    throw FaultNeverStruck(text + "\nMove it to where there is traffic, or leave it out (seed " +
+                           std::to_string(inside_->seed) + ").");
+}
+
+}  // namespace tern::sim

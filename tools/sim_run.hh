@@ -1,0 +1,60 @@
+// Runs a scenario, looks at it while it runs, and judges it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim_scenario.hh"
+#include "tern/sim_flow.hh"
+
+namespace tern::tools {
+
+struct FlowResult {
+    std::string name;
+    SimFlow::Kind kind{};
+    u64 bytes = 0, expected = 0;  // that arrived; requests: responses
+    double bits_per_second = 0;
+    bool exact = false, done = false;
+    Error error{};
+    std::optional<Duration> finished{};  // since the world began
+    u32 attempts = 1;
+    u32 retransmissions = 0;
+    Duration srtt{};
+    u32 cwnd = 0;
+    std::optional<Duration> median_latency{}, worst_latency{};  // requests
+};
+
+struct LaneResult {
+    std::string name;
+    sim::LaneCounters counters{};
+};
+
+// What was seen at one moment; per flow and per lane in their order.
+struct SimSample {
+    Duration at{};
+    std::vector<double> goodput;  // bits per second since the sample before
+    std::vector<double> cwnd;     // bytes
+    std::vector<double> queue;    // bytes, from the worst delay since the sample before
+    std::vector<double> delay;    // seconds, of a packet on its way through the wire
+};
+
+// `what` names the thing that must hold, the same in every run; `text` says how it failed.
+struct SimFailure {
+    std::string what, text;
+};
+
+struct SimResult {
+    u64 seed = 0;
+    u64 digest = 0, events = 0;
+    std::vector<FlowResult> flows{};
+    std::vector<LaneResult> lanes{};
+    std::vector<SimSample> samples{};
+    std::vector<SimFailure> failures{};
+};
+
+// `samples`: how many times to look, evenly spaced; looking does not change the run. What
+// read_scenario() let pass can be built.
+SimResult run_scenario(const Scenario& scenario, u64 seed, u32 samples = 0);
+
+}  // namespace tern::tools
