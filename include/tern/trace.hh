@@ -50,6 +50,8 @@ constexpr std::string_view name_of(State s) {
     X(DataOverride,       "small data after the silly-window override timer") \
     X(RetransmitTimeout,  "no ACK within RTO: the oldest byte again, cwnd to one segment") \
     X(RetransmitAfterTimeout, "resending behind an RTO, in slow start") \
+    X(RetransmitLost,     "what was sent later has arrived: this is lost (RACK)") \
+    X(ProbeTail,          "no ACK for two round trips: probe whether the tail was lost (TLP)") \
     X(RetransmitFast,     "three duplicate ACKs: the segment behind them is lost") \
     X(RetransmitPartial,  "a partial ACK in recovery: the next hole is lost too") \
     X(LimitedTransmit,    "one of two duplicate ACKs: a segment left the network, send a new one") \

@@ -215,8 +215,10 @@ TEST(EventLogAtTheCeiling, ATimeWaitThatCannotBeRecordedIsClosed) {
         ASSERT_TRUE(accepted);
         ASSERT_TRUE(pair.a.tcp().close(*opened));
         pair.exchange();
+        if (pair.a.tcp().status(*opened)->state != State::FinWait2) continue;  // nor was the FIN
         ASSERT_TRUE(pair.b.tcp().close(*accepted));
         pair.exchange();
+        if (pair.b.tcp().status(*accepted)->state == State::CloseWait) continue;
         ASSERT_EQ(pair.a.tcp().count().time_waits, 0u) << "no ceiling is low enough";
         EXPECT_TRUE(
             log.states.ends_with("FIN-WAIT-2>TIME-WAIT FinArrived of 80\n"

@@ -24,8 +24,8 @@ Room::Room(Context& context, inet::Inet& internet)
       offset_key(cx.random.key()), port_key(cx.random.key()), cookie_key(cx.random.key()),
       tcbs(*cx.budget), embryos(*cx.budget), time_waits(*cx.budget), listeners(*cx.budget),
       colds(*cx.budget), send_queues(*cx.budget), receive_queues(*cx.budget), runs(*cx.budget),
-      flows(*cx.budget, HashOfFlow{this}), listener_table(*cx.budget, HashOfListener{this}),
-      wheel(TimerOfTcb{&tcbs}, 0) {
+      flights(*cx.budget), resent_times(*cx.budget), flows(*cx.budget, HashOfFlow{this}),
+      listener_table(*cx.budget, HashOfListener{this}), wheel(TimerOfTcb{&tcbs}, 0) {
     for (u16& counter : port_counters) counter = static_cast<u16>(cx.random.next32());
 }
 
@@ -122,6 +122,7 @@ void detach(Room& room, Index i) {
     if (tcb.has(k_detached)) return;
     cancel_deadlines(room, tcb);
     tcb.set(k_detached);
+    free_flight(room, tcb);
     room.flows.erase(tcb.key.hash(room.table_key), tagged(RecordKind::Tcb, i));
 }
 

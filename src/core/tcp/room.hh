@@ -9,6 +9,7 @@
 #include "core/base/pool.hh"
 #include "core/inet/inet.hh"
 #include "core/tcp/records.hh"
+#include "core/tcp/recovery/flight.hh"
 #include "core/tcp/segment.hh"
 #include "core/tcp/state.hh"
 #include "core/wire/tcp_options.hh"
@@ -52,12 +53,15 @@ struct Room {
     Pool<SendQueue> send_queues;
     Pool<ReceiveQueue> receive_queues;
     Pool<Run> runs;
+    Pool<Flight> flights;
+    Pool<ResentTimes> resent_times;
     FlowTable<HashOfFlow> flows;
     FlowTable<HashOfListener> listener_table;  // by port; several addresses may share one
     TimerWheel<TimerOfTcb> wheel;
 
     std::array<AgeList, k_embryo_levels> embryo_ages;  // one a number of retries
     AgeList time_wait_ages;
+    AgeList idle_flights;
     struct Fifo {
         Index head = 0, tail = 0;
     };
@@ -210,7 +214,7 @@ struct Plan {                                   // what to send next, if anythin
     u32 len = 0;
     u16 flags = 0;
     SendReason reason = SendReason::Unknown;
-    bool head_only = false;  // the lost segment at SND.UNA; SND.NXT stays where it is
+    bool head_only = false;  // sent again out of its turn: SND.NXT stays where it is
 };
 Plan may_send(Room& room, Tcb& tcb);
 u32 longest_segment(const Room& room, const Tcb& tcb);  // or super-segment, where the link cuts it
@@ -239,8 +243,54 @@ u16 receive_mss(const Room& room, const inet::Way& way, u16 limit);  // what our
 u32 sack_blocks(const Room& room, const Tcb& tcb, std::array<wire::SackBlock, 4>& out);
 
 // --- recovery/, congestion/
+// With SACK.
+inline Flight* flight_of(Room& room, const Tcb& tcb) {
+    const bool any = tcb.has(k_sack) && !tcb.has(k_rtt_timing) && tcb.flight != 0;
+    return any ? &room.flights[tcb.flight] : nullptr;
+}
+inline const Flight* flight_of(const Room& room, const Tcb& tcb) {
+    return flight_of(const_cast<Room&>(room), tcb);
+}
+Flight* make_flight(Room& room, Tcb& tcb);  // with room for one more record; null: refused
+void free_flight(Room& room, Tcb& tcb);
+void rest_flight(Room& room, Tcb& tcb);  // nothing is in flight: it goes after a second of silence
+void expire_flights(Room& room);
+u32 pipe(const Room& room, const Tcb& tcb);          // bytes that are still on their way
+u32 find_record(const Flight& f, Seq s);             // the first that ends behind s
+u32 bytes_above(const Sent& s, u32 piece, Seq una);  // of a piece, from SND.UNA on
+void note_sent(Room& room, Tcb& tcb, Seq seq, u32 len, bool fin);
+void note_resent(Room& room, Tcb& tcb, Seq seq, u32 len);
+void lose(Flight& f, Sent& s, u32 piece, Seq una, AckSample& a);
+void lose_all(Room& room, Tcb& tcb, bool sacked_too);
+void send_again(Room& room, Tcb& tcb);  // everything from SND.UNA on
+void take_cumulative(Room& room, Tcb& tcb, Seq before, const Segment& seg, AckSample& a);
+void take_sack_blocks(Room& room, Tcb& tcb, const Segment& seg, AckSample& a);
+struct LostRange {
+    Seq seq;
+    u32 piece = 0;  // bytes of the first piece; 0: nothing is lost
+    u32 run = 0;    // of all that follow it without a gap
+};
+LostRange next_lost(const Room& room, const Tcb& tcb);
+void rack_delivered(Room& room, Tcb& tcb, Sent& s, u32 piece, const Segment& seg, AckSample& a);
+void rack_detect_losses(Room& room, Tcb& tcb, AckSample& a);
+void rack_learn_dsack(Tcb& tcb, Flight& f, const AckSample& a);
+void rack_recovery_ended(Flight& f);
+void prr_begin(Flight& f, u32 flight_before, u32 sacked_before);
+void prr_update(const Room& room, Tcb& tcb, Flight& f, const AckSample& a);
+void remember_for_undo(Tcb& tcb, Flight& f);
+bool undo_if_spurious(Room& room, Tcb& tcb, const Segment& seg, const AckSample& a);
+void choose_loss_timer(Room& room, Tcb& tcb);
+void put_off_probe(Room& room, Tcb& tcb, Flight& f);
+void probe_tail(Room& room, Tcb& tcb);
+void take_probe_answer(Room& room, Tcb& tcb, const AckSample& a);
+void reordering_timeout(Room& room, Tcb& tcb);
+void flight_acknowledged(Room& room, Tcb& tcb, const Segment& seg, Seq before);
+void reduce_window(Room& room, Tcb& tcb, std::string_view why);
+u32 ssthresh_after_loss(const Tcb& tcb, u32 flight);
+// Without SACK.
 void rtt_sample(Room& room, Tcb& tcb, u32 rtt_us);  // RFC 6298 2
 void measure_rtt(Room& room, Tcb& tcb, const Segment& seg);
+void stop_rtt_timing(Tcb& tcb);
 void duplicate_ack(Room& room, Tcb& tcb);                              // RFC 5681 3.2
 bool recovery_acknowledged(Room& room, Tcb& tcb, Seq ack, u32 acked);  // RFC 6582; true: handled
 u32 initial_window(const Room& room, u32 mss);                         // RFC 6928

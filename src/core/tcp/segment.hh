@@ -13,6 +13,7 @@ struct Segment {
     u32 wnd = 0;  // as on the wire, unscaled
     u16 flags = 0;
     u16 source_port = 0, destination_port = 0;
+    bool has_options = false;  // other than timestamps: they are in room.options
     bool has_timestamps = false;
     u32 ts_val = 0, ts_ecr = 0;
     Packet packet;  // the view is the payload

@@ -39,7 +39,7 @@ enum TcbFlag : u32 {
     k_retransmit_head = 1 << 18,  // the segment at SND.UNA wants to be sent again
     k_recovery = 1 << 19,         // fast recovery (RFC 6582)
     k_partial_seen = 1 << 20,     // the first partial ACK of this recovery has reset RTO
-    k_rtt_timing = 1 << 21,       // rtt_seq is being timed
+    k_rtt_timing = 1 << 21,       // rtt_seq is being timed: a SYN, or anything without SACK
     k_syn_retried = 1 << 22,      // RFC 6298 5.7, RFC 5681 3.1
     k_urgent_out = 1 << 23,       // cold.snd_up is ahead of SND.UNA
     k_urgent_in = 1 << 24,        // cold.rcv_up is ahead of the reader
@@ -97,7 +97,10 @@ struct alignas(64) Tcb {
     u8 backoff = 0;    // expirations of RTO since new data was acknowledged
     u8 acks_owed = 0;  // duplicate ACKs that must leave one by one
     SendReason ack_reason = SendReason::AckNow;
-    Seq rtt_seq;
+    union {
+        Seq rtt_seq{};  // with k_rtt_timing
+        Index flight;   // otherwise, with k_sack; 0: none
+    };
     u32 rtt_start_us = 0;
 
     // --- line 2: time

@@ -64,7 +64,7 @@ Verdict in_syn_sent(Room& room, Index i, Segment& seg) {
         become(room, tcb, Cause::SynArrived);
         tcb.snd.nxt = tcb.snd.iss;
         learn_window(room, tcb, seg, false);
-        tcb.clear(k_rtt_timing);
+        stop_rtt_timing(tcb);
         tcb.set(k_syn_due);
         want_output(room, tcb);
     }

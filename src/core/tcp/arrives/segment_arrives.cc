@@ -34,6 +34,7 @@ DropReason check_segment(Room& room, Packet& packet, const inet::Arrival& arriva
         seg.has_timestamps = wire::parse_timestamps_only(options, seg.ts_val, seg.ts_ecr);
         if (!seg.has_timestamps || seg.syn()) {
             room.options = {};
+            seg.has_options = true;
             // RFC 9293 3.1 [MUST-5]: in any segment. [MUST-7]: an illegal length cannot be skipped;
             // the segment is dropped.
             if (auto bad = wire::parse_tcp_options(options, room.options); bad != DropReason::None)

@@ -80,7 +80,7 @@ void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled) {
         tcb.backoff = 0;
         // A byte that probed the closed window is outstanding like any other.
         if (tcb.snd.una < tcb.snd.max) {
-            tcb.snd.nxt = tcb.snd.una;
+            send_again(room, tcb);
             arm_retransmission(room, tcb);
         }
     }
@@ -92,9 +92,11 @@ void acknowledged(Room& room, Index i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
     const u32 acked = static_cast<u32>(seg.ack - tcb.snd.una);
     const u32 flight_before = tcb.flight_size();
-    measure_rtt(room, tcb, seg);
+    const Seq before = tcb.snd.una;
+    const Flight* flight = flight_of(room, tcb);
+    if (flight == nullptr) measure_rtt(room, tcb, seg);
     drop_acknowledged(room, tcb, seg.ack);
-    const bool handled = recovery_acknowledged(room, tcb, seg.ack, acked);
+    const bool handled = flight != nullptr || recovery_acknowledged(room, tcb, seg.ack, acked);
     tcb.snd.una = seg.ack;
     if (tcb.snd.nxt < tcb.snd.una) tcb.snd.nxt = tcb.snd.una;
     // It says something about what is outstanding only; left behind by 2^31 bytes it would lie.
@@ -102,6 +104,7 @@ void acknowledged(Room& room, Index i, Segment& seg) {
     tcb.dup_acks = 0;
     tcb.backoff = 0;
     tcb.clear(k_r1_told);
+    if (flight != nullptr) flight_acknowledged(room, tcb, seg, before);
     if (!handled) grow_cwnd(room, tcb, acked, flight_before);
     if (tcb.has(k_after_timeout) && tcb.snd.una >= tcb.recover) tcb.clear(k_after_timeout);
     if (tcb.has(k_urgent_out) && tcb.snd.una >= room.colds[tcb.cold].snd_up)
@@ -110,6 +113,10 @@ void acknowledged(Room& room, Index i, Segment& seg) {
     if (tcb.snd.una == tcb.snd.max) {
         cancel_deadline(room, tcb, Deadline::Retransmission);
         tcb.clear(k_persist);
+        arm_user_timeout(room, tcb, true);
+        if (flight != nullptr) rest_flight(room, tcb);
+    } else if (flight != nullptr) {
+        arm_retransmission(room, tcb);
         arm_user_timeout(room, tcb, true);
     } else if (!tcb.has(k_recovery) || !tcb.has(k_partial_seen)) {
         // RFC 6582 3.2 (5) [RFC6582:1], "Impatient": only the first partial ACK restarts it.
@@ -181,7 +188,15 @@ Verdict step5_ack(Room& room, Index i, Segment& seg) {
     if (seg.ack >= tcb.snd.una &&
         (tcb.snd.wl1 < seg.seq || (tcb.snd.wl1 == seg.seq && tcb.snd.wl2 <= seg.ack)))
         learn_window(room, tcb, seg, true);
-    if (!advances && is_duplicate_ack(tcb, seg, window_before)) duplicate_ack(room, tcb);
+    if (!advances && tcb.snd.una < tcb.snd.max && flight_of(room, tcb) != nullptr) {
+        if (seg.has_options && seg.ack == tcb.snd.una) {
+            flight_acknowledged(room, tcb, seg, tcb.snd.una);
+            if (!tcb.has(k_persist)) choose_loss_timer(room, tcb);
+            want_output(room, tcb);
+        }
+    } else if (!advances && is_duplicate_ack(tcb, seg, window_before)) {
+        duplicate_ack(room, tcb);
+    }
     // RFC 9293 3.8.6.1 [MUST-37], [SHLD-17]: a peer that answers is alive, window or not.
     if (tcb.has(k_persist) || tcb.snd.una + tcb.snd.wnd < tcb.snd.max)
         arm_user_timeout(room, tcb, true);

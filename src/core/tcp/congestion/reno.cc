@@ -29,6 +29,11 @@ void grow_cwnd(Room& room, Tcb& tcb, u32 acked, u32 flight_before) {
     }
 }
 
+// RFC 5681 3.1, equation 4.
+u32 ssthresh_after_loss(const Tcb& tcb, u32 flight) {
+    return std::max<u32>(std::min(flight, tcb.cwnd) / 2, 2u * tcb.send_mss);
+}
+
 void cwnd_after_timeout(Room& room, Tcb& tcb) {
     // RFC 5681 3.1 [RFC5681:4]: the first time only for the same segment.
     if (tcb.backoff <= 1) tcb.ssthresh = std::max<u32>(tcb.flight_size() / 2, 2u * tcb.send_mss);

@@ -163,6 +163,15 @@ u32 build_options(Room& room, Tcb& tcb, bool syn, u32 payload, std::byte* to) {
     return wire::emit_tcp_options(o, to);
 }
 
+// What the segment means for the flight. A window probe's byte is in it once.
+void note_in_flight(Room& room, Tcb& tcb, const Plan& plan, u32 occupies) {
+    if (tcb.has(k_recovery)) flight_of(room, tcb)->prr.out += occupies;
+    if (plan.seq == tcb.snd.max)
+        note_sent(room, tcb, plan.seq, occupies, (plan.flags & wire::Fin) != 0);
+    else if (plan.head_only)
+        note_resent(room, tcb, plan.seq, occupies);
+}
+
 // What the segment means for the sender's variables and timers.
 void sent(Room& room, Tcb& tcb, const Plan& plan) {
     const bool syn = (plan.flags & wire::Syn) != 0;
@@ -170,11 +179,14 @@ void sent(Room& room, Tcb& tcb, const Plan& plan) {
     const Seq end = plan.seq + occupies;
     if (occupies > 0) {
         const bool again = plan.seq < tcb.snd.max;
+        if (tcb.has(k_sack) && !syn) note_in_flight(room, tcb, plan, occupies);
         if (again) {
             if (tcb.retransmissions < 0xffff) ++tcb.retransmissions;
             ++room.cx.counters.tcp_retransmissions;
             // RFC 6298 3: a segment sent twice gives no sample.
-            if (tcb.has(k_rtt_timing) && plan.seq < tcb.rtt_seq) tcb.clear(k_rtt_timing);
+            if (tcb.has(k_rtt_timing) && plan.seq < tcb.rtt_seq) stop_rtt_timing(tcb);
+        } else if (tcb.has(k_sack) && !syn) {
+            tcb.rtt_start_us = room.now_us();
         } else if (!tcb.has(k_rtt_timing)) {
             tcb.set(k_rtt_timing);
             tcb.rtt_seq = end;
@@ -184,7 +196,10 @@ void sent(Room& room, Tcb& tcb, const Plan& plan) {
         if (!plan.head_only && tcb.snd.nxt < end) tcb.snd.nxt = end;
         tcb.snd.max = max(tcb.snd.max, end);
         // RFC 6298 5.1 [RFC6298:4]: every segment that holds data runs the timer.
-        if (!is_set(tcb, Deadline::Retransmission)) arm_retransmission(room, tcb);
+        if (!is_set(tcb, Deadline::Retransmission))
+            arm_retransmission(room, tcb);
+        else if (Flight* f = flight_of(room, tcb); f != nullptr && !again)
+            put_off_probe(room, tcb, *f);
         arm_user_timeout(room, tcb, idle);
         cancel_deadline(room, tcb, Deadline::Override);
     }
@@ -207,7 +222,11 @@ bool build_segment(Room& room, Tcb& tcb, const Plan& plan) {
         room.cx.drop(DropReason::OutNoRoute, tcb.way.interface);
         return false;
     }
-    Packet packet = payload_of(room, tcb, plan.seq, plan.len);
+    // RFC 8985 5: no text, and no FIN, that nobody would know the time of.
+    const bool tracked = plan.len > 0 || (plan.flags & wire::Fin) != 0;
+    const bool sack = tcb.has(k_sack) && !(plan.flags & wire::Syn);
+    const bool known = !tracked || !sack || make_flight(room, tcb) != nullptr;
+    Packet packet = known ? payload_of(room, tcb, plan.seq, plan.len) : Packet{};
     if (!packet) {
         room.cx.drop(DropReason::MemoryCeiling, tcb.way.interface);
         return false;

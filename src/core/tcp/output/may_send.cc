@@ -58,9 +58,83 @@ Plan plan_head(Room& room, Tcb& tcb) {
     return plan;
 }
 
+// A FIN that lies behind the text of the range leaves with it.
+void split_fin(const Room& room, const Tcb& tcb, Plan& plan) {
+    const Seq end = data_end(room, tcb);
+    if (plan.seq + plan.len == end) plan.flags |= wire::Psh;
+    if (plan.seq + plan.len <= end) return;
+    --plan.len;
+    plan.flags |= plan.len > 0 ? wire::Fin | wire::Psh : wire::Fin;
+}
+
+// What is lost, from the lowest on, as far as cwnd allows (RFC 8985 9.3 [RFC8985:5]).
+Plan plan_lost(Room& room, Tcb& tcb) {
+    if (flight_of(room, tcb) == nullptr || tcb.has(k_persist)) return {};
+    const LostRange lost = next_lost(room, tcb);
+    if (lost.piece == 0) return {};
+    const u32 on_the_way = pipe(room, tcb);
+    const u32 ahead = static_cast<u32>(lost.seq - tcb.snd.una);
+    if (on_the_way > 0 && on_the_way + lost.piece > tcb.cwnd) return {};
+    if (ahead > 0 && ahead + lost.piece > tcb.snd.wnd) return {};
+    u32 most = tcb.cwnd > on_the_way ? tcb.cwnd - on_the_way : 0;
+    most =
+        std::min({most, longest_segment(room, tcb), tcb.snd.wnd > ahead ? tcb.snd.wnd - ahead : 0});
+    u32 len = lost.piece;
+    if (lost.run <= most)
+        len = lost.run;
+    else if (most > lost.piece)
+        len = lost.piece + (most - lost.piece) / tcb.send_mss * tcb.send_mss;
+    const bool first = ahead == 0 && tcb.backoff > 0;
+    Plan plan{true,
+              lost.seq,
+              len,
+              wire::Ack,
+              !tcb.has(k_after_timeout) ? SendReason::RetransmitLost
+              : first                   ? SendReason::RetransmitTimeout
+                                        : SendReason::RetransmitAfterTimeout,
+              true};
+    split_fin(room, tcb, plan);
+    return plan;
+}
+
+// RFC 8985 7.3: new data if there is any, else the last segment again.
+Plan plan_tail_probe(Room& room, Tcb& tcb) {
+    Flight* f = flight_of(room, tcb);
+    if (f == nullptr || !f->probe.due) return {};
+    f->probe.due = false;
+    f->probe.end = tcb.snd.max;
+    if (f->sent.empty()) return {};
+    const Seq end = data_end(room, tcb);
+    const u32 available = end > tcb.snd.nxt ? static_cast<u32>(end - tcb.snd.nxt) : 0;
+    const u32 used = static_cast<u32>(tcb.snd.nxt - tcb.snd.una);
+    const u32 window = tcb.snd.wnd > used ? tcb.snd.wnd - used : 0;
+    const u32 len = std::min<u32>(available, tcb.send_mss);
+    f->probe.is_retransmission = len == 0 || len > window;
+    if (!f->probe.is_retransmission) {
+        f->probe.end = tcb.snd.nxt + len;
+        return {true, tcb.snd.nxt, len, wire::Ack | wire::Psh, SendReason::ProbeTail};
+    }
+    const Sent& last = f->sent.back();
+    const Seq from = max(last.start_of(last.pieces - 1u), tcb.snd.una);
+    Plan plan{true, from, static_cast<u32>(last.end() - from), wire::Ack, SendReason::ProbeTail,
+              true};
+    split_fin(room, tcb, plan);
+    return plan;
+}
+
+// RFC 5682 3.1 [RFC5682:1]: new data first, whose answer tells whether the timeout was needed.
+bool tries_new_data(const Room& room, const Tcb& tcb) {
+    const Flight* f = flight_of(room, tcb);
+    return f != nullptr && f->frto == 2 && tcb.has(k_after_timeout);
+}
+
 // Usable window: what the peer and the network (RFC 5681 2 [RFC5681:1]) allow beyond SND.NXT. RFC
 // 9293 3.8.6 [MUST-34] [SHLD-15]: after a shrink it is negative, and nothing new leaves.
-i64 usable_window(const Tcb& tcb) {
+i64 usable_window(const Room& room, const Tcb& tcb) {
+    if (flight_of(room, tcb) != nullptr) {
+        const i64 window = i64{tcb.snd.wnd} - (tcb.snd.nxt - tcb.snd.una);
+        return std::min(window, i64{tcb.cwnd} - pipe(room, tcb));
+    }
     u32 cwnd = tcb.cwnd;
     // RFC 3042: the first two duplicate ACKs each let one more segment out.
     if (tcb.dup_acks > 0 && tcb.dup_acks < 3) cwnd += u32{tcb.dup_acks} * tcb.send_mss;
@@ -109,7 +183,7 @@ Plan plan_data(Room& room, Tcb& tcb) {
     const bool fin_unsent = fin_allowed(tcb) && tcb.snd.nxt <= end;
     if (available == 0 && !fin_unsent) return {};
     if (available > 0 && tcb.snd.una == tcb.snd.max) cwnd_after_idle(room, tcb);
-    const i64 usable = usable_window(tcb);
+    const i64 usable = usable_window(room, tcb);
     const bool resend = tcb.snd.nxt < tcb.snd.max;
     u32 len = static_cast<u32>(std::min<i64>(available, std::max<i64>(usable, 0)));
     // Who cuts a super-segment copies its urgent pointer, which would point too far then.
@@ -153,6 +227,10 @@ Plan may_send(Room& room, Tcb& tcb) {
     if (tcb.state == State::SynSent || tcb.state == State::Closed || tcb.has(k_detached)) return {};
     if (tcb.state != State::SynReceived) {
         if (tcb.has(k_probe_due)) return plan_probe(room, tcb);
+        if (Plan plan = plan_tail_probe(room, tcb); plan.send) return plan;
+        if (tries_new_data(room, tcb))
+            if (Plan plan = plan_data(room, tcb); plan.send) return plan;
+        if (Plan plan = plan_lost(room, tcb); plan.send) return plan;
         if (tcb.has(k_retransmit_head))
             if (Plan plan = plan_head(room, tcb); plan.send) return plan;
         // Duplicate ACKs first: each tells the peer of one segment that arrived.

@@ -23,10 +23,16 @@ void rtt_sample(Room& room, Tcb& tcb, u32 rtt_us) {
     tell_window(room, tcb, "RTT sample");
 }
 
+void stop_rtt_timing(Tcb& tcb) {
+    if (!tcb.has(k_rtt_timing)) return;
+    tcb.clear(k_rtt_timing);
+    tcb.flight = 0;
+}
+
 void measure_rtt(Room& room, Tcb& tcb, const Segment& seg) {
     if (tcb.has(k_rtt_timing)) {
         if (seg.ack < tcb.rtt_seq) return;
-        tcb.clear(k_rtt_timing);
+        stop_rtt_timing(tcb);
         rtt_sample(room, tcb, room.now_us() - tcb.rtt_start_us);
         return;
     }

@@ -10,15 +10,36 @@ u32 backed_off_rto(const Room& room, const Tcb& tcb) {
 }
 
 void arm_retransmission(Room& room, Tcb& tcb) {
+    Flight* f = flight_of(room, tcb);
+    if (f != nullptr && !tcb.has(k_persist)) {
+        f->timeout_at = room.tick() + backed_off_rto(room, tcb);
+        return choose_loss_timer(room, tcb);
+    }
     set_deadline_in(room, tcb, Deadline::Retransmission,
                     Duration(i64{backed_off_rto(room, tcb)} * k_tick_ns));
 }
 
+namespace {
+
+void loss_timeout(Room& room, Tcb& tcb, Flight* f) {
+    if (f != nullptr) {
+        if (!tcb.has(k_recovery | k_after_timeout)) remember_for_undo(tcb, *f);
+        // RFC 5682 3.1: the second expiry for the same segment is no accident any more.
+        f->frto = tcb.backoff == 1 ? 1 : 0;
+    }
+    cwnd_after_timeout(room, tcb);
+}
+
+}  // namespace
+
 void retransmission_timeout(Room& room, Index i) {
     Tcb& tcb = room.tcbs[i];
     if (tcb.snd.una == tcb.snd.max) return;
+    Flight* f = flight_of(room, tcb);
+    if (f != nullptr && f->timer == LossTimer::Probe) return probe_tail(room, tcb);
+    if (f != nullptr && f->timer == LossTimer::Reordering) return reordering_timeout(room, tcb);
     if (tcb.backoff < 255) ++tcb.backoff;  // RFC 6298 5.5 [RFC6298:4]
-    tcb.clear(k_rtt_timing);               // RFC 6298 3 [RFC6298:3] [MUST-18]: Karn
+    stop_rtt_timing(tcb);                  // RFC 6298 3 [RFC6298:3] [MUST-18]: Karn
     // RFC 9293 3.8.3 [MUST-20], [SHLD-9], [SHLD-10]: R1 doubts the way and tells the application.
     if (tcb.backoff >= room.cx.limits.tcp_r1_retransmissions && !tcb.has(k_r1_told)) {
         tcb.set(k_r1_told);
@@ -34,8 +55,8 @@ void retransmission_timeout(Room& room, Index i) {
         if (tcb.snd.wnd == 0)
             tcb.set(k_persist | k_probe_due);
         else
-            cwnd_after_timeout(room, tcb);
-        tcb.snd.nxt = tcb.snd.una;
+            loss_timeout(room, tcb, f);
+        send_again(room, tcb);
     }
     tcb.clear(k_retransmit_head);
     arm_retransmission(room, tcb);

@@ -67,6 +67,7 @@ void enter_time_wait(Room& room, Index i) {
                                           tagged(RecordKind::TimeWait, record))) {
         cancel_deadlines(room, tcb);
         tcb.set(k_detached);
+        free_flight(room, tcb);
         start_waiting(room, record);
     } else {
         if (record != 0) room.time_waits.free(record);

@@ -114,6 +114,7 @@ void timer_fired(Room& room, Index i) {
 void Room::advance() {
     expire_embryos(*this);
     expire_time_waits(*this);
+    expire_flights(*this);
     const u32 target = tick();
     // The wheel compares by signed difference: a jump of days is made in strides.
     constexpr u32 stride = static_cast<u32>(k_longest_ticks);

@@ -1,0 +1,248 @@
+// Flights: how they come and go, and what sending and acknowledging does to the records.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+// What a connection learnt about its path is worth keeping for a moment of silence.
+constexpr u32 k_idle_ticks = 10'000;
+
+u32 newest_times(Room& room, Sent& s) {
+    if (s.times == 0) {
+        s.times = room.resent_times.allocate();
+        if (s.times != 0) room.resent_times[s.times].at_us.fill(s.at_us);
+    }
+    return s.times;
+}
+
+void forget_record(Room& room, Sent& s) {
+    if (s.times != 0) room.resent_times.free(s.times);
+}
+
+}  // namespace
+
+Flight* make_flight(Room& room, Tcb& tcb) {
+    stop_rtt_timing(tcb);  // of a SYN: from here on pieces have their times
+    if (tcb.flight == 0) {
+        tcb.flight = room.flights.allocate();
+        if (tcb.flight == 0) return nullptr;
+        Flight& f = room.flights[tcb.flight];
+        f.owner = tcb.self;
+        f.judged = f.lost_from = f.rack.fack = tcb.snd.una;
+    }
+    Flight& f = room.flights[tcb.flight];
+    if (f.idle) {
+        age_remove(room.idle_flights, room.flights, tcb.flight);
+        f.idle = false;
+    }
+    return f.sent.make_room(*room.cx.budget) ? &f : nullptr;
+}
+
+void free_flight(Room& room, Tcb& tcb) {
+    if (flight_of(room, tcb) == nullptr) return;
+    Flight& f = room.flights[tcb.flight];
+    for (u32 n = 0; n < f.sent.size(); ++n) forget_record(room, f.sent[n]);
+    if (f.idle) age_remove(room.idle_flights, room.flights, tcb.flight);
+    room.flights.free(std::exchange(tcb.flight, 0));
+}
+
+void rest_flight(Room& room, Tcb& tcb) {
+    Flight& f = *flight_of(room, tcb);
+    if (f.idle) return;
+    f.idle = true;
+    f.deadline = room.tick() + k_idle_ticks;
+    age_push(room.idle_flights, room.flights, tcb.flight);
+}
+
+void expire_flights(Room& room) {
+    while (room.idle_flights.head != 0) {
+        const Flight& f = room.flights[room.idle_flights.head];
+        if (static_cast<i32>(f.deadline - room.tick()) > 0) return;
+        free_flight(room, room.tcbs[f.owner]);
+    }
+}
+
+u32 pipe(const Room& room, const Tcb& tcb) {
+    const Flight* f = flight_of(room, tcb);
+    return tcb.flight_size() - (f != nullptr ? f->sacked + f->lost : 0);
+}
+
+u32 find_record(const Flight& f, Seq s) {
+    u32 low = 0, high = f.sent.size();
+    while (low < high) {
+        const u32 middle = (low + high) / 2;
+        if (f.sent[middle].end() <= s)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+u32 bytes_above(const Sent& s, u32 piece, Seq una) {
+    return static_cast<u32>(s.end_of(piece) - max(s.start_of(piece), una));
+}
+
+void note_sent(Room& room, Tcb& tcb, Seq seq, u32 len, bool fin) {
+    Flight& f = *flight_of(room, tcb);
+    const u32 now = room.now_us();
+    const u32 text = len - (fin ? 1 : 0);
+    const u32 pieces = std::max<u32>(1, (text + tcb.send_mss - 1) / tcb.send_mss);
+    if (!f.sent.empty()) {
+        Sent& last = f.sent.back();
+        const bool whole = last.len == u32{last.pieces} * last.mss;
+        if (last.at_us == now && whole && last.mss == tcb.send_mss && text > 0 &&
+            last.pieces + pieces <= k_sent_pieces && last.times == 0) {
+            last.pieces = static_cast<u8>(last.pieces + pieces);
+            last.len += len;
+            return;
+        }
+    }
+    Sent s;
+    s.seq = seq;
+    s.len = len;
+    s.at_us = now;
+    s.mss = tcb.send_mss;
+    s.pieces = static_cast<u8>(pieces);
+    f.sent.push_back(s);
+}
+
+void note_resent(Room& room, Tcb& tcb, Seq seq, u32 len) {
+    Flight& f = *flight_of(room, tcb);
+    const u32 now = room.now_us();
+    const Seq end = seq + len;
+    for (u32 n = find_record(f, seq); n < f.sent.size() && f.sent[n].seq < end; ++n) {
+        Sent& s = f.sent[n];
+        const Index times = newest_times(room, s);
+        const u32 first = s.seq < seq ? s.piece_at(seq) : 0;
+        for (u32 i = first; i < s.pieces && s.start_of(i) < end; ++i) {
+            const u64 bit = u64{1} << i;
+            if (s.lost & bit) f.lost -= bytes_above(s, i, tcb.snd.una);
+            s.lost &= ~bit;
+            s.resent |= bit;
+            ++f.undo.resent;
+            // Without memory for its time, RTO looks after it.
+            if (times == 0 || !f.resent.make_room(*room.cx.budget)) continue;
+            room.resent_times[times].at_us[i] = now;
+            f.resent.push_back({s.start_of(i), now});
+        }
+    }
+    // The head has another chance now: RTO counts from here, or it would overtake the answer.
+    if (seq == tcb.snd.una) f.timeout_at = room.tick() + backed_off_rto(room, tcb);
+    if (!f.undo.any) f.undo.first_ts = room.ts_clock(tcb.ts_offset);
+    f.undo.any = true;
+}
+
+void lose(Flight& f, Sent& s, u32 piece, Seq una, AckSample& a) {
+    const u32 bytes = bytes_above(s, piece, una);
+    s.lost |= u64{1} << piece;
+    f.lost += bytes;
+    a.lost += bytes;
+    f.lost_from = min(f.lost_from, s.start_of(piece));
+}
+
+void lose_all(Room& room, Tcb& tcb, bool sacked_too) {
+    Flight* f = flight_of(room, tcb);
+    if (f == nullptr) return;
+    if (sacked_too) f->sacked = f->sacked_pieces = 0;
+    for (u32 n = 0; n < f->sent.size(); ++n) {
+        Sent& s = f->sent[n];
+        if (sacked_too) s.sacked = 0;
+        s.lost = s.all() & ~s.sacked;
+        if (s.seq < tcb.snd.una) s.lost &= ~u64{0} << s.piece_at(tcb.snd.una);
+    }
+    f->lost = tcb.flight_size() - f->sacked;
+    f->resent.clear();
+    f->seen_count = 0;
+    f->judged = tcb.snd.max;
+    f->lost_from = tcb.snd.una;
+    f->reordering_wait = false;
+    f->probe = {};
+}
+
+void send_again(Room& room, Tcb& tcb) {
+    if (tcb.has(k_sack))
+        lose_all(room, tcb, false);
+    else
+        tcb.snd.nxt = tcb.snd.una;
+}
+
+namespace {
+
+// Pieces [first, last) of s lie below the cumulative acknowledgement now, and did not before.
+void deliver(Room& room, Tcb& tcb, Sent& s, u32 first, u32 last, Seq before, const Segment& seg,
+             AckSample& a) {
+    Flight& f = *flight_of(room, tcb);
+    for (u32 i = first; i < last; ++i) {
+        const u64 bit = u64{1} << i;
+        const u32 bytes = bytes_above(s, i, before);
+        if (s.sacked & bit) {
+            f.sacked -= bytes;
+            --f.sacked_pieces;
+            continue;
+        }
+        if (s.lost & bit) f.lost -= bytes;
+        s.lost &= ~bit;
+        a.delivered += bytes;
+        rack_delivered(room, tcb, s, i, seg, a);
+    }
+}
+
+// SND.UNA came to lie within a piece: what is marked counts from there.
+void cut_piece(Flight& f, Sent& s, u32 piece, Seq before, Seq ack, AckSample& a) {
+    const Seq from = max(s.start_of(piece), before);
+    if (ack <= from) return;
+    const u32 bytes = static_cast<u32>(ack - from);
+    const u64 bit = u64{1} << piece;
+    if (s.sacked & bit) {
+        f.sacked -= bytes;
+    } else {
+        if (s.lost & bit) f.lost -= bytes;
+        a.delivered += bytes;
+    }
+}
+
+}  // namespace
+
+void take_cumulative(Room& room, Tcb& tcb, Seq before, const Segment& seg, AckSample& a) {
+    Flight& f = *flight_of(room, tcb);
+    const Seq ack = tcb.snd.una;
+    while (!f.sent.empty() && f.sent.front().seq < ack) {
+        Sent& s = f.sent.front();
+        const bool whole = s.end() <= ack;
+        const u32 first = s.seq < before ? s.piece_at(before) : 0;
+        const u32 last = whole ? s.pieces : s.piece_at(ack);
+        if (whole && first == 0 && (s.sacked | s.lost | s.resent) == 0 && s.seq >= before) {
+            a.delivered += s.len;
+            rack_delivered(room, tcb, s, s.pieces - 1u, seg, a);
+        } else {
+            deliver(room, tcb, s, first, last, before, seg, a);
+        }
+        if (!whole) {
+            cut_piece(f, s, last, before, ack, a);
+            break;
+        }
+        forget_record(room, s);
+        f.sent.pop_front();
+    }
+    f.judged = max(f.judged, ack);
+    f.lost_from = max(f.lost_from, ack);
+}
+
+LostRange next_lost(const Room& room, const Tcb& tcb) {
+    const Flight& f = *flight_of(room, tcb);
+    if (f.lost == 0) return {};
+    for (u32 n = find_record(f, max(f.lost_from, tcb.snd.una)); n < f.sent.size(); ++n) {
+        const Sent& s = f.sent[n];
+        if (s.lost == 0) continue;
+        const u32 first = static_cast<u32>(std::countr_zero(s.lost));
+        const u32 run = static_cast<u32>(std::countr_one(s.lost >> first));
+        const Seq from = max(s.start_of(first), tcb.snd.una);
+        return {from, static_cast<u32>(s.end_of(first) - from),
+                static_cast<u32>(s.end_of(first + run - 1) - from)};
+    }
+    return {};
+}
+
+}  // namespace tern

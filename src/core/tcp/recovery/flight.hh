@@ -1,0 +1,115 @@
+// What is in flight: when each piece left, what SACK says of it, and what is lost. RFC 2018 5,
+// RFC 8985 5. It exists while data is in flight and a moment longer.
+//
+// A record is a burst that left at one instant, up to 64 pieces of a segment each, told apart in
+// bit masks: the cost of an ACK does not grow with the holes or the bytes in flight.
+#pragma once
+
+#include "core/base/ring.hh"
+#include "core/base/seq.hh"
+#include "core/wire/tcp_options.hh"
+
+namespace tern {
+
+// The last piece may be shorter than `mss`, and holds the FIN if there is one.
+struct Sent {
+    Seq seq;
+    u32 len = 0;  // sequence numbers
+    u32 at_us = 0;
+    u16 mss = 0;
+    u8 pieces = 0;
+    Index times = 0;  // when pieces left again: a ResentTimes; 0: none did
+    u64 sacked = 0;
+    u64 lost = 0;    // and not sent again since
+    u64 resent = 0;  // ever
+
+    Seq end() const { return seq + len; }
+    Seq start_of(u32 piece) const { return seq + piece * mss; }
+    Seq end_of(u32 piece) const { return piece + 1u == pieces ? end() : start_of(piece + 1); }
+    u32 piece_at(Seq s) const {
+        return std::min<u32>(static_cast<u32>(s - seq) / mss, pieces - 1u);
+    }
+    u64 all() const { return ~u64{0} >> (64 - pieces); }
+};
+inline constexpr u32 k_sent_pieces = 64;
+
+struct ResentTimes {
+    std::array<u32, k_sent_pieces> at_us;
+};
+// Retransmissions in the order in which they left.
+struct Resent {
+    Seq seq;
+    u32 at_us = 0;
+};
+
+// Which of the three the retransmission deadline is.
+enum class LossTimer : u8 { Timeout, Probe, Reordering };
+
+struct Flight {
+    Ring<Sent, 2> sent;  // from SND.UNA to SND.MAX without a gap
+    Ring<Resent, 4> resent;
+    u32 sacked = 0, lost = 0;  // bytes marked so, above SND.UNA
+    u32 sacked_pieces = 0;
+    Seq judged;                             // RACK has decided about every original before it
+    Seq lost_from;                          // no lost piece is before it
+    std::array<wire::SackBlock, 4> seen{};  // the blocks of the last ACK: their pieces are marked
+    u8 seen_count = 0;
+
+    struct Rack {  // RFC 8985 5.3
+        u32 xmit_us = 0;
+        Seq end_seq;
+        Seq fack;
+        u32 rtt_us = 0, min_rtt_us = 0;
+        bool any = false;  // something was delivered: the fields above mean something
+        bool reordering_seen = false;
+        bool dsack_round_set = false;
+        Seq dsack_round;
+        u8 reo_mult = 1, reo_persist = 0;
+    } rack;
+
+    struct Prr {  // RFC 9937 6
+        u32 recover_fs = 0, delivered = 0, out = 0;
+    } prr;
+
+    struct Undo {  // what to go back to when the recovery proves spurious
+        bool possible = false;
+        u32 cwnd = 0, ssthresh = 0;
+        Seq from;        // SND.UNA when it began
+        i32 resent = 0;  // pieces sent again since and not reported by D-SACK
+        bool any = false;
+        u32 first_ts = 0;  // TSval of the first retransmission
+    } undo;
+
+    struct Probe {  // RFC 8985 7.1: TLP
+        bool due = false;
+        bool out = false;
+        bool is_retransmission = false;
+        Seq end;
+    } probe;
+
+    LossTimer timer = LossTimer::Timeout;
+    bool reordering_wait = false;
+    u32 timeout_at = 0, reordering_at = 0;  // ticks
+    u32 probe_armed_us = 0;
+    u8 frto = 0;  // RFC 5682 3.1: the step that waits for an ACK
+
+    // Idle flights, in the order in which they became so.
+    Index owner = 0;
+    bool idle = false;
+    u32 deadline = 0;
+    Index next = 0, prev = 0;
+};
+
+// What one ACK told.
+struct AckSample {
+    u32 delivered = 0;  // bytes newly acknowledged or SACKed
+    u32 sacked = 0;     // of these SACKed
+    u32 lost = 0;       // bytes newly marked
+    u32 rtt_us = 0;     // of the newest piece that was sent once; 0: none
+    bool advanced = false;
+    bool original = false;  // a piece from before the timeout, sent only once, has arrived
+    u32 dsack_pieces = 0;
+    Seq dsack_end;
+};
+
+}  // namespace tern

@@ -1,0 +1,89 @@
+// What an ACK means for a connection with SACK: RFC 8985 finds the losses, RFC 9937 says how fast
+// to repair them.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+// RFC 2018 8: the peer has SACKed what it now asks for again.
+bool reneged(const Tcb& tcb, const Flight& f) {
+    if (f.sacked == 0 || f.sent.empty()) return false;
+    const Sent& s = f.sent[0];
+    return s.sacked >> s.piece_at(max(s.seq, tcb.snd.una)) & 1;
+}
+
+void enter(Room& room, Tcb& tcb, Flight& f, u32 flight_before, u32 sacked_before) {
+    remember_for_undo(tcb, f);
+    prr_begin(f, flight_before, sacked_before);
+    tcb.ssthresh = ssthresh_after_loss(tcb, flight_before);
+    tcb.recover = tcb.snd.max;
+    tcb.set(k_recovery);
+    tell_window(room, tcb, "a loss: recovery");
+}
+
+void leave(Room& room, Tcb& tcb, Flight& f) {
+    tcb.clear(k_recovery);
+    tcb.cwnd = std::max<u32>(tcb.ssthresh, tcb.send_mss);
+    tcb.bytes_acked = 0;
+    rack_recovery_ended(f);
+    tell_window(room, tcb, "recovery is over");
+}
+
+}  // namespace
+
+void reduce_window(Room& room, Tcb& tcb, std::string_view why) {
+    tcb.ssthresh = ssthresh_after_loss(tcb, tcb.flight_size());
+    tcb.cwnd = std::min(tcb.cwnd, tcb.ssthresh);
+    tell_window(room, tcb, why);
+}
+
+void flight_acknowledged(Room& room, Tcb& tcb, const Segment& seg, Seq before) {
+    Flight& f = *flight_of(room, tcb);
+    AckSample a;
+    a.advanced = tcb.snd.una != before;
+    const u32 flight_before = static_cast<u32>(tcb.snd.max - before);
+    const u32 sacked_before = f.sacked;
+    if (a.advanced) {
+        take_cumulative(room, tcb, before, seg, a);
+        // RFC 6298 3 [RFC6298:3]: of what was sent once; else as timestamps tell.
+        if (a.rtt_us != 0)
+            rtt_sample(room, tcb, a.rtt_us);
+        else
+            measure_rtt(room, tcb, seg);
+    }
+    if (seg.has_options && room.options.sack_count > 0) take_sack_blocks(room, tcb, seg, a);
+    if (reneged(tcb, f)) {
+        lose_all(room, tcb, true);
+        a.lost = f.lost;
+    }
+    rack_learn_dsack(tcb, f, a);
+    take_probe_answer(room, tcb, a);
+    rack_detect_losses(room, tcb, a);
+    if (undo_if_spurious(room, tcb, seg, a)) return;
+    if (tcb.has(k_recovery) && tcb.snd.una >= tcb.recover) {
+        leave(room, tcb, f);
+        if (f.lost == 0) return;
+    }
+    if (tcb.has(k_recovery)) {
+        prr_update(room, tcb, f, a);
+    } else if (tcb.has(k_after_timeout) || f.lost == 0) {
+        if (a.advanced) grow_cwnd(room, tcb, static_cast<u32>(tcb.snd.una - before), flight_before);
+    } else {
+        enter(room, tcb, f, flight_before, sacked_before);
+        prr_update(room, tcb, f, a);
+    }
+}
+
+void reordering_timeout(Room& room, Tcb& tcb) {
+    Flight& f = *flight_of(room, tcb);
+    AckSample a;
+    rack_detect_losses(room, tcb, a);
+    if (f.lost != 0 && !tcb.has(k_recovery | k_after_timeout))
+        enter(room, tcb, f, tcb.flight_size(), f.sacked);
+    if (tcb.has(k_recovery)) prr_update(room, tcb, f, a);
+    choose_loss_timer(room, tcb);
+    want_output(room, tcb);
+}
+
+}  // namespace tern

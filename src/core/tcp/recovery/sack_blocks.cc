@@ -1,0 +1,87 @@
+// RFC 2018 5: from the blocks of an ACK to the flight; RFC 2883: the first one may report a
+// duplicate.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+using wire::SackBlock;
+
+// The pieces that touch [from, to) and lie wholly within the block.
+void mark(Room& room, Tcb& tcb, Seq from, Seq to, const SackBlock& block, const Segment& seg,
+          AckSample& a) {
+    Flight& f = *flight_of(room, tcb);
+    for (u32 n = find_record(f, from); n < f.sent.size() && f.sent[n].seq < to; ++n) {
+        Sent& s = f.sent[n];
+        if (s.sacked == s.all()) continue;
+        for (u32 i = s.seq < from ? s.piece_at(from) : 0; i < s.pieces && s.start_of(i) < to; ++i) {
+            const u64 bit = u64{1} << i;
+            if ((s.sacked & bit) || s.start_of(i) < block.left || s.end_of(i) > block.right)
+                continue;
+            const u32 bytes = bytes_above(s, i, tcb.snd.una);
+            rack_delivered(room, tcb, s, i, seg, a);
+            s.sacked |= bit;
+            f.sacked += bytes;
+            ++f.sacked_pieces;
+            a.sacked += bytes;
+            a.delivered += bytes;
+            if (s.lost & bit) f.lost -= bytes;
+            s.lost &= ~bit;
+        }
+    }
+}
+
+// What the last ACK's blocks did not cover.
+void mark_news(Room& room, Tcb& tcb, const SackBlock& block, const Segment& seg, AckSample& a) {
+    const Flight& f = *flight_of(room, tcb);
+    Seq from = block.left;
+    for (u32 k = 0; k < f.seen_count && from < block.right; ++k) {
+        const SackBlock& seen = f.seen[k];
+        if (seen.right <= from || seen.left >= block.right) continue;
+        if (from < seen.left) mark(room, tcb, from, seen.left, block, seg, a);
+        from = max(from, seen.right);
+    }
+    if (from < block.right) mark(room, tcb, from, block.right, block, seg, a);
+}
+
+// RFC 2883 4 [RFC2883:1]: below the acknowledgement, or within the second block.
+bool is_dsack(const Tcb& tcb, const std::array<SackBlock, 4>& blocks, u32 count) {
+    const SackBlock& first = blocks[0];
+    if (first.right <= tcb.snd.una) return true;
+    return count > 1 && blocks[1].left <= first.left && first.right <= blocks[1].right;
+}
+
+void learn_dsack(Tcb& tcb, Flight& f, const SackBlock& block, AckSample& a) {
+    const u32 bytes = static_cast<u32>(block.right - block.left);
+    if (bytes > u32{1} << 24) return;  // nobody sent so much twice
+    a.dsack_pieces = (bytes + tcb.send_mss - 1) / tcb.send_mss;
+    a.dsack_end = block.right;
+    if (f.undo.possible && block.left >= f.undo.from)
+        f.undo.resent -= static_cast<i32>(a.dsack_pieces);
+}
+
+}  // namespace
+
+void take_sack_blocks(Room& room, Tcb& tcb, const Segment& seg, AckSample& a) {
+    Flight& f = *flight_of(room, tcb);
+    const wire::TcpOptions& o = room.options;
+    std::array<SackBlock, 4> news;
+    u32 count = 0;
+    const bool dsack = o.sack_count > 0 && o.sack[0].left < o.sack[0].right &&
+                       o.sack[0].right <= tcb.snd.max && is_dsack(tcb, o.sack, o.sack_count);
+    if (dsack) learn_dsack(tcb, f, o.sack[0], a);
+    for (u32 k = dsack ? 1 : 0; k < o.sack_count; ++k) {
+        const SackBlock& b = o.sack[k];
+        // [RFC2018:4]: nothing outside of what is in flight.
+        if (b.left >= b.right || b.left < tcb.snd.una || b.right > tcb.snd.max) continue;
+        news[count++] = b;
+    }
+    std::sort(news.begin(), news.begin() + count,
+              [](const SackBlock& x, const SackBlock& y) { return x.left < y.left; });
+    for (u32 k = 0; k < count; ++k) mark_news(room, tcb, news[k], seg, a);
+    f.seen = news;
+    f.seen_count = static_cast<u8>(count);
+}
+
+}  // namespace tern

@@ -1,0 +1,76 @@
+// RFC 8985 7: a lost tail is found by a probe after two round trips instead of RTO.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+constexpr u32 k_worst_delayed_ack_us = 200'000;
+constexpr u32 k_least_us = 10'000;  // on the shortest paths the peer's own delays decide
+
+// [RFC8985:3]: PTO, in microseconds.
+u32 probe_after_us(const Tcb& tcb) {
+    const u32 two_rtt = std::max(2 * tcb.srtt_us, k_least_us);
+    return tcb.flight_size() <= tcb.send_mss ? two_rtt + k_worst_delayed_ack_us : two_rtt;
+}
+
+bool may_probe(const Tcb& tcb, const Flight& f) {
+    return tcb.has(k_sack) && tcb.srtt_us != 0 && !f.probe.out && f.sacked == 0 && f.lost == 0 &&
+           !tcb.has(k_recovery | k_after_timeout | k_persist) && is_synchronized(tcb.state);
+}
+
+}  // namespace
+
+void choose_loss_timer(Room& room, Tcb& tcb) {
+    Flight& f = *flight_of(room, tcb);
+    const auto earlier = [](u32 a, u32 b) { return static_cast<i32>(a - b) < 0; };
+    u32 at = f.timeout_at;
+    f.timer = LossTimer::Timeout;
+    if (f.reordering_wait && earlier(f.reordering_at, at)) {
+        at = f.reordering_at;
+        f.timer = LossTimer::Reordering;
+    } else if (may_probe(tcb, f)) {
+        f.probe_armed_us = room.now_us();
+        const u32 probe = room.tick_after(std::chrono::microseconds(probe_after_us(tcb)));
+        if (earlier(probe, at)) {
+            at = probe;
+            f.timer = LossTimer::Probe;
+        }
+    }
+    const u32 ahead = earlier(room.tick(), at) ? at - room.tick() : 0;
+    set_deadline_in(room, tcb, Deadline::Retransmission, Duration(i64{ahead} * k_tick_ns));
+}
+
+// RFC 8985 7.2: counted from the last new data; once an instant is enough.
+void put_off_probe(Room& room, Tcb& tcb, Flight& f) {
+    // With the second segment the peer's delayed ACK is no matter any more.
+    const bool settled = f.probe_armed_us == room.now_us() && tcb.flight_size() > 2u * tcb.send_mss;
+    if (f.timer == LossTimer::Reordering || settled) return;
+    if (!tcb.has(k_persist)) choose_loss_timer(room, tcb);
+}
+
+void probe_tail(Room& room, Tcb& tcb) {
+    Flight& f = *flight_of(room, tcb);
+    f.probe.due = true;
+    f.timeout_at = room.tick() + backed_off_rto(room, tcb);
+    f.probe.out = true;  // it is until an answer comes: no second one
+    choose_loss_timer(room, tcb);
+    want_output(room, tcb);
+}
+
+// [RFC8985:4]: was the probe what repaired the loss? Then it was one, and the network must be told.
+void take_probe_answer(Room& room, Tcb& tcb, const AckSample& a) {
+    Flight& f = *flight_of(room, tcb);
+    if (!f.probe.out || f.probe.due || tcb.snd.una < f.probe.end) return;
+    const bool twice = a.dsack_pieces != 0 && a.dsack_end == f.probe.end;
+    if (f.probe.is_retransmission && !twice && tcb.snd.una == f.probe.end && !a.advanced) {
+        f.probe.out = false;  // original and probe have both arrived
+    } else if (!f.probe.is_retransmission || twice) {
+        f.probe.out = false;
+    } else if (tcb.snd.una > f.probe.end) {
+        f.probe.out = false;
+        reduce_window(room, tcb, "the probe has repaired a loss");
+    }
+}
+
+}  // namespace tern
