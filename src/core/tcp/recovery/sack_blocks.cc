@@ -75,10 +75,10 @@ void take_sack_blocks(Room& room, Tcb& tcb, const Segment& seg, AckSample& a) {
         const SackBlock& b = o.sack[k];
         // [RFC2018:4]: nothing outside of what is in flight.
         if (b.left >= b.right || b.left < tcb.snd.una || b.right > tcb.snd.max) continue;
-        news[count++] = b;
+        u32 at = count++;  // sorted, so that what arrived late does not look overtaken
+        for (; at > 0 && b.left < news[at - 1].left; --at) news[at] = news[at - 1];
+        news[at] = b;
     }
-    std::sort(news.begin(), news.begin() + count,
-              [](const SackBlock& x, const SackBlock& y) { return x.left < y.left; });
     for (u32 k = 0; k < count; ++k) mark_news(room, tcb, news[k], seg, a);
     f.seen = news;
     f.seen_count = static_cast<u8>(count);
