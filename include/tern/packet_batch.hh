@@ -155,8 +155,9 @@ public:
     Packet copy_of(std::span<const std::byte> bytes);
     // For bytes that will wait in a queue. Refuses earlier than allocate(): what waits must not
     // take the memory that the acknowledgements need which end the waiting
-    // (docs/decisions/0005-memory-for-what-waits.md).
-    Packet allocate_to_keep(u32 payload);
+    // (docs/decisions/0005-memory-for-what-waits.md). `first`: nothing waits there yet, and a small
+    // buffer may be had when nothing else may.
+    Packet allocate_to_keep(u32 payload, bool first = false);
     // Nothing more should wait; with `severe` not even the little that the application is about to
     // read.
     bool scarce(bool severe = false) const;
@@ -184,7 +185,7 @@ private:
     void release(PacketDescriptor* d);
     bool grow_descriptors();
     bool grow_slots(unsigned size_class);
-    bool may_keep(unsigned size_class);
+    bool may_keep(unsigned size_class, u32 reserve);
     bool keeps_below_ceiling(u64 bytes) const;
     void* slab(u64 bytes);
 

@@ -109,21 +109,22 @@ bool PacketPool::keeps_below_ceiling(u64 bytes) const {
 }
 
 // Takes care that enough stays free beside what is about to be taken for a queue.
-bool PacketPool::may_keep(unsigned size_class) {
+bool PacketPool::may_keep(unsigned size_class, u32 reserve) {
     const auto grow_if = [&](u64 bytes, auto grow) { return keeps_below_ceiling(bytes) && grow(); };
     const auto slots = [&](unsigned c, u32 least) {
         return free_slot_count_[c] > least ||
                grow_if(u64{k_slots_per_slab[c]} * k_slot_bytes[c], [&] { return grow_slots(c); });
     };
-    return (free_descriptor_count_ > k_reserve ||
+    return (free_descriptor_count_ > reserve ||
             grow_if(k_descriptors_per_slab * sizeof(PacketDescriptor),
                     [&] { return grow_descriptors(); })) &&
-           slots(0, k_reserve) && (size_class == 0 || slots(size_class, 0));
+           slots(0, reserve) && (size_class == 0 || slots(size_class, 0));
 }
 
-Packet PacketPool::allocate_to_keep(u32 payload) {
+Packet PacketPool::allocate_to_keep(u32 payload, bool first) {
     const unsigned size_class = payload <= k_payload_small ? 0 : payload <= k_payload_jumbo ? 1 : 2;
-    if (payload > k_payload_super || !may_keep(size_class)) {
+    const u32 reserve = first && size_class == 0 ? k_reserve / 2 : k_reserve;
+    if (payload > k_payload_super || !may_keep(size_class, reserve)) {
         ++refusals_;
         return {};
     }

@@ -174,7 +174,9 @@ bool StreamCore::try_write(const Parts& from, Done<std::size_t>& done, Error ove
         if (sent) total += *sent;
         if (!sent || *sent < from.part[i].size()) break;
     }
-    if (total == 0 && (error == Error::WouldBlock || error == Error::None)) {
+    // Writable comes when there is memory, as it does when there is room.
+    const bool later = error == Error::WouldBlock || error == Error::OutOfMemory;
+    if (total == 0 && (later || error == Error::None)) {
         if (over == Error::None) return false;
         error = over;
     }
@@ -197,7 +199,7 @@ void StreamCore::send(Slice slice, Done<> done) {
 bool StreamCore::try_send(Done<>& done, Error over) {
     auto sent = context_->tcp().send(handle_, send_slice_);
     Error error = sent ? Error::None : sent.error();
-    if (error == Error::WouldBlock) {
+    if (error == Error::WouldBlock || error == Error::OutOfMemory) {
         if (over == Error::None) return false;
         error = over;
     }

@@ -57,6 +57,10 @@ u32 enqueue(Room& room, Tcb& tcb, std::span<const std::byte> bytes) {
             n = PacketPool::k_payload_small;
             p = room.cx.pool->allocate_to_keep(n);
         }
+        if (!p && q->chain.empty()) {
+            n = std::min(n, PacketPool::k_payload_small);
+            p = room.cx.pool->allocate_to_keep(n, true);
+        }
         if (!p) break;
         std::byte* to = p.append(n);
         p->payload_sum = checksum_copy(to, bytes.subspan(done, n));
@@ -98,7 +102,11 @@ Result<void> Tcp::send(TcpConnection c, Slice& slice) {
         return std::unexpected(Error::WouldBlock);
     }
     SendQueue* q = send_queue(room, *tcb);
-    if (q == nullptr) return std::unexpected(Error::OutOfMemory);
+    if (q == nullptr) {
+        tcb->set(k_write_blocked);
+        starve(room, *tcb);  // Writable comes when there is memory
+        return std::unexpected(Error::OutOfMemory);
+    }
     Packet packet = std::move(slice).into_packet();
     packet->payload_sum_known = false;
     q->chain.push_back(std::move(packet));

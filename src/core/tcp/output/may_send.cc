@@ -218,8 +218,8 @@ Plan plan_data(Room& room, Tcb& tcb) {
 // RFC 9293 3.9.1.2 [SHLD-28]: segments of Eff.snd.MSS whenever that is possible.
 u32 longest_segment(const Room& room, const Tcb& tcb) {
     if (!room.inet.interface(tcb.way.interface).segmentation) return tcb.send_mss;
-    // A super-segment still has to fit the 16-bit length of its IP header.
-    return std::max(1u, (65535u - 120u) / tcb.send_mss) * tcb.send_mss;
+    // A super-segment still has to fit the 16-bit length of its IP header, and one flight record.
+    return std::clamp((65535u - 120u) / tcb.send_mss, 1u, k_sent_pieces) * tcb.send_mss;
 }
 
 Plan may_send(Room& room, Tcb& tcb) {

@@ -106,6 +106,8 @@ struct AckSample {
     u32 sacked = 0;     // of these SACKed
     u32 lost = 0;       // bytes newly marked
     u32 rtt_us = 0;     // of the newest piece that was sent once; 0: none
+    bool resent =
+        false;  // a piece that was sent again is among them: others may have waited for it
     bool advanced = false;
     bool original = false;  // a piece from before the timeout, sent only once, has arrived
     u32 dsack_pieces = 0;

@@ -47,7 +47,7 @@ void flight_acknowledged(Room& room, Tcb& tcb, const Segment& seg, Seq before) {
     if (a.advanced) {
         take_cumulative(room, tcb, before, seg, a);
         // RFC 6298 3 [RFC6298:3]: of what was sent once; else as timestamps tell.
-        if (a.rtt_us != 0)
+        if (a.rtt_us != 0 && !a.resent)
             rtt_sample(room, tcb, a.rtt_us);
         else
             measure_rtt(room, tcb, seg);

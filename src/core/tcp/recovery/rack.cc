@@ -103,6 +103,7 @@ void rack_delivered(Room& room, Tcb& tcb, Sent& s, u32 piece, const Segment& seg
         if (end < r.fack) r.reordering_seen = true;
     }
     r.fack = max(r.fack, end);
+    a.resent |= again;
     if (again && acknowledges_earlier(room, tcb, seg, at_us)) return;
     if (r.any && !sent_after(at_us, end, r.xmit_us, r.end_seq)) return;
     r.any = true;
