@@ -126,6 +126,47 @@ SCRIPT("TIME-WAIT and a new SYN: newer timestamp, or higher sequence number",
     }
 }
 
+SCRIPT("answers for an embryo and for a TIME-WAIT are rationed as those of a connection are") {
+    for (const bool time_wait : {false, true}) {
+        script::Script s;
+        if (time_wait) {
+            s.active_close();
+        } else {
+            s.listen();
+            s.inject("< S 0:0(0) win 1000 <mss 1000>");
+            s.expect("> S. 0:0(0) ack 1");
+        }
+        s.advance(1s);
+        u32 answers = 0;
+        for (int i = 0; i < 100; ++i) {
+            s.inject("< . 900000:900000(0) ack 1");
+            while (s.next()) ++answers;
+        }
+        CHECK(answers >= 5 && answers <= 10);
+        s.ignore_output();
+    }
+}
+
+SCRIPT("a listener for one address takes over the handshakes that one for all had begun there") {
+    t.setup.listen.syn_backlog = 1;
+    t.setup.listen.syn_cookies = false;
+    t.listen();
+    t.inject("< S 0:0(0) win 1000 <mss 1000>");
+    t.expect("> S. 0:0(0) ack 1");
+    ListenOptions own;
+    own.local = {IpAddress(Ipv4Address(10, 0, 0, 1)), 80};
+    own.syn_backlog = 1;
+    own.syn_cookies = false;
+    const auto specific = t.stack().tcp().listen(own);
+    CHECK(specific.has_value());
+    t.inject("< R 1:1(0)");  // ends the embryo, which the new listener is charged for
+    CHECK(t.count().embryos == 0);
+    CHECK(t.stack().tcp().close_listener(*specific).has_value());
+    t.peer_port(40001);
+    t.inject("< S 0:0(0) win 1000 <mss 1000>");  // the first listener has its place back
+    t.expect("> S. 0:0(0) ack 1");
+}
+
 SCRIPT("ICMP errors count only when they quote something in flight, and never kill",
        covers("RFC5927:1", "RFC9293:MUST-54", "RFC9293:MUST-56", "RFC9293:SHLD-26")) {
     t.passive_open({.mss = 1000});

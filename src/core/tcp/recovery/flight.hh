@@ -103,7 +103,6 @@ struct Flight {
 // What one ACK told.
 struct AckSample {
     u32 delivered = 0;  // bytes newly acknowledged or SACKed
-    u32 sacked = 0;     // of these SACKed
     u32 lost = 0;       // bytes newly marked
     u32 rtt_us = 0;     // of the newest piece that was sent once; 0: none
     bool resent =

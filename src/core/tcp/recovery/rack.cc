@@ -67,12 +67,8 @@ std::optional<u32> judge_originals(Room& room, Tcb& tcb, Flight& f, AckSample& a
 std::optional<u32> judge_resent(Room& room, Tcb& tcb, Flight& f, AckSample& a) {
     for (; !f.resent.empty(); f.resent.pop_front()) {
         const Resent r = f.resent.front();
-        if (r.seq < tcb.snd.una) {
-            // Only what is still partly outstanding can be lost.
-            const u32 at = f.sent.empty() ? 0 : find_record(f, tcb.snd.una);
-            if (f.sent.empty() || f.sent[at].seq > r.seq) continue;
-        }
-        const u32 n = find_record(f, max(r.seq, f.sent.empty() ? r.seq : f.sent.front().seq));
+        if (f.sent.empty() || r.seq < f.sent.front().seq) continue;  // acknowledged
+        const u32 n = find_record(f, r.seq);
         if (n >= f.sent.size()) continue;
         Sent& s = f.sent[n];
         const u32 i = s.piece_at(r.seq);

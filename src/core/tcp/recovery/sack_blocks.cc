@@ -24,7 +24,6 @@ void mark(Room& room, Tcb& tcb, Seq from, Seq to, const SackBlock& block, const 
             s.sacked |= bit;
             f.sacked += bytes;
             ++f.sacked_pieces;
-            a.sacked += bytes;
             a.delivered += bytes;
             if (s.lost & bit) f.lost -= bytes;
             s.lost &= ~bit;
