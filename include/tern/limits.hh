@@ -29,6 +29,7 @@ struct Limits {
     u32 tcp_challenges_per_second = 10;                        // per connection, RFC 5961 7
     // After memory or a route was wanting.
     Duration tcp_starved_retry = std::chrono::milliseconds(100);
+    bool tcp_pacing = true;  // a window leaves over a round trip, not in one burst
     Duration tcp_override = std::chrono::milliseconds(200);  // RFC 9293 3.8.6.2.1: 0.1 to 1 s
 
     u32 neighbors = 4096;

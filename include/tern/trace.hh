@@ -97,7 +97,8 @@ constexpr std::string_view name_of(State s) {
     X(User,           "user timeout (R2)") \
     X(Linger,         "FIN-WAIT-2 that no application holds") \
     X(TimeWait,       "2MSL") \
-    X(Override,       "silly-window override")
+    X(Override,       "silly-window override") \
+    X(Pace,           "pacing: the next segment's turn")
 // clang-format on
 
 enum class SendReason : u8 {

@@ -55,6 +55,9 @@ struct Room {
     Pool<Run> runs;
     Pool<Flight> flights;
     Pool<ResentTimes> resent_times;
+    Pool<LargeState> large_states;
+    std::array<const CongestionControl*, 16> algorithms{};  // 0: the default
+    u32 algorithm_count = 0;
     FlowTable<HashOfFlow> flows;
     FlowTable<HashOfListener> listener_table;  // by port; several addresses may share one
     TimerWheel<TimerOfTcb> wheel;
@@ -134,7 +137,7 @@ SendQueue* send_queue(Room& room, Tcb& tcb);  // made when absent; null: refused
 ReceiveQueue* receive_queue(Room& room, Tcb& tcb);
 Cold* cold(Room& room, Tcb& tcb);
 void apply_options(Room& room, Tcb& tcb, const TcpOptions& options);
-bool valid_options(const TcpOptions& options);
+bool valid_options(const Room& room, const TcpOptions& options);
 bool needs_cold(const TcpOptions& options);  // something that the Tcb itself cannot hold
 const TcpOptions& options_of(const Room& room, const Tcb& tcb);
 u32 queue_bytes(const Room& room, const Tcb& tcb);  // bytes queued from SND.UNA on
@@ -286,7 +289,10 @@ void take_probe_answer(Room& room, Tcb& tcb, const AckSample& a);
 void reordering_timeout(Room& room, Tcb& tcb);
 void flight_acknowledged(Room& room, Tcb& tcb, const Segment& seg, Seq before);
 void reduce_window(Room& room, Tcb& tcb, std::string_view why);
-u32 ssthresh_after_loss(const Tcb& tcb, u32 flight);
+void note_left(Flight& f, Sent& s, u32 now_us, u32 in_flight);  // for the delivery rate
+void note_newest(const Sent& s, AckSample& a);
+DeliveryRate delivery_rate(Room& room, Flight& f, const AckSample& a);
+void note_app_limited(Room& room, Tcb& tcb);
 // Without SACK.
 void rtt_sample(Room& room, Tcb& tcb, u32 rtt_us);  // RFC 6298 2
 void measure_rtt(Room& room, Tcb& tcb, const Segment& seg);
@@ -297,11 +303,31 @@ u32 initial_window(const Room& room, u32 mss);                         // RFC 69
 void grow_cwnd(Room& room, Tcb& tcb, u32 acked, u32 flight_before);    // RFC 5681 3.1
 void cwnd_after_timeout(Room& room, Tcb& tcb);
 void cwnd_after_idle(Room& room, Tcb& tcb);
+// The algorithm that the connection has chosen. It needs a flight for its state: without SACK it is
+// the plain RFC 5681 above.
+inline const CongestionControl& algorithm_of(const Room& room, const Tcb& tcb) {
+    return *room.algorithms[tcb.algorithm];
+}
+std::optional<u8> find_algorithm(const Room& room, std::string_view name);
+void choose_algorithm(Room& room, Tcb& tcb, std::string_view name);
+void congestion_begin(Room& room, Tcb& tcb, Flight& f);
+void congestion_end(Room& room, Flight& f);
+void congestion_acknowledged(Room& room, Tcb& tcb, Flight& f, const CongestionAck& ack,
+                             bool cwnd_limited);
+u32 congestion_reduced(Room& room, Tcb& tcb, Flight& f, CongestionSignal signal);  // ssthresh
+void congestion_recovered(Room& room, Tcb& tcb, Flight& f);
+void congestion_undone(Room& room, Tcb& tcb, Flight& f);
 void tell_window_moved(Room& room, const Tcb& tcb, std::string_view why);
 inline void tell_window(Room& room, const Tcb& tcb, std::string_view why) {
     if (room.cx.observer) [[unlikely]]
         tell_window_moved(room, tcb, why);
 }
+
+// --- output/pace.cc
+void set_pace(const Room& room, const Tcb& tcb, Flight& f);
+u32 paced_segment(const Room& room, const Tcb& tcb);  // longest_segment(), or a part of it
+bool pace_allows(Room& room, Tcb& tcb);               // false: the Pace deadline will ask again
+void note_paced(const Room& room, const Tcb& tcb, Flight& f, u32 len);
 
 // --- handshake/
 struct Sequence {

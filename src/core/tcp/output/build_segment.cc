@@ -165,7 +165,9 @@ u32 build_options(Room& room, Tcb& tcb, bool syn, u32 payload, std::byte* to) {
 
 // What the segment means for the flight. A window probe's byte is in it once.
 void note_in_flight(Room& room, Tcb& tcb, const Plan& plan, u32 occupies) {
-    if (tcb.has(k_recovery)) flight_of(room, tcb)->prr.out += occupies;
+    Flight& f = *flight_of(room, tcb);
+    if (tcb.has(k_recovery)) f.prr.out += occupies;
+    note_paced(room, tcb, f, plan.len);
     if (plan.seq == tcb.snd.max)
         note_sent(room, tcb, plan.seq, occupies, (plan.flags & wire::Fin) != 0);
     else if (plan.head_only)

@@ -29,13 +29,15 @@ Flight* make_flight(Room& room, Tcb& tcb) {
         if (tcb.flight == 0) return nullptr;
         Flight& f = room.flights[tcb.flight];
         f.owner = tcb.self;
-        f.judged = f.lost_from = f.rack.fack = tcb.snd.una;
+        f.judged = f.lost_from = f.rack.fack = f.full_until = tcb.snd.una;
+        congestion_begin(room, tcb, f);
     }
     Flight& f = room.flights[tcb.flight];
     if (f.idle) {
         age_remove(room.idle_flights, room.flights, tcb.flight);
         f.idle = false;
     }
+    if (tcb.snd.una == tcb.snd.max) f.pace.free = initial_window(room, tcb.send_mss);
     return f.sent.make_room(*room.cx.budget) ? &f : nullptr;
 }
 
@@ -44,6 +46,7 @@ void free_flight(Room& room, Tcb& tcb) {
     Flight& f = room.flights[tcb.flight];
     for (u32 n = 0; n < f.sent.size(); ++n) forget_record(room, f.sent[n]);
     if (f.idle) age_remove(room.idle_flights, room.flights, tcb.flight);
+    congestion_end(room, f);
     room.flights.free(std::exchange(tcb.flight, 0));
 }
 
@@ -96,6 +99,7 @@ void note_sent(Room& room, Tcb& tcb, Seq seq, u32 len, bool fin) {
             last.pieces + pieces <= k_sent_pieces && last.times == 0) {
             last.pieces = static_cast<u8>(last.pieces + pieces);
             last.len += len;
+            last.in_flight += len;
             return;
         }
     }
@@ -105,6 +109,7 @@ void note_sent(Room& room, Tcb& tcb, Seq seq, u32 len, bool fin) {
     s.at_us = now;
     s.mss = tcb.send_mss;
     s.pieces = static_cast<u8>(pieces);
+    note_left(f, s, now, pipe(room, tcb) + len);
     f.sent.push_back(s);
 }
 
@@ -139,6 +144,9 @@ void lose(Flight& f, Sent& s, u32 piece, Seq una, AckSample& a) {
     s.lost |= u64{1} << piece;
     f.lost += bytes;
     a.lost += bytes;
+    f.delivery.lost += bytes;
+    a.lost_in_flight = s.in_flight;
+    a.lost_before = s.lost_before;
     f.lost_from = min(f.lost_from, s.start_of(piece));
 }
 

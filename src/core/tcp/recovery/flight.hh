@@ -8,6 +8,7 @@
 #include "core/base/ring.hh"
 #include "core/base/seq.hh"
 #include "core/wire/tcp_options.hh"
+#include "tern/congestion.hh"
 
 namespace tern {
 
@@ -18,10 +19,14 @@ struct Sent {
     u32 at_us = 0;
     u16 mss = 0;
     u8 pieces = 0;
+    bool app_limited = false;
     Index times = 0;  // when pieces left again: a ResentTimes; 0: none did
     u64 sacked = 0;
     u64 lost = 0;    // and not sent again since
     u64 resent = 0;  // ever
+    // The connection's counts when it left, of which draft-ietf-ccwg-bbr 4.1 makes a rate.
+    u32 delivered = 0, delivered_us = 0, first_sent_us = 0, lost_before = 0;
+    u32 in_flight = 0;
 
     Seq end() const { return seq + len; }
     Seq start_of(u32 piece) const { return seq + piece * mss; }
@@ -40,6 +45,10 @@ struct ResentTimes {
 struct Resent {
     Seq seq;
     u32 at_us = 0;
+};
+
+struct LargeState {
+    alignas(8) std::array<std::byte, k_congestion_state> bytes{};
 };
 
 // Which of the three the retransmission deadline is.
@@ -87,6 +96,26 @@ struct Flight {
         Seq end;
     } probe;
 
+    struct Delivery {  // draft-ietf-ccwg-bbr 4.1
+        u64 delivered = 0, lost = 0;
+        u64 app_limited_until = 0;  // until so much is delivered, samples are too low
+        u32 delivered_us = 0, first_sent_us = 0;
+    } delivery;
+
+    struct Pace {
+        u64 ns_per_mib = 0;  // 0: not paced
+        i64 next_ns = 0;     // when the next segment may leave
+        u32 quantum = 0;     // bytes that may leave together
+        u32 free = 0;        // bytes that leave unpaced, after silence
+        u64 asked = 0;       // bytes per second, by the algorithm; 0: the usual
+    } pace;
+
+    // Congestion control.
+    bool begun = false;
+    Index large_state = 0;  // a LargeState, when it does not fit here
+    Seq full_until;         // what is before it was sent when cwnd was full
+    alignas(8) std::array<std::byte, 128> state{};
+
     LossTimer timer = LossTimer::Timeout;
     bool reordering_wait = false;
     u32 timeout_at = 0, reordering_at = 0;  // ticks
@@ -111,6 +140,14 @@ struct AckSample {
     bool original = false;  // a piece from before the timeout, sent only once, has arrived
     u32 dsack_pieces = 0;
     Seq dsack_end;
+    // Of the newest piece that was sent once and has arrived.
+    struct Newest {
+        bool any = false;
+        bool app_limited = false;
+        u32 sent_us = 0;
+        u32 delivered = 0, delivered_us = 0, first_sent_us = 0, lost_before = 0, in_flight = 0;
+    } newest;
+    u32 lost_in_flight = 0, lost_before = 0;  // of the newest piece that was lost
 };
 
 }  // namespace tern

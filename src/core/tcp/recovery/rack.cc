@@ -95,6 +95,7 @@ void rack_delivered(Room& room, Tcb& tcb, Sent& s, u32 piece, const Segment& seg
         a.rtt_us = std::max(room.now_us() - at_us, 1u);
         learn_min_rtt(f, a.rtt_us);
         if (end <= tcb.recover) a.original = true;
+        note_newest(s, a);
         // RFC 8985 6.2 step 3: an original that arrives behind a later one was overtaken.
         if (end < r.fack) r.reordering_seen = true;
     }

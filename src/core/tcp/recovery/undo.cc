@@ -50,6 +50,7 @@ bool undo_if_spurious(Room& room, Tcb& tcb, const Segment& seg, const AckSample&
     f.rack.reordering_seen = true;
     f.undo = {};
     f.frto = 0;
+    congestion_undone(room, tcb, f);
     tell_window(room, tcb, "nothing was lost: cwnd and ssthresh as before");
     return true;
 }

@@ -14,7 +14,7 @@ constexpr Timer event_of(const Tcb& tcb, Deadline d) {
         case Deadline::DelayedAck: return Timer::DelayedAck;
         case Deadline::KeepAlive: return Timer::KeepAlive;
         case Deadline::User: return Timer::User;
-        case Deadline::Linger: return Timer::Linger;
+        case Deadline::Pace: return tcb.state == State::FinWait2 ? Timer::Linger : Timer::Pace;
         case Deadline::Override: return Timer::Override;
     }
     return Timer::User;
@@ -57,7 +57,8 @@ void fire(Room& room, Index i, Deadline d) {
         case Deadline::DelayedAck: return delayed_ack_timeout(room, tcb);
         case Deadline::KeepAlive: return keep_alive_timeout(room, i);
         case Deadline::User: return user_timeout(room, i);
-        case Deadline::Linger: return linger_timeout(room, i);
+        case Deadline::Pace:
+            return tcb.state == State::FinWait2 ? linger_timeout(room, i) : want_output(room, tcb);
         case Deadline::Override: return override_timeout(room, tcb);
     }
 }
