@@ -227,14 +227,16 @@ Plan may_send(Room& room, Tcb& tcb) {
     if (tcb.state == State::SynSent || tcb.state == State::Closed || tcb.has(k_detached)) return {};
     if (tcb.state != State::SynReceived) {
         if (tcb.has(k_probe_due)) return plan_probe(room, tcb);
+        // Duplicate ACKs first: each tells the peer of one segment that arrived. RFC 2018 4: SACK
+        // blocks do not fit beside full text, so none of them rides on data.
+        if (tcb.acks_owed > (tcb.has(k_sack) ? 0 : 1))
+            return {true, tcb.snd.max, 0, wire::Ack, tcb.ack_reason};
         if (Plan plan = plan_tail_probe(room, tcb); plan.send) return plan;
         if (tries_new_data(room, tcb))
             if (Plan plan = plan_data(room, tcb); plan.send) return plan;
         if (Plan plan = plan_lost(room, tcb); plan.send) return plan;
         if (tcb.has(k_retransmit_head))
             if (Plan plan = plan_head(room, tcb); plan.send) return plan;
-        // Duplicate ACKs first: each tells the peer of one segment that arrived.
-        if (tcb.acks_owed > 1) return {true, tcb.snd.max, 0, wire::Ack, tcb.ack_reason};
         if (!tcb.has(k_persist))
             if (Plan plan = plan_data(room, tcb); plan.send) return plan;
         if (tcb.has(k_keep_probe_due)) {

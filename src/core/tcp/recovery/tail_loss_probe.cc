@@ -25,18 +25,20 @@ void choose_loss_timer(Room& room, Tcb& tcb) {
     Flight& f = *flight_of(room, tcb);
     const auto earlier = [](u32 a, u32 b) { return static_cast<i32>(a - b) < 0; };
     u32 at = f.timeout_at;
-    f.timer = LossTimer::Timeout;
+    LossTimer next = LossTimer::Timeout;
     if (f.reordering_wait && earlier(f.reordering_at, at)) {
         at = f.reordering_at;
-        f.timer = LossTimer::Reordering;
+        next = LossTimer::Reordering;
     } else if (may_probe(tcb, f)) {
         f.probe_armed_us = room.now_us();
         const u32 probe = room.tick_after(std::chrono::microseconds(probe_after_us(tcb)));
         if (earlier(probe, at)) {
             at = probe;
-            f.timer = LossTimer::Probe;
+            next = LossTimer::Probe;
         }
     }
+    if (next != f.timer) cancel_deadline(room, tcb, Deadline::Retransmission);
+    f.timer = next;
     const u32 ahead = earlier(room.tick(), at) ? at - room.tick() : 0;
     set_deadline_in(room, tcb, Deadline::Retransmission, Duration(i64{ahead} * k_tick_ns));
 }
