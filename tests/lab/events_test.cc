@@ -120,8 +120,8 @@ TEST_F(EventLog, TheTailProbeIsNotToldAsRetransmission) {
     t.expect("> P. 1001:4001(3000) ack 1");
     t.expect_within(200ms, "> P. 3001:4001(1000) ack 1");
     // RTO has its turn when the probe is out.
-    EXPECT_EQ(log.of(Timer::TailProbe), "set 400 ms, cancelled, set 200 ms, fired");
-    EXPECT_EQ(log.of(Timer::Retransmission), "set 300 ms, cancelled, set 300 ms");
+    EXPECT_EQ(log.of(Timer::TailProbe), "set 300 ms, set 200 ms, fired");
+    EXPECT_EQ(log.of(Timer::Retransmission), "set 300 ms");
     t.inject("+100ms < . 1:1(0) ack 4001");
     EXPECT_EQ(log.of(Timer::TailProbe), "");
     EXPECT_EQ(log.of(Timer::Retransmission), "cancelled");
@@ -140,7 +140,8 @@ TEST_F(EventLog, TheReorderingWaitIsNotToldAsRetransmission) {
     EXPECT_EQ(log.of(Timer::TailProbe), "cancelled");
     t.expect_within(25ms, "> . 1001:2001(1000) ack 1");
     EXPECT_EQ(log.of(Timer::Reordering), "set 25 ms, fired");
-    EXPECT_EQ(log.of(Timer::Retransmission), "set 275 ms");
+    // RTO as before, and anew when the repair has left.
+    EXPECT_EQ(log.of(Timer::Retransmission), "set 175 ms, set 300 ms");
     t.inject("< . 1:1(0) ack 5001");
     EXPECT_EQ(log.of(Timer::Retransmission), "cancelled");
 }

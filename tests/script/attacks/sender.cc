@@ -1,6 +1,7 @@
 // What a peer could do with its acknowledgements to get more than its share, or to make each of
 // them expensive: spec/vulnerabilities.tsv, each test named after the attack.
 #include <string>
+#include <vector>
 
 #include "support/places.hh"
 #include "support/work.hh"
@@ -13,22 +14,32 @@ using namespace std::chrono_literals;
 
 constexpr u32 k_mss = 1000;
 
-// `segments` are on their way from 1001 on, and the round trip is known: 100 ms.
-void fly(Script& t, u32 segments, bool sack = true) {
+// `segments` are on their way from 1001 on for nearly a round trip, which is known: 100 ms.
+struct Journey {
+    bool sack = true;
+    Duration gap{};  // between the segments; otherwise they are one burst
+    bool far = true;  // false: the peer answers at once, and no reordering window is to speak of
+};
+void fly(Script& t, u32 segments, const Journey& j = {}) {
     t.setup.limits.tcp_send_buffer = 64u << 20;
     t.setup.segmentation = true;
     t.passive_open({.mss = k_mss,
-                    .sack = sack,
+                    .sack = j.sack,
                     .wscale = 14,
                     .window = 512u << 20,
                     .initial_cwnd_segments = static_cast<u16>(segments)});
     t.app.write(k_mss);
     t.ignore_output();
-    t.inject("+100ms < . 1:1(0) ack 1001");
-    t.app.write(segments * k_mss);
+    t.advance(j.far ? 100ms : 0ms);
+    t.inject("< . 1:1(0) ack 1001");
+    for (u32 n = 0; j.gap.count() != 0 && n < segments; ++n) {
+        t.app.write(k_mss);
+        t.advance(j.gap);
+    }
+    if (j.gap.count() == 0) t.app.write(segments * k_mss);
     t.ignore_output();
     t.check(t.status().flight == segments * k_mss, "all is on its way");
-    t.advance(99ms);
+    t.advance(j.far ? 99ms : 5ms);
 }
 
 std::string block(u32 from, u32 to) { return std::to_string(from) + ":" + std::to_string(to); }
@@ -40,11 +51,11 @@ u32 scattered(u32 n, u32 below) { return n * 2'654'435'761u % below; }
 // Blocks of work for one acknowledgement in the middle of many, with so much in flight. `next(n)`
 // is the n-th: what stands behind "< . 1:1(0) ".
 template <class Next>
-u64 work_per_ack(u32 segments, Next next) {
+u64 work_per_ack(u32 segments, Next next, bool far) {
     u64 work = 0;
     constexpr u32 first = 20, acks = 500;
     one_case(std::to_string(segments) + " segments", [&](Script& t) {
-        fly(t, segments);
+        fly(t, segments, {.far = far});
         for (u32 n = 0; n < first + acks; ++n) {
             const Line ack = line("< . 1:1(0) " + next(n, segments));
             const u64 cost = work_of([&] { t.inject(ack); });
@@ -62,8 +73,8 @@ u64 work_per_ack(u32 segments, Next next) {
 
 // Sixteen times the flight must not make an acknowledgement dearer than binary searches do.
 template <class Next>
-void costs_the_same(Next next) {
-    const u64 little = work_per_ack(1'000, next), much = work_per_ack(16'000, next);
+void costs_the_same(Next next, bool far = true) {
+    const u64 little = work_per_ack(1'000, next, far), much = work_per_ack(16'000, next, far);
     ::testing::Test::RecordProperty("blocks_per_ack_1000", static_cast<int>(little));
     ::testing::Test::RecordProperty("blocks_per_ack_16000", static_cast<int>(much));
     EXPECT_GT(little, 5u) << "nothing was counted";
@@ -117,7 +128,27 @@ SCRIPT("Undo with each ACK: a loss, and then D-SACK for its repair", covers("RFC
         const std::string all = block(start_of(segments - 5), start_of(segments));
         const std::string twice = block(start_of(segments - 5), start_of(segments - 1));
         return "ack 1001 <sack " + (n % 2 == 0 ? all : twice + " " + all) + ">";
-    });
+    }, false);
+}
+
+SCRIPT("SACK Slowness: the thousandth hole is found as fast as the first", covers("RFC8985:5")) {
+    fly(t, 1500, {.gap = 20us});
+    t.inject(line("< . 1:1(0) ack 1001 <sack " + block(start_of(1497), start_of(1500)) + ">"));
+    t.ignore_output();
+    std::vector<u64> costs;
+    // Each ACK lets one repair out.
+    for (u32 n = 1496; n > 440; --n) {
+        const Line ack = line("< . 1:1(0) ack 1001 <sack " + block(start_of(n), start_of(n + 1)) +
+                              " " + block(start_of(n + 1), start_of(1500)) + ">");
+        costs.push_back(work_of([&] { t.inject(ack); }));
+        t.ignore_output();
+    }
+    u64 early = 0, late = 0;
+    for (u32 n = 0; n < 100; ++n) early += costs[50 + n], late += costs[costs.size() - 150 + n];
+    CHECK(t.status().retransmissions > 400);
+    CHECK(early > 1000 && late < 2 * early);
+    t.app.abort();
+    t.ignore_output();
 }
 
 SCRIPT("ACK division is dear for the peer alone", covers("RFC5681:3")) {
@@ -248,7 +279,7 @@ SCRIPT("Optimistic ACK of what is on its way: at most as much more as it acknowl
 SCRIPT("ACK division: a thousand ACKs of a byte are worth a thousand bytes", covers("RFC5681:3")) {
     for (const bool sack : {true, false})
         one_case(sack ? "with SACK" : "without", [&](Script& c) {
-            fly(c, 10, sack);
+            fly(c, 10, {.sack = sack});
             const u32 cwnd = c.status().cwnd;
             for (u32 n = 1; n <= 1000; ++n)
                 c.inject(line("< . 1:1(0) ack " + std::to_string(1001 + n)));
@@ -262,7 +293,7 @@ SCRIPT("DupACK spoofing: a thousand let out no more than was in flight",
        covers("RFC9937:3", "RFC5681:6")) {
     for (const bool sack : {true, false})
         one_case(sack ? "with SACK" : "without", [&](Script& c) {
-            fly(c, 10, sack);
+            fly(c, 10, {.sack = sack});
             c.app.write(5000 * k_mss);
             u32 sent = 0;
             for (u32 n = 0; n < 1000; ++n) {

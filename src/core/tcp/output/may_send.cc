@@ -67,7 +67,9 @@ void split_fin(const Room& room, const Tcb& tcb, Plan& plan) {
     plan.flags |= plan.len > 0 ? wire::Fin | wire::Psh : wire::Fin;
 }
 
-// What is lost, from the lowest on, as far as cwnd allows (RFC 8985 9.3 [RFC8985:5]).
+// What is lost, from the lowest on, as far as cwnd allows (RFC 8985 9.3 [RFC8985:5]). RFC 6675 4
+// [RFC6675:3]: nothing that is not known to be lost goes "to the rescue", once or ever; the answer to
+// the last repair tells RACK of a lost tail (docs/decisions/0006-flight-records.md).
 Plan plan_lost(Room& room, Tcb& tcb) {
     if (flight_of(room, tcb) == nullptr || tcb.has(k_persist)) return {};
     const LostRange lost = next_lost(room, tcb);
@@ -136,7 +138,8 @@ i64 usable_window(const Room& room, const Tcb& tcb) {
         return std::min(window, i64{tcb.cwnd} - pipe(room, tcb));
     }
     u32 cwnd = tcb.cwnd;
-    // RFC 3042: the first two duplicate ACKs each let one more segment out.
+    // RFC 3042 2 [RFC3042:1]: the first two duplicate ACKs each let one more segment out. With SACK
+    // what they report is off the pipe.
     if (tcb.dup_acks > 0 && tcb.dup_acks < 3) cwnd += u32{tcb.dup_acks} * tcb.send_mss;
     return i64{std::min(tcb.snd.wnd, cwnd)} - (tcb.snd.nxt - tcb.snd.una);
 }

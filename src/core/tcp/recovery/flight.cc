@@ -63,6 +63,7 @@ void expire_flights(Room& room) {
     }
 }
 
+// RFC 6675 4 [RFC6675:1]: neither SACKed nor lost; what was lost counts again when it is sent again.
 u32 pipe(const Room& room, const Tcb& tcb) {
     const Flight* f = flight_of(room, tcb);
     return tcb.flight_size() - (f != nullptr ? f->sacked + f->lost : 0);
@@ -129,7 +130,10 @@ void note_resent(Room& room, Tcb& tcb, Seq seq, u32 len) {
         }
     }
     // The head has another chance now: RTO counts from here, or it would overtake the answer.
-    if (seq == tcb.snd.una) f.timeout_at = room.tick() + backed_off_rto(room, tcb);
+    if (seq == tcb.snd.una) {
+        f.timeout_at = room.tick() + backed_off_rto(room, tcb);
+        if (is_set(tcb, Deadline::Retransmission)) choose_loss_timer(room, tcb);
+    }
     if (!f.undo.any) f.undo.first_ts = room.ts_clock(tcb.ts_offset);
     f.undo.any = true;
 }

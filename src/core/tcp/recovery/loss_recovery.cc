@@ -25,6 +25,7 @@ void take_reneging(Room& room, Tcb& tcb, Flight& f, AckSample& a) {
     lose(f, s, head, tcb.snd.una, a);
 }
 
+// RFC 6675 5 [RFC6675:2]: over when all that was sent before it is acknowledged.
 void enter(Room& room, Tcb& tcb, Flight& f, u32 flight_before, u32 sacked_before) {
     remember_for_undo(tcb, f);
     prr_begin(f, flight_before, sacked_before);

@@ -35,7 +35,7 @@ u32 reordering_window(const Tcb& tcb, const Flight& f) {
     return std::min(r.min_rtt_us / 4 * r.reo_mult, tcb.srtt_us);
 }
 
-// How long until a transmission counts as lost; 0: it does. Nothing: something sent before it has
+// RFC 8985 6.2 step 5 [RFC8985:1]: how long until a transmission counts as lost; 0: it does. Nothing: something sent before it has
 // to arrive first.
 std::optional<u32> patience(const Room& room, const Tcb& tcb, const Flight& f, u32 at_us, Seq end) {
     const Flight::Rack& r = f.rack;

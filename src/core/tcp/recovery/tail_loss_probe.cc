@@ -32,10 +32,10 @@ void choose_loss_timer(Room& room, Tcb& tcb) {
     } else if (may_probe(tcb, f)) {
         f.probe_armed_us = room.now_us();
         const u32 probe = room.tick_after(std::chrono::microseconds(probe_after_us(tcb)));
-        if (earlier(probe, at)) {
-            at = probe;
-            next = LossTimer::Probe;
-        }
+        // RFC 8985 7.2: RTO is not awaited beyond its time, but the probe goes first even then; with
+        // our least RTO that is every steady path of more than 100 ms.
+        if (earlier(probe, at)) at = probe;
+        next = LossTimer::Probe;
     }
     if (next != f.timer) cancel_deadline(room, tcb, Deadline::Retransmission);
     f.timer = next;
