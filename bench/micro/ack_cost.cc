@@ -1,6 +1,7 @@
-// What does an ACK cost a sender with much in flight and many holes? Expected: the same for 95 MB and
-// 9,000 holes as for 950 KB and 90, but for cache misses; in whatever order what is behind the holes
-// arrives, and from a peer that does its worst. An iteration is a whole flight, its repairs not sent.
+// What does an ACK cost a sender with much in flight and many holes? Expected: the same for 95 MB
+// and 9,000 holes as for 950 KB and 90, but for cache misses; in whatever order what is behind the
+// holes arrives, and from a peer that does its worst. An iteration is a whole flight, its repairs
+// not sent.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -31,9 +32,10 @@ struct Ack {
 class Sender {
 public:
     explicit Sender(u32 segments) : stack_(config(segments)) {
-        on_ = stack_.add_interface({.name = "wire", .ethernet = false, .transmit_checksum = true,
-                                    .segmentation = true});
-        if (!stack_.add_address(on_, *Cidr::parse("10.0.0.1/24"))) throw std::runtime_error("address");
+        on_ = stack_.add_interface(
+            {.name = "wire", .ethernet = false, .transmit_checksum = true, .segmentation = true});
+        if (!stack_.add_address(on_, *Cidr::parse("10.0.0.1/24")))
+            throw std::runtime_error("address");
         connection_ = *stack_.tcp().connect({IpAddress(k_peer), 80});
         const PacketBatch syn = stack_.transmit(now_, on_);
         const auto header = wire::parse_tcp(bytes_of(*syn.peek(0)).subspan(20));
@@ -46,8 +48,7 @@ public:
 
     void acknowledge(const Ack& a) {
         std::array<wire::SackBlock, 4> blocks;
-        for (u32 k = 0; k < a.count; ++k)
-            blocks[k] = {at(a.blocks[k][0]), at(a.blocks[k][1])};
+        for (u32 k = 0; k < a.count; ++k) blocks[k] = {at(a.blocks[k][0]), at(a.blocks[k][1])};
         receive(wire::Ack, at(a.ack), Seq{5001}, {.sack = {blocks.data(), a.count}});
     }
     u32 flight() { return stack_.tcp().status(connection_)->flight; }

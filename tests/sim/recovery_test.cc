@@ -72,9 +72,13 @@ TEST(Recovery, a_lost_tail_costs_a_probe_and_no_timeout) {
             RecordProperty("more_" + std::to_string(one_way / 1ms) + "_ms_tail_" +
                                std::to_string(tail) + "_percent_of_a_round_trip",
                            static_cast<int>(100 * more / round_trip));
-            // Behind the probe PRR repairs one segment, then two, then four.
-            const int trips = tail == 1 ? 3 : 4 + std::bit_width(tail);
-            EXPECT_LE(more, trips * round_trip + 2ms);
+            // A single segment may be waiting for the peer's delayed ACK (WCDelAckT); a delayed ACK
+            // of what came before puts the probe off. Behind the probe PRR repairs one segment,
+            // then two, then four.
+            const Duration probe =
+                tail == 1 ? std::max(2 * round_trip, Duration{200ms}) : 2 * round_trip;
+            const int trips = tail == 1 ? 1 : 2 + std::bit_width(tail);
+            EXPECT_LE(more, 40ms + probe + trips * round_trip + 2ms);
         }
     }
 }
@@ -88,8 +92,7 @@ Reordered transfer(u64 seed, double share, Duration by) {
     World world{{.seed = seed}};
     Host& a = world.host("a", "10.0.0.1/24");
     Host& b = world.host("b", "10.0.0.2/24");
-    const Impairment there{
-        .reorder = share, .reorder_by = by, .delay = 10ms, .rate = 100'000'000};
+    const Impairment there{.reorder = share, .reorder_by = by, .delay = 10ms, .rate = 100'000'000};
     Wire& wire = world.wire(a, b, there, {.delay = 10ms, .rate = 100'000'000});
     Bulk bulk(world, a, b, {.bytes = 60'000'000});
     EXPECT_TRUE(world.run_until([&] { return bulk.received() > 20'000'000; }, 60s));
@@ -124,9 +127,8 @@ TEST(Recovery, pure_reordering_causes_next_to_no_retransmission) {
 // tail probe waits, they still do: RTO is not randomised. Even then the connection moves.
 TEST(Recovery, Shrew_outages_in_step_with_the_least_RTO_leave_a_connection_its_share) {
     test::covers({"RFC8985:1", "RFC8985:3"});
-    for (const auto& [period, floor] : {std::pair<Duration, double>{200ms, 0.02},
-                                         {400ms, 0.5},
-                                         {1000ms, 0.5}}) {
+    for (const auto& [period, floor] :
+         {std::pair<Duration, double>{200ms, 0.02}, {400ms, 0.5}, {1000ms, 0.5}}) {
         SCOPED_TRACE(std::to_string(period / 1ms) + " ms");
         World world{{.seed = 5}};
         Host& a = world.host("a", "10.0.0.1/24");

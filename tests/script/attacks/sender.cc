@@ -17,7 +17,7 @@ constexpr u32 k_mss = 1000;
 // `segments` are on their way from 1001 on for nearly a round trip, which is known: 100 ms.
 struct Journey {
     bool sack = true;
-    Duration gap{};  // between the segments; otherwise they are one burst
+    Duration gap{};   // between the segments; otherwise they are one burst
     bool far = true;  // false: the peer answers at once, and no reordering window is to speak of
 };
 void fly(Script& t, u32 segments, const Journey& j = {}) {
@@ -124,11 +124,13 @@ SCRIPT("Reneging with each ACK: what was SACKed is asked for again, and SACKed a
 }
 
 SCRIPT("Undo with each ACK: a loss, and then D-SACK for its repair", covers("RFC2883:1")) {
-    costs_the_same([](u32 n, u32 segments) {
-        const std::string all = block(start_of(segments - 5), start_of(segments));
-        const std::string twice = block(start_of(segments - 5), start_of(segments - 1));
-        return "ack 1001 <sack " + (n % 2 == 0 ? all : twice + " " + all) + ">";
-    }, false);
+    costs_the_same(
+        [](u32 n, u32 segments) {
+            const std::string all = block(start_of(segments - 5), start_of(segments));
+            const std::string twice = block(start_of(segments - 5), start_of(segments - 1));
+            return "ack 1001 <sack " + (n % 2 == 0 ? all : twice + " " + all) + ">";
+        },
+        false);
 }
 
 SCRIPT("SACK Slowness: the thousandth hole is found as fast as the first", covers("RFC8985:5")) {

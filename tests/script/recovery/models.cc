@@ -157,7 +157,7 @@ struct PlainSender {
             if (s.end < fack) reordering = true;
         }
         fack = std::max(fack, s.end);
-        if (s.resent && now - s.at < min_rtt) return;
+        if (s.resent && now - s.at < min_rtt - min_rtt / 8) return;
         if (any && std::pair(s.at, s.end) <= std::pair(rack_at, rack_end)) return;
         any = true;
         rack_at = s.at, rack_end = s.end, rack_rtt = now - s.at;
