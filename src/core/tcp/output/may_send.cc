@@ -68,8 +68,8 @@ void split_fin(const Room& room, const Tcb& tcb, Plan& plan) {
 }
 
 // What is lost, from the lowest on, as far as cwnd allows (RFC 8985 9.3 [RFC8985:5]). RFC 6675 4
-// [RFC6675:3]: nothing that is not known to be lost goes "to the rescue", once or ever; the answer to
-// the last repair tells RACK of a lost tail (docs/decisions/0006-flight-records.md).
+// [RFC6675:3]: nothing that is not known to be lost goes "to the rescue", once or ever; the answer
+// to the last repair tells RACK of a lost tail (docs/decisions/0006-flight-records.md).
 Plan plan_lost(Room& room, Tcb& tcb) {
     if (flight_of(room, tcb) == nullptr || tcb.has(k_persist)) return {};
     const LostRange lost = next_lost(room, tcb);

@@ -63,7 +63,7 @@ void expire_flights(Room& room) {
     }
 }
 
-// RFC 6675 4 [RFC6675:1]: neither SACKed nor lost; what was lost counts again when it is sent again.
+// RFC 6675 4 [RFC6675:1]: neither SACKed nor lost; a lost piece counts again when sent again.
 u32 pipe(const Room& room, const Tcb& tcb) {
     const Flight* f = flight_of(room, tcb);
     return tcb.flight_size() - (f != nullptr ? f->sacked + f->lost : 0);

@@ -15,8 +15,10 @@ u32 probe_after_us(const Tcb& tcb) {
 }
 
 bool may_probe(const Tcb& tcb, const Flight& f) {
-    return tcb.has(k_sack) && tcb.srtt_us != 0 && !f.probe.out && f.sacked == 0 && f.lost == 0 &&
-           !tcb.has(k_recovery | k_after_timeout | k_persist) && is_synchronized(tcb.state);
+    // Into a closed window another kind of probe goes [MUST-35].
+    return tcb.has(k_sack) && tcb.srtt_us != 0 && tcb.snd.wnd != 0 && !f.probe.out &&
+           f.sacked == 0 && f.lost == 0 && !tcb.has(k_recovery | k_after_timeout | k_persist) &&
+           is_synchronized(tcb.state);
 }
 
 }  // namespace
@@ -32,8 +34,8 @@ void choose_loss_timer(Room& room, Tcb& tcb) {
     } else if (may_probe(tcb, f)) {
         f.probe_armed_us = room.now_us();
         const u32 probe = room.tick_after(std::chrono::microseconds(probe_after_us(tcb)));
-        // RFC 8985 7.2: RTO is not awaited beyond its time, but the probe goes first even then; with
-        // our least RTO that is every steady path of more than 100 ms.
+        // RFC 8985 7.2: never later than RTO, but the probe goes first even then; with our least
+        // RTO that is every steady path of more than 100 ms.
         if (earlier(probe, at)) at = probe;
         next = LossTimer::Probe;
     }
