@@ -102,7 +102,9 @@ def the_kernel_understands_duplicate_sack():
         told = {name: value - before[name] for name, value in tcp_counters().items()
                 if name.startswith("TCPDSACK") and value != before[name]}
         print(f"# {doubled} frames doubled; {told}")
-        check(told.get("TCPDSACKRecv", 0) > doubled / 2, "duplicates below the acknowledgement")
+        # A batch of frames is told of with one block: the last duplicate in it.
+        check(doubled > 100, "frames were doubled")
+        check(told.get("TCPDSACKRecv", 0) > 0, "duplicates below the acknowledgement")
         check(told.get("TCPDSACKOfoRecv", 0) > 0, "duplicates within a block")
 
 
