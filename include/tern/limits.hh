@@ -12,7 +12,7 @@ struct Limits {
     // much. The ceiling of the stack bounds all of it.
     u32 tcp_send_buffer = 1u << 20;
     u32 tcp_receive_buffer = 1u << 20;
-    u32 tcp_out_of_order_runs = 256;  // bounds the walk behind holes, and the slots pinned there
+    u32 tcp_out_of_order_runs = 256;  // behind holes: bounds the slots pinned there
     u32 tcp_connections = 1u << 24;
     u32 tcp_time_waits = 1u << 24;                // above it the oldest leaves early
     u16 tcp_initial_window_segments = 10;         // RFC 6928

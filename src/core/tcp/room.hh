@@ -170,8 +170,15 @@ void update_ts_recent(Room& room, Tcb& tcb, const Segment& seg);
 void acknowledged(Room& room, Index i, Segment& seg);         // SND.UNA < SEG.ACK =< SND.MAX
 DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg);  // SEG.SEQ = RCV.NXT
 DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg);    // behind a hole
-Seq data_end(const Room& room, const Tcb& tcb);               // behind the last byte queued to send
-Seq read_position(const Room& room, const Tcb& tcb);          // the next byte the application reads
+void append(Chain& chain, Packet packet);                     // small ones together
+// From RCV.NXT on, while there are runs.
+void fill_hole(Room& room, Tcb& tcb, ReceiveQueue& q, Packet packet);
+Index run_before(Room& room, ReceiveQueue& q, Seq s);  // the last that begins at or before s; or 0
+// RFC 2883: these sequence numbers have come once more.
+void remember_duplicate(Room& room, Tcb& tcb, Seq left, Seq right);
+void release_empty(Room& room, Tcb& tcb);             // a receive queue with nothing in it
+Seq data_end(const Room& room, const Tcb& tcb);       // behind the last byte queued to send
+Seq read_position(const Room& room, const Tcb& tcb);  // the next byte the application reads
 void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled);
 void enter_established(Room& room, Index i);
 
@@ -243,7 +250,8 @@ struct Bare {
 void send_bare(Room& room, const FlowKey& key, const Bare& bare, SendReason why);
 u16 eff_snd_mss(const Room& room, const Tcb& tcb);
 u16 receive_mss(const Room& room, const inet::Way& way, u16 limit);  // what our SYN announces
-u32 sack_blocks(const Room& room, const Tcb& tcb, std::array<wire::SackBlock, 4>& out);
+// What an acknowledgement without text tells; a duplicate is told once.
+u32 sack_blocks(Room& room, Tcb& tcb, std::array<wire::SackBlock, 4>& out);
 
 // --- recovery/, congestion/
 // With SACK.
@@ -273,7 +281,7 @@ struct LostRange {
     u32 piece = 0;  // bytes of the first piece; 0: nothing is lost
     u32 run = 0;    // of all that follow it without a gap
 };
-LostRange next_lost(const Room& room, const Tcb& tcb);
+LostRange next_lost(Room& room, const Tcb& tcb);
 void rack_delivered(Room& room, Tcb& tcb, Sent& s, u32 piece, const Segment& seg, AckSample& a);
 void rack_detect_losses(Room& room, Tcb& tcb, AckSample& a);
 void rack_learn_dsack(Tcb& tcb, Flight& f, const AckSample& a);

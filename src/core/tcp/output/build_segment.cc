@@ -145,6 +145,7 @@ u32 build_options(Room& room, Tcb& tcb, bool syn, u32 payload, std::byte* to) {
         const bool scale =
             answer ? tcb.rcv_wind_shift != 0 || tcb.snd_wind_shift != 0 : wanted.window_scale;
         if (scale) o.window_scale = wind_shift_for(tcb.rcv.buff);
+        // RFC 2018 2 [RFC2018:1]: in SYN alone, and to a SYN that had it; blocks only then.
         o.sack_permitted = answer ? tcb.has(k_sack) : wanted.sack;
         o.timestamps = answer ? tcb.has(k_timestamps) : wanted.timestamps;
     } else {

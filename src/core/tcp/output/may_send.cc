@@ -67,7 +67,9 @@ void split_fin(const Room& room, const Tcb& tcb, Plan& plan) {
     plan.flags |= plan.len > 0 ? wire::Fin | wire::Psh : wire::Fin;
 }
 
-// What is lost, from the lowest on, as far as cwnd allows (RFC 8985 9.3 [RFC8985:5]).
+// What is lost, from the lowest on, as far as cwnd allows (RFC 8985 9.3 [RFC8985:5]). RFC 6675 4
+// [RFC6675:3]: nothing that is not known to be lost goes "to the rescue", once or ever; the answer
+// to the last repair tells RACK of a lost tail (docs/decisions/0006-flight-records.md).
 Plan plan_lost(Room& room, Tcb& tcb) {
     if (flight_of(room, tcb) == nullptr || tcb.has(k_persist)) return {};
     const LostRange lost = next_lost(room, tcb);
@@ -137,7 +139,8 @@ i64 usable_window(const Room& room, const Tcb& tcb) {
         return std::min(window, i64{tcb.cwnd} - pipe(room, tcb));
     }
     u32 cwnd = tcb.cwnd;
-    // RFC 3042: the first two duplicate ACKs each let one more segment out.
+    // RFC 3042 2 [RFC3042:1]: the first two duplicate ACKs each let one more segment out. With SACK
+    // what they report is off the pipe.
     if (tcb.dup_acks > 0 && tcb.dup_acks < 3) cwnd += u32{tcb.dup_acks} * tcb.send_mss;
     return i64{std::min(tcb.snd.wnd, cwnd)} - (tcb.snd.nxt - tcb.snd.una);
 }
@@ -240,14 +243,16 @@ Plan may_send(Room& room, Tcb& tcb) {
     if (tcb.state == State::SynSent || tcb.state == State::Closed || tcb.has(k_detached)) return {};
     if (tcb.state != State::SynReceived) {
         if (tcb.has(k_probe_due)) return plan_probe(room, tcb);
+        // Duplicate ACKs first: each tells the peer of one segment that arrived. RFC 2018 4: SACK
+        // blocks do not fit beside full text, so none of them rides on data.
+        if (tcb.acks_owed > (tcb.has(k_sack) ? 0 : 1))
+            return {true, tcb.snd.max, 0, wire::Ack, tcb.ack_reason};
         if (Plan plan = plan_tail_probe(room, tcb); plan.send) return plan;
         if (tries_new_data(room, tcb))
             if (Plan plan = plan_data(room, tcb); plan.send) return plan;
         if (Plan plan = plan_lost(room, tcb); plan.send) return plan;
         if (tcb.has(k_retransmit_head))
             if (Plan plan = plan_head(room, tcb); plan.send) return plan;
-        // Duplicate ACKs first: each tells the peer of one segment that arrived.
-        if (tcb.acks_owed > 1) return {true, tcb.snd.max, 0, wire::Ack, tcb.ack_reason};
         if (!tcb.has(k_persist))
             if (Plan plan = plan_data(room, tcb); plan.send) return plan;
         if (tcb.has(k_keep_probe_due)) {

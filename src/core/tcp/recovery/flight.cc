@@ -29,7 +29,7 @@ Flight* make_flight(Room& room, Tcb& tcb) {
         if (tcb.flight == 0) return nullptr;
         Flight& f = room.flights[tcb.flight];
         f.owner = tcb.self;
-        f.judged = f.lost_from = f.rack.fack = f.full_until = tcb.snd.una;
+        f.judged = f.lost_from = f.walked = f.rack.fack = f.full_until = tcb.snd.una;
         congestion_begin(room, tcb, f);
     }
     Flight& f = room.flights[tcb.flight];
@@ -66,6 +66,7 @@ void expire_flights(Room& room) {
     }
 }
 
+// RFC 6675 4 [RFC6675:1]: neither SACKed nor lost; a lost piece counts again when sent again.
 u32 pipe(const Room& room, const Tcb& tcb) {
     const Flight* f = flight_of(room, tcb);
     return tcb.flight_size() - (f != nullptr ? f->sacked + f->lost : 0);
@@ -96,7 +97,7 @@ void note_sent(Room& room, Tcb& tcb, Seq seq, u32 len, bool fin) {
         Sent& last = f.sent.back();
         const bool whole = last.len == u32{last.pieces} * last.mss;
         if (last.at_us == now && whole && last.mss == tcb.send_mss && text > 0 &&
-            last.pieces + pieces <= k_sent_pieces && last.times == 0) {
+            last.pieces + pieces <= k_sent_pieces && last.times == 0 && last.sacked == 0) {
             last.pieces = static_cast<u8>(last.pieces + pieces);
             last.len += len;
             last.in_flight += len;
@@ -134,7 +135,10 @@ void note_resent(Room& room, Tcb& tcb, Seq seq, u32 len) {
         }
     }
     // The head has another chance now: RTO counts from here, or it would overtake the answer.
-    if (seq == tcb.snd.una) f.timeout_at = room.tick() + backed_off_rto(room, tcb);
+    if (seq == tcb.snd.una) {
+        f.timeout_at = room.tick() + backed_off_rto(room, tcb);
+        if (is_set(tcb, Deadline::Retransmission)) choose_loss_timer(room, tcb);
+    }
     if (!f.undo.any) f.undo.first_ts = room.ts_clock(tcb.ts_offset);
     f.undo.any = true;
 }
@@ -156,7 +160,7 @@ void lose_all(Room& room, Tcb& tcb, bool sacked_too) {
     if (sacked_too) f->sacked = f->sacked_pieces = 0;
     for (u32 n = 0; n < f->sent.size(); ++n) {
         Sent& s = f->sent[n];
-        if (sacked_too) s.sacked = 0;
+        if (sacked_too) s.sacked = s.covered = 0;
         s.lost = s.all() & ~s.sacked;
         if (s.seq < tcb.snd.una) s.lost &= ~u64{0} << s.piece_at(tcb.snd.una);
     }
@@ -236,16 +240,18 @@ void take_cumulative(Room& room, Tcb& tcb, Seq before, const Segment& seg, AckSa
     }
     f.judged = max(f.judged, ack);
     f.lost_from = max(f.lost_from, ack);
+    f.walked = max(f.walked, ack);
 }
 
-LostRange next_lost(const Room& room, const Tcb& tcb) {
-    const Flight& f = *flight_of(room, tcb);
+LostRange next_lost(Room& room, const Tcb& tcb) {
+    Flight& f = *flight_of(room, tcb);
     if (f.lost == 0) return {};
     for (u32 n = find_record(f, max(f.lost_from, tcb.snd.una)); n < f.sent.size(); ++n) {
         const Sent& s = f.sent[n];
         if (s.lost == 0) continue;
         const u32 first = static_cast<u32>(std::countr_zero(s.lost));
         const u32 run = static_cast<u32>(std::countr_one(s.lost >> first));
+        f.lost_from = s.start_of(first);
         const Seq from = max(s.start_of(first), tcb.snd.una);
         return {from, static_cast<u32>(s.end_of(first) - from),
                 static_cast<u32>(s.end_of(first + run - 1) - from)};

@@ -21,6 +21,7 @@ struct Sent {
     u8 pieces = 0;
     bool app_limited = false;
     Index times = 0;  // when pieces left again: a ResentTimes; 0: none did
+    u32 covered = 0;  // so many records behind it are SACKed wholly, as it is itself; or more
     u64 sacked = 0;
     u64 lost = 0;    // and not sent again since
     u64 resent = 0;  // ever
@@ -35,6 +36,12 @@ struct Sent {
         return std::min<u32>(static_cast<u32>(s - seq) / mss, pieces - 1u);
     }
     u64 all() const { return ~u64{0} >> (64 - pieces); }
+    // The pieces that touch [from, to), of which this record has some.
+    u64 between(Seq from, Seq to) const {
+        const u32 first = seq < from ? piece_at(from) : 0;
+        const u32 last = to < end() ? piece_at(to - 1) : pieces - 1u;
+        return all() >> first << first & ~u64{0} >> (63 - last);
+    }
 };
 inline constexpr u32 k_sent_pieces = 64;
 
@@ -61,6 +68,7 @@ struct Flight {
     u32 sacked_pieces = 0;
     Seq judged;                             // RACK has decided about every original before it
     Seq lost_from;                          // no lost piece is before it
+    Seq walked;                             // nothing walks all records until SND.UNA is here
     std::array<wire::SackBlock, 4> seen{};  // the blocks of the last ACK: their pieces are marked
     u8 seen_count = 0;
 

@@ -6,13 +6,26 @@ namespace tern {
 
 namespace {
 
-// RFC 2018 8: the peer has SACKed what it now asks for again.
-bool reneged(const Tcb& tcb, const Flight& f) {
-    if (f.sacked == 0 || f.sent.empty()) return false;
-    const Sent& s = f.sent[0];
-    return s.sacked >> s.piece_at(max(s.seq, tcb.snd.una)) & 1;
+// RFC 2018 8 [RFC2018:3]: the peer has SACKed what it now asks for again. All the rest may be gone
+// as well; but only once in a window, or a peer could make us walk the flight with every ACK.
+void take_reneging(Room& room, Tcb& tcb, Flight& f, AckSample& a) {
+    if (f.sacked == 0 || f.sent.empty()) return;
+    Sent& s = f.sent.front();
+    const u32 head = s.piece_at(max(s.seq, tcb.snd.una));
+    if (!(s.sacked >> head & 1)) return;
+    if (tcb.snd.una >= f.walked) {
+        lose_all(room, tcb, true);
+        f.walked = tcb.snd.max;
+        a.lost = f.lost;
+        return;
+    }
+    s.sacked &= ~(u64{1} << head);
+    f.sacked -= bytes_above(s, head, tcb.snd.una);
+    --f.sacked_pieces;
+    lose(f, s, head, tcb.snd.una, a);
 }
 
+// RFC 6675 5 [RFC6675:2]: over when all that was sent before it is acknowledged.
 void enter(Room& room, Tcb& tcb, Flight& f, u32 flight_before, u32 sacked_before) {
     remember_for_undo(tcb, f);
     prr_begin(f, flight_before, sacked_before);
@@ -83,10 +96,7 @@ void flight_acknowledged(Room& room, Tcb& tcb, const Segment& seg, Seq before) {
             measure_rtt(room, tcb, seg);
     }
     if (seg.has_options && room.options.sack_count > 0) take_sack_blocks(room, tcb, seg, a);
-    if (reneged(tcb, f)) {
-        lose_all(room, tcb, true);
-        a.lost = f.lost;
-    }
+    take_reneging(room, tcb, f, a);
     rack_learn_dsack(tcb, f, a);
     take_probe_answer(room, tcb, a);
     rack_detect_losses(room, tcb, a);

@@ -12,14 +12,18 @@ bool sent_after(u32 at1, Seq end1, u32 at2, Seq end2) {
     return later > 0 || (later == 0 && end1 > end2);
 }
 
-// Is the acknowledgement one of an earlier transmission (RFC 8985 6.2 step 2)?
-bool acknowledges_earlier(const Room& room, const Tcb& tcb, const Segment& seg, u32 at_us) {
+// Is the acknowledgement one of an earlier transmission (RFC 8985 6.2 step 2)? Behind a hole the
+// timestamp does not tell: the peer echoes that of the last segment in order (RFC 7323 4.3).
+bool acknowledges_earlier(const Room& room, const Tcb& tcb, const Segment& seg, u32 at_us,
+                          Seq end) {
     const u32 ago_us = room.now_us() - at_us;
-    if (tcb.has(k_timestamps) && seg.has_timestamps) {
+    if (tcb.has(k_timestamps) && seg.has_timestamps && end <= tcb.snd.una) {
         const u32 sent_ts = room.ts_clock(tcb.ts_offset) - (ago_us + 999) / 1000;
         if (static_cast<i32>(seg.ts_ecr - sent_ts) < 0) return true;
     }
-    return ago_us < flight_of(room, tcb)->rack.min_rtt_us;
+    // A short segment is faster than the full ones that the least round trip comes from.
+    const u32 least = flight_of(room, tcb)->rack.min_rtt_us;
+    return ago_us < least - least / 8;
 }
 
 void learn_min_rtt(Flight& f, u32 rtt_us) {
@@ -35,8 +39,8 @@ u32 reordering_window(const Tcb& tcb, const Flight& f) {
     return std::min(r.min_rtt_us / 4 * r.reo_mult, tcb.srtt_us);
 }
 
-// How long until a transmission counts as lost; 0: it does. Nothing: something sent before it has
-// to arrive first.
+// RFC 8985 6.2 step 5 [RFC8985:1]: how long until a transmission counts as lost; 0: it does.
+// Nothing: something sent before it has to arrive first.
 std::optional<u32> patience(const Room& room, const Tcb& tcb, const Flight& f, u32 at_us, Seq end) {
     const Flight::Rack& r = f.rack;
     if (!sent_after(r.xmit_us, r.end_seq, at_us, end)) return {};
@@ -101,7 +105,7 @@ void rack_delivered(Room& room, Tcb& tcb, Sent& s, u32 piece, const Segment& seg
     }
     r.fack = max(r.fack, end);
     a.resent |= again;
-    if (again && acknowledges_earlier(room, tcb, seg, at_us)) return;
+    if (again && acknowledges_earlier(room, tcb, seg, at_us, end)) return;
     if (r.any && !sent_after(at_us, end, r.xmit_us, r.end_seq)) return;
     r.any = true;
     r.xmit_us = at_us;
