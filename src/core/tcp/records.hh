@@ -66,6 +66,23 @@ struct Cold {
     bool has_urgent_byte = false;
 };
 
+// What a connection needs that has sizes of its own, or moves bulk data (buffers.cc).
+struct Buffers {
+    u32 send_fixed = 0;  // TcpOptions::send_buffer; 0: grows with cwnd
+    bool receive_fixed = false;
+    // The receiver's tuning: a round is about a round-trip time of reading.
+    u32 rtt_us = 0, round_rtt_us = 0;  // 0: unknown
+    u32 round_began_us = 0;
+    u32 round_read = 0, most_read = 0;  // bytes; of this round, and of the best one in an RTT
+    Seq round_edge;                     // RCV.EDGE when it began
+    // Counts above 2^32: how often the sequence numbers came round, and where they stood last.
+    struct Turns {
+        u32 last = 0, turns = 0;
+    } acked, received;
+    u64 resent = 0;  // bytes
+};
+static_assert(sizeof(Buffers) <= 64);
+
 // The application's bytes from SND.UNA on, in buffers that segments may leave in.
 struct SendQueue {
     Chain chain;
@@ -74,11 +91,14 @@ struct SendQueue {
     Seq cursor_seq;                      // sequence number of the cursor's first byte
 };
 
+inline constexpr u32 k_no_echo = 0xffffffff;
+
 // Bytes in order that wait for the application, and runs of bytes behind holes.
 struct ReceiveQueue {
     Chain chain;
-    Index runs = 0;    // sorted by sequence number
-    Index newest = 0;  // the run that changed last: the first SACK block
+    u32 echo_ms = k_no_echo;  // the shortest way of a TSval of ours and back since the last read
+    Index runs = 0;           // sorted by sequence number
+    Index newest = 0;         // the run that changed last: the first SACK block
     u32 run_count = 0;
     u32 out_of_order = 0;  // bytes in runs
     bool has_fin = false;  // a FIN waits behind a hole, at fin_seq

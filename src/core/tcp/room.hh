@@ -50,6 +50,7 @@ struct Room {
     Pool<TimeWait> time_waits;
     Pool<Listener> listeners;
     Pool<Cold> colds;
+    Pool<Buffers> buffers;
     Pool<SendQueue> send_queues;
     Pool<ReceiveQueue> receive_queues;
     Pool<Run> runs;
@@ -135,7 +136,14 @@ ReceiveQueue* receive_queue(Room& room, Tcb& tcb);
 Cold* cold(Room& room, Tcb& tcb);
 void apply_options(Room& room, Tcb& tcb, const TcpOptions& options);
 bool valid_options(const TcpOptions& options);
-bool needs_cold(const TcpOptions& options);  // something that the Tcb itself cannot hold
+// What options ask for that the Tcb itself cannot hold.
+struct Extras {
+    Index cold = 0, buffers = 0;
+};
+bool needs_cold(const TcpOptions& options);
+bool allocate_extras(Room& room, const TcpOptions& options, Extras& extras);
+void free_extras(Room& room, Extras& extras);
+bool make_extras(Room& room, Tcb& tcb, const TcpOptions& options);  // those that it has not yet
 const TcpOptions& options_of(const Room& room, const Tcb& tcb);
 u32 queue_bytes(const Room& room, const Tcb& tcb);  // bytes queued from SND.UNA on
 void want_output(Room& room, Tcb& tcb);
@@ -172,6 +180,18 @@ Seq read_position(const Room& room, const Tcb& tcb);          // the next byte t
 void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled);
 void enter_established(Room& room, Index i);
 
+// --- buffers.cc: autotuning
+Buffers* buffers(Room& room, Tcb& tcb);  // made when absent; null: refused
+// The most that a receive buffer may become. `fixed`: the application's size; 0: none.
+u32 receive_buffer_max(const Room& room, u32 fixed);
+u32 receive_buffer_max(const Room& room, const Tcb& tcb);
+u32 send_limit(const Room& room, const Tcb& tcb);  // bytes the send queue may hold now
+u32 send_limit_max(const Room& room, const Tcb& tcb);
+void note_sending(Room& room, Tcb& tcb);         // the application gave bytes
+void note_reading(Room& room, Tcb& tcb, u32 n);  // the application takes n bytes
+u64 bytes_acked(const Room& room, const Tcb& tcb);
+u64 bytes_received(const Room& room, const Tcb& tcb);
+
 // --- timeouts/
 void set_deadline_in(Room& room, Tcb& tcb, Deadline d, Duration in);
 // The same for what moves with every segment: told only when it was not set.
@@ -179,6 +199,7 @@ void put_off_deadline(Room& room, Tcb& tcb, Deadline d, Duration in);
 void cancel_deadline(Room& room, Tcb& tcb, Deadline d);
 void cancel_deadlines(Room& room, Tcb& tcb);  // all of them, and out of the wheel
 inline bool is_set(const Tcb& tcb, Deadline d) { return (tcb.timers >> static_cast<u8>(d)) & 1; }
+Timer timer_of(const Tcb& tcb, Deadline d);
 void timer_fired(Room& room, Index i);
 void retransmission_timeout(Room& room, Index i);
 void persist_timeout(Room& room, Tcb& tcb);
@@ -188,6 +209,7 @@ void user_timeout(Room& room, Index i);
 void linger_timeout(Room& room, Index i);
 void arm_retransmission(Room& room, Tcb& tcb);  // RFC 6298 5.1, 5.3
 void arm_persist(Room& room, Tcb& tcb);
+Duration user_timeout_of(const Room& room, const Tcb& tcb);  // R2; Duration::max(): never
 void arm_user_timeout(Room& room, Tcb& tcb, bool restart);
 void note_activity(Room& room, Tcb& tcb);  // keep-alive counts from here
 void enter_time_wait(Room& room, Index i);
@@ -315,6 +337,8 @@ struct ChosenPort {
 };
 std::optional<ChosenPort> choose_port(Room& room, const IpAddress& local, const Endpoint& remote);
 u8 wind_shift_for(u32 buffer);
+u8 wind_shift_of(const Room& room, const Listener& l);
+u16 first_window(const Room& room, const Listener& l);  // what a SYN-ACK offers: not scaled
 Seq make_cookie(const Room& room, const FlowKey& key, Seq irs, u16 peer_mss, u32 period);
 std::optional<u16> check_cookie(const Room& room, const FlowKey& key, Seq irs, Seq cookie);
 void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset, SendReason why);

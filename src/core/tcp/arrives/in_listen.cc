@@ -28,9 +28,7 @@ void answer_by_cookie(Room& room, const Listener& l, const FlowKey& key, const S
     bare.seq = make_cookie(room, key, seg.seq, mss, room.now_second() / k_cookie_seconds);
     bare.ack = seg.seq + 1;
     bare.flags = wire::Syn | wire::Ack;
-    const u32 buffer =
-        l.options.receive_buffer ? l.options.receive_buffer : room.cx.limits.tcp_receive_buffer;
-    bare.window = static_cast<u16>(std::min<u32>(buffer, 65535));
+    bare.window = first_window(room, l);
     bare.ttl = l.options.ttl;
     bare.tos = static_cast<u8>(l.options.dscp << 2);
     bare.options.mss = receive_mss(room, way, l.options.max_segment);
@@ -40,7 +38,7 @@ void answer_by_cookie(Room& room, const Listener& l, const FlowKey& key, const S
         bare.options.ts_val = cookie_timestamp(room, initial_sequence(room, key).ts_offset, o,
                                                scaling, l.options.sack);
         bare.options.ts_ecr = o.ts_val;
-        if (o.has_window_scale && scaling) bare.options.window_scale = wind_shift_for(buffer);
+        if (o.has_window_scale && scaling) bare.options.window_scale = wind_shift_of(room, l);
         bare.options.sack_permitted = o.sack_permitted && l.options.sack;
     }
     bare.iss = bare.seq;

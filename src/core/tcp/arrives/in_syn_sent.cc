@@ -17,7 +17,7 @@ void learn_syn(Room& room, Tcb& tcb, const Segment& seg) {
     // RFC 7323 2.2: both sides must have sent the option.
     if (o.has_window_scale && wanted.window_scale) {
         tcb.snd_wind_shift = std::min<u8>(o.window_scale, 14);
-        tcb.rcv_wind_shift = wind_shift_for(tcb.rcv.buff);
+        tcb.rcv_wind_shift = wind_shift_for(receive_buffer_max(room, tcb));
     } else {
         tcb.snd_wind_shift = tcb.rcv_wind_shift = 0;
     }

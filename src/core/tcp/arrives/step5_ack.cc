@@ -17,7 +17,7 @@ bool is_duplicate_ack(const Tcb& tcb, const Segment& seg, u32 window_before) {
 // Room in the send queue again: the application learns it once it is worth a call.
 void tell_writable(Room& room, Tcb& tcb) {
     if (!tcb.has(k_write_blocked)) return;
-    if (queue_bytes(room, tcb) > tcb.send_limit / 4 * 3) return;
+    if (queue_bytes(room, tcb) > send_limit(room, tcb) / 4 * 3) return;
     tcb.clear(k_write_blocked);
     tell(room, tcb, Writable);
 }

@@ -196,7 +196,7 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
         forget_time_wait(room, index_of(old));
     }
     Tcb& tcb = room.tcbs[i];
-    if (needs_cold(o.options) && cold(room, tcb) == nullptr) {
+    if (!make_extras(room, tcb, o.options)) {
         free_tcb(room, i);
         return std::unexpected(Error::OutOfMemory);
     }

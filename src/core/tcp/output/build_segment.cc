@@ -144,7 +144,7 @@ u32 build_options(Room& room, Tcb& tcb, bool syn, u32 payload, std::byte* to) {
         o.mss = receive_mss(room, tcb.way, tcb.mss_limit);  // [MUST-14] [SHLD-5]
         const bool scale =
             answer ? tcb.rcv_wind_shift != 0 || tcb.snd_wind_shift != 0 : wanted.window_scale;
-        if (scale) o.window_scale = wind_shift_for(tcb.rcv.buff);
+        if (scale) o.window_scale = wind_shift_for(receive_buffer_max(room, tcb));
         o.sack_permitted = answer ? tcb.has(k_sack) : wanted.sack;
         o.timestamps = answer ? tcb.has(k_timestamps) : wanted.timestamps;
     } else {
@@ -182,6 +182,7 @@ void sent(Room& room, Tcb& tcb, const Plan& plan) {
         if (tcb.has(k_sack) && !syn) note_in_flight(room, tcb, plan, occupies);
         if (again) {
             if (tcb.retransmissions < 0xffff) ++tcb.retransmissions;
+            if (Buffers* b = buffers(room, tcb)) b->resent += plan.len;
             ++room.cx.counters.tcp_retransmissions;
             // RFC 6298 3: a segment sent twice gives no sample.
             if (tcb.has(k_rtt_timing) && plan.seq < tcb.rtt_seq) stop_rtt_timing(tcb);

@@ -5,9 +5,7 @@
 
 namespace tern {
 
-namespace {
-
-constexpr Timer event_of(const Tcb& tcb, Deadline d) {
+Timer timer_of(const Tcb& tcb, Deadline d) {
     switch (d) {
         case Deadline::Retransmission:
             return tcb.has(k_persist) ? Timer::Persist : Timer::Retransmission;
@@ -20,10 +18,12 @@ constexpr Timer event_of(const Tcb& tcb, Deadline d) {
     return Timer::User;
 }
 
+namespace {
+
 void tell_deadline(Room& room, const Tcb& tcb, Deadline d, TimerEvent::What what,
                    Duration in = {}) {
     if (room.cx.observer) [[unlikely]]
-        tell_timer(room, tcb.key, event_of(tcb, d), what, in);
+        tell_timer(room, tcb.key, timer_of(tcb, d), what, in);
 }
 
 void tell_set(Room& room, const Tcb& tcb, Deadline d, Duration in) {

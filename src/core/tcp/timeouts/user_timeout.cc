@@ -4,17 +4,20 @@
 
 namespace tern {
 
+Duration user_timeout_of(const Room& room, const Tcb& tcb) {
+    // [MUST-21]: the application's word wins; Duration::max() means never.
+    if (const auto wish = options_of(room, tcb).user_timeout) return *wish;
+    // [SHLD-11]: by default minutes. [MUST-23]
+    const Limits& limits = room.cx.limits;
+    return is_synchronized(tcb.state) ? limits.tcp_r2 : limits.tcp_r2_syn;
+}
+
 void arm_user_timeout(Room& room, Tcb& tcb, bool restart) {
     const bool waiting = tcb.snd.una != tcb.snd.max || tcb.has(k_persist | k_starved);
     if (!waiting) return cancel_deadline(room, tcb, Deadline::User);
     if (is_set(tcb, Deadline::User) && !restart) return;
-    const bool opening = !is_synchronized(tcb.state);
-    const Limits& limits = room.cx.limits;
-    // [MUST-21]: the application's word wins; Duration::max() means never.
-    const auto wish = options_of(room, tcb).user_timeout;
-    if (wish == Duration::max()) return cancel_deadline(room, tcb, Deadline::User);
-    // [SHLD-11]: by default minutes.
-    const Duration r2 = wish ? *wish : opening ? limits.tcp_r2_syn : limits.tcp_r2;  // [MUST-23]
+    const Duration r2 = user_timeout_of(room, tcb);
+    if (r2 == Duration::max()) return cancel_deadline(room, tcb, Deadline::User);
     put_off_deadline(room, tcb, Deadline::User, r2);
 }
 
