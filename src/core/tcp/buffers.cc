@@ -62,7 +62,7 @@ u32 round_over(const Tcb& tcb, Buffers& b, u32 elapsed_us) {
         if (elapsed_us < std::max(b.round_rtt_us, b.rtt_us)) return 0;
         learn_round_trip(b, b.round_rtt_us);
     } else if (tcb.has(k_timestamps)) {
-        return elapsed_us >= k_longest_round_us ? elapsed_us : 0;
+        if (elapsed_us < b.rtt_us) return 0;
     } else if (tcb.srtt_us != 0) {
         if (elapsed_us < tcb.srtt_us) return 0;
         b.rtt_us = tcb.srtt_us;

@@ -19,8 +19,9 @@ struct Embryo {
     u32 deadline = 0;  // tick of the next SYN-ACK
     Index next = 0, prev = 0;
     u16 peer_mss = 536;
-    u8 peer_wind_shift = 0;  // 0xff: no window scaling
-    u8 retries : 5 = 0;      // SYN-ACKs sent again
+    u8 peer_wind_shift = 0;   // 0xff: no window scaling
+    u8 retries : 4 = 0;       // SYN-ACKs sent again
+    u8 wants_cookie : 1 = 0;  // RFC 7413: the SYN-ACK gives one
     u8 sack : 1 = 0;
     u8 timestamps : 1 = 0;
     u8 expired : 1 = 0;  // its timer is not running any more
@@ -54,6 +55,25 @@ struct Listener {
     bool on_events = false;
     u64 user = 0;
     TcpOptions options;
+    // RFC 7413: connections with data in SYN whose handshake is not over, and those that ended by
+    // RST: they count a while longer.
+    u32 fast_open_limit = 0, fast_open_pending = 0;
+    Index fast_open_resets = 0, fast_open_last_reset = 0;  // in the order of time
+};
+
+// RFC 7413 5.1: the place of a fast open that ended by RST.
+struct FastOpenReset {
+    u32 until = 0;  // second
+    Index next = 0;
+};
+
+// RFC 7413 4.1.3: what a client remembers of a server.
+struct FastOpenServer {
+    IpAddress address;
+    u32 avoid_until = 0;  // second; 0: it may be tried
+    u16 mss = 0;
+    u8 cookie_length = 0;  // 0: none
+    std::array<u8, 16> cookie{};
 };
 
 // What few connections need.
@@ -64,6 +84,15 @@ struct Cold {
     bool urgent_taken = false;
     u8 urgent_byte = 0;
     bool has_urgent_byte = false;
+    // RFC 5482
+    bool user_timeout_due = false;  // the next segment tells ours
+    u32 peer_user_timeout = 0;      // seconds; 0: not told
+    Duration user_timeout_left{};   // what the User deadline does not reach
+    // RFC 7413
+    bool fast_open_asks = false;     // our SYN carries the option
+    bool fast_open_pending = false;  // counts for the listener's limit
+    bool fast_open_cookie = false;   // our SYN-ACK gives a cookie
+    bool fast_open_taken = false;    // data in SYN was
 };
 
 // What a connection needs that has sizes of its own, or moves bulk data (buffers.cc).

@@ -24,9 +24,9 @@ Room::Room(Context& context, inet::Inet& internet)
       offset_key(cx.random.key()), port_key(cx.random.key()), cookie_key(cx.random.key()),
       tcbs(*cx.budget), embryos(*cx.budget), time_waits(*cx.budget), listeners(*cx.budget),
       colds(*cx.budget), buffers(*cx.budget), send_queues(*cx.budget), receive_queues(*cx.budget),
-      runs(*cx.budget), flights(*cx.budget), resent_times(*cx.budget),
-      flows(*cx.budget, HashOfFlow{this}), listener_table(*cx.budget, HashOfListener{this}),
-      wheel(TimerOfTcb{&tcbs}, 0) {
+      runs(*cx.budget), flights(*cx.budget), resent_times(*cx.budget), fast_open_resets(*cx.budget),
+      fast_open_servers(*cx.budget), flows(*cx.budget, HashOfFlow{this}),
+      listener_table(*cx.budget, HashOfListener{this}), wheel(TimerOfTcb{&tcbs}, 0) {
     for (u16& counter : port_counters) counter = static_cast<u16>(cx.random.next32());
 }
 
@@ -204,14 +204,14 @@ bool valid_options(const TcpOptions& o) {
 
 bool needs_cold(const TcpOptions& o) {
     const TcpOptions d;
-    return o.user_timeout || o.keep_alive || !o.timestamps || !o.window_scale || !o.sack ||
-           o.keep_alive_idle != d.keep_alive_idle ||
+    return o.user_timeout || o.user_timeout_option || o.keep_alive || !o.timestamps ||
+           !o.window_scale || !o.sack || o.keep_alive_idle != d.keep_alive_idle ||
            o.keep_alive_interval != d.keep_alive_interval ||
            o.keep_alive_probes != d.keep_alive_probes || o.linger_fin_wait_2 != d.linger_fin_wait_2;
 }
 
-bool allocate_extras(Room& room, const TcpOptions& o, Extras& extras) {
-    if (needs_cold(o) && extras.cold == 0) {
+bool allocate_extras(Room& room, const TcpOptions& o, Extras& extras, bool cold_too) {
+    if ((cold_too || needs_cold(o)) && extras.cold == 0) {
         extras.cold = room.colds.allocate();
         if (extras.cold == 0) return false;
     }
@@ -227,9 +227,9 @@ void free_extras(Room& room, Extras& extras) {
     if (extras.buffers != 0) room.buffers.free(std::exchange(extras.buffers, 0));
 }
 
-bool make_extras(Room& room, Tcb& tcb, const TcpOptions& o) {
+bool make_extras(Room& room, Tcb& tcb, const TcpOptions& o, bool cold_too) {
     Extras extras{tcb.cold, tcb.buffers};
-    const bool all = allocate_extras(room, o, extras);
+    const bool all = allocate_extras(room, o, extras, cold_too);
     tcb.cold = extras.cold;
     tcb.buffers = extras.buffers;
     return all;

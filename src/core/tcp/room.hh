@@ -56,6 +56,8 @@ struct Room {
     Pool<Run> runs;
     Pool<Flight> flights;
     Pool<ResentTimes> resent_times;
+    Pool<FastOpenReset> fast_open_resets;
+    Pool<FastOpenServer> fast_open_servers;
     FlowTable<HashOfFlow> flows;
     FlowTable<HashOfListener> listener_table;  // by port; several addresses may share one
     TimerWheel<TimerOfTcb> wheel;
@@ -82,6 +84,8 @@ struct Room {
         u8 second = 0, given = 0;
     };
     std::array<Ration, 256> rations{};
+    // Servers by a keyed hash of their address: a newer one takes the place.
+    std::array<Index, 256> fast_open_slots{};
     u32 last_generation = 0;
     bool header_prediction = true;
     bool started = false;
@@ -141,9 +145,10 @@ struct Extras {
     Index cold = 0, buffers = 0;
 };
 bool needs_cold(const TcpOptions& options);
-bool allocate_extras(Room& room, const TcpOptions& options, Extras& extras);
+bool allocate_extras(Room& room, const TcpOptions& options, Extras& extras, bool cold_too = false);
 void free_extras(Room& room, Extras& extras);
-bool make_extras(Room& room, Tcb& tcb, const TcpOptions& options);  // those that it has not yet
+bool make_extras(Room& room, Tcb& tcb, const TcpOptions& options,
+                 bool cold_too = false);  // those that it has not yet
 const TcpOptions& options_of(const Room& room, const Tcb& tcb);
 u32 queue_bytes(const Room& room, const Tcb& tcb);  // bytes queued from SND.UNA on
 void want_output(Room& room, Tcb& tcb);
@@ -175,6 +180,7 @@ void update_ts_recent(Room& room, Tcb& tcb, const Segment& seg);
 void acknowledged(Room& room, Index i, Segment& seg);         // SND.UNA < SEG.ACK =< SND.MAX
 DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg);  // SEG.SEQ = RCV.NXT
 DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg);    // behind a hole
+void drop_acknowledged(Room& room, Tcb& tcb, Seq ack);        // out of the send queue
 Seq data_end(const Room& room, const Tcb& tcb);               // behind the last byte queued to send
 Seq read_position(const Room& room, const Tcb& tcb);          // the next byte the application reads
 void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled);
@@ -211,7 +217,9 @@ void arm_retransmission(Room& room, Tcb& tcb);  // RFC 6298 5.1, 5.3
 void arm_persist(Room& room, Tcb& tcb);
 Duration user_timeout_of(const Room& room, const Tcb& tcb);  // R2; Duration::max(): never
 void arm_user_timeout(Room& room, Tcb& tcb, bool restart);
-void note_activity(Room& room, Tcb& tcb);  // keep-alive counts from here
+u16 user_timeout_field(const Room& room, const TcpOptions& options);  // RFC 5482; 0: not told
+void learn_user_timeout(Room& room, Tcb& tcb);  // from the options of the segment in hand
+void note_activity(Room& room, Tcb& tcb);       // keep-alive counts from here
 void enter_time_wait(Room& room, Index i);
 void restart_time_wait(Room& room, Index record);
 void free_time_wait(Room& room, Index record);    // the change of state is the caller's to tell
@@ -347,6 +355,26 @@ void free_embryo(Room& room, Index i);
 void forget_embryo(Room& room, Index i, Index listener);
 // The third step was right: a full record, in the accept queue. `replaces`: the flow-table value
 // whose place it takes; 0: none. Returns 0 when it is refused; then nothing has changed.
-Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces);
+Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces,
+              bool fast_open = false);
+
+// --- handshake/fast_open.cc: RFC 7413
+struct FastOpenCookie {
+    std::array<u8, 8> bytes;
+};
+FastOpenCookie fast_open_cookie(const Room& room, const FlowKey& key);
+// Does the SYN in hand bring data that the listener may take at once?
+enum class FastOpen : u8 { No, WantsCookie, Yes, YesAndRenew };
+FastOpen judge_fast_open(Room& room, Listener& l, const FlowKey& key);
+Verdict open_fast(Room& room, Index listener, const Embryo& e, Segment& seg, bool renew);
+bool opens_fast(const Room& room, const Tcb& tcb);  // SYN-RECEIVED with data in SYN
+void fast_open_over(Room& room, Tcb& tcb, Cause cause);
+void forget_fast_opens(Room& room, Listener& l);
+// The client's side.
+void prepare_fast_open(Room& room, Tcb& tcb);
+const FastOpenServer* fast_open_cookie_for(const Room& room, const Tcb& tcb);
+u32 fast_open_text(const Room& room, const Tcb& tcb);  // bytes that SYN may carry
+void fast_open_answered(Room& room, Tcb& tcb, const Segment& seg);
+void fast_open_unanswered(Room& room, Tcb& tcb);
 
 }  // namespace tern

@@ -13,21 +13,27 @@ std::string range(u32 from, u32 n) {
     return std::to_string(from) + ":" + std::to_string(from + n) + "(" + std::to_string(n) + ")";
 }
 
-// `n` segments of `size` from `next` on, all in this instant.
-u32 burst(Script& t, u32 next, u32 n, u32 size) {
+// `n` segments of `size` from `next` on, all in this instant, that echo what we sent `echo` ago.
+u32 burst(Script& t, u32 next, u32 n, u32 size, std::chrono::milliseconds echo = 100ms) {
+    const auto now = t.elapsed() / 1ms;
+    const std::string stamps = " ack 1 <nop,nop,TS val " + std::to_string(now + 1000) + " ecr " +
+                               std::to_string(now - echo.count()) + ">";
     for (u32 i = 0; i < n; ++i, next += size)
-        t.inject(script::line("< . " + range(next, size) + " ack 1"));
+        t.inject(script::line("< . " + range(next, size) + stamps));
     t.ignore_output();
     return next;
+}
+
+void open(Script& t) {
+    t.passive_open({.timestamps = true});
+    t.auto_timestamps(false);
 }
 
 // The peer fills the window each 100 ms, and its timestamps say that this is the round trip.
 u32 fill_and_read(Script& t, u32 next, u32 rounds) {
     for (u32 i = 0; i < rounds; ++i) {
-        const u32 window = t.status().rcv_wnd;
-        next = burst(t, next, window / 1448, 1448);
         t.advance(100ms);
-        t.ignore_output();
+        next = burst(t, next, t.status().rcv_wnd / 1448, 1448);
         t.app.read_all();
         t.pump();
         t.ignore_output();
@@ -36,7 +42,7 @@ u32 fill_and_read(Script& t, u32 next, u32 rounds) {
 }
 
 SCRIPT("the receive buffer grows with what is read in a round trip, and its window with it") {
-    t.passive_open({.timestamps = true});
+    open(t);
     const u32 first = t.status().receive_buffer;
     CHECK(first == 1 << 20);
     CHECK(t.status().receive_buffer_max == 32 << 20);
@@ -49,7 +55,7 @@ SCRIPT("the receive buffer grows with what is read in a round trip, and its wind
 }
 
 SCRIPT("the right edge never moves left while the buffer grows", covers("RFC9293:SHLD-14")) {
-    t.passive_open({.timestamps = true});
+    open(t);
     u32 next = 1, edge = 0;
     for (int i = 0; i < 8; ++i) {
         next = fill_and_read(t, next, 1);
@@ -64,12 +70,11 @@ SCRIPT("the right edge never moves left while the buffer grows", covers("RFC9293
 }
 
 SCRIPT("a slow reader's buffer does not grow, however much waits for it") {
-    t.passive_open({.timestamps = true});
+    open(t);
     u32 next = 1;
     for (int i = 0; i < 40; ++i) {
-        next = burst(t, next, t.status().rcv_wnd / 1448, 1448);
         t.advance(100ms);
-        t.ignore_output();
+        next = burst(t, next, t.status().rcv_wnd / 1448, 1448);
         t.app.read(20'000);
         t.pump();
         t.ignore_output();
@@ -81,13 +86,11 @@ SCRIPT("a slow reader's buffer does not grow, however much waits for it") {
 }
 
 SCRIPT("a reader in bursts reads slowly: the rate counts") {
-    t.passive_open({.timestamps = true});
+    open(t);
     u32 next = 1;
     for (int i = 0; i < 8; ++i) {
-        next = burst(t, next, t.status().rcv_wnd / 1448, 1448);
-        t.advance(100ms);
-        next = burst(t, next, 1, 100);  // an echo of 100 ms
         t.advance(5s);
+        next = burst(t, next, t.status().rcv_wnd / 1448, 1448);
         t.ignore_output();
         t.app.read_all();
         t.pump();
@@ -101,11 +104,11 @@ SCRIPT("a reader in bursts reads slowly: the rate counts") {
 // spec/vulnerabilities.tsv: "Receive-buffer auto-tuning DoS".
 SCRIPT("tiny segments make no buffer grow and pin little") {
     t.setup.memory_limit = u64{8} << 20;
-    t.passive_open({.timestamps = true});
+    open(t);
     u32 next = 1;
     for (int i = 0; i < 200; ++i) {
-        next = burst(t, next, 1000, 1);
         t.advance(1ms);
+        next = burst(t, next, 1000, 1, 1ms);
         t.ignore_output();
         if (i % 10 == 9) t.app.read_all();
         CHECK(t.stack().memory_used() <= u64{8} << 20);
@@ -119,15 +122,14 @@ SCRIPT("tiny segments make no buffer grow and pin little") {
 
 SCRIPT("under memory pressure buffers stop growing") {
     t.setup.memory_limit = u64{8} << 20;
-    t.passive_open({.timestamps = true});
+    open(t);
     CHECK(t.status().receive_buffer_max == 2 << 20);
     std::vector<Packet> hog;
     while (Packet p = t.pool().allocate_to_keep(1000)) hog.push_back(std::move(p));
     hog.resize(hog.size() - 1000);
     for (u32 next = 1, i = 0; i < 10; ++i) {
-        next = burst(t, next, 700, 1448);
         t.advance(100ms);
-        t.ignore_output();
+        next = burst(t, next, 700, 1448);
         t.app.read_all();
         t.pump();
         t.ignore_output();
@@ -141,7 +143,7 @@ SCRIPT("under memory pressure buffers stop growing") {
 SCRIPT("sizes that the application gives stay, and are what it reads back") {
     t.setup.tcp.receive_buffer = 300'000;
     t.setup.tcp.send_buffer = 200'000;
-    t.passive_open({.timestamps = true});
+    open(t);
     fill_and_read(t, 1, 10);
     const TcpStatus s = t.status();
     CHECK(s.receive_buffer == 300'000 && s.receive_buffer_max == 300'000);

@@ -31,6 +31,13 @@ TcpOptions current_options(const Room& room, const Tcb& tcb) {
     return o;
 }
 
+void fill_cold(const Room& room, const Tcb& tcb, TcpStatus& s) {
+    if (tcb.cold == 0) return;
+    const Cold& c = room.colds[tcb.cold];
+    s.fast_open = c.fast_open_taken;
+    if (c.peer_user_timeout != 0) s.peer_user_timeout = std::chrono::seconds(c.peer_user_timeout);
+}
+
 // What keeps the next new byte from leaving.
 LimitedBy limited_by(const Room& room, const Tcb& tcb, const TcpStatus& s) {
     if (s.unsent == 0)
@@ -120,6 +127,7 @@ Result<TcpStatus> Tcp::status(TcpConnection c) {
     fill_timers(room, *tcb, s);
     s.limited_by = limited_by(room, *tcb, s);
     s.user_timeout = user_timeout_of(room, *tcb);
+    fill_cold(room, *tcb, s);
     s.options = current_options(room, *tcb);
     return s;
 }
@@ -136,8 +144,14 @@ Result<void> Tcp::set_options(TcpConnection c, const TcpOptions& o) {
     if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
     if (!valid_options(o)) return std::unexpected(Error::InvalidArgument);
     if (!make_extras(room, *tcb, o)) return std::unexpected(Error::OutOfMemory);
+    const u16 told = user_timeout_field(room, options_of(room, *tcb));
     apply_options(room, *tcb, o);
+    const bool tells = user_timeout_field(room, o) != told && user_timeout_field(room, o) != 0;
     if (!tcb->has(k_detached)) {
+        if (tells && is_synchronized(tcb->state)) {
+            room.colds[tcb->cold].user_timeout_due = true;
+            acknowledge(room, *tcb, SendReason::AckUserTimeout);
+        }
         // [MUST-24]: at run time, both ways.
         cancel_deadline(room, *tcb, Deadline::KeepAlive);
         if (o.keep_alive) note_activity(room, *tcb);

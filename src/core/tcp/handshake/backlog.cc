@@ -41,6 +41,12 @@ void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset,
         bare.options.ts_val = room.ts_clock(ts_offset);
         bare.options.ts_ecr = e.ts_recent;
     }
+    bare.options.user_timeout = user_timeout_field(room, l.options);
+    const FastOpenCookie cookie = fast_open_cookie(room, e.key);
+    if (e.wants_cookie) {
+        bare.options.fast_open = true;
+        bare.options.cookie = cookie.bytes;
+    }
     send_bare(room, e.key, bare, why);
 }
 
@@ -59,12 +65,13 @@ void forget_embryo(Room& room, Index i, Index listener) {
     room.embryos.free(i);
 }
 
-Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces) {
+Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces,
+              bool fast_open) {
     Listener& l = room.listeners[listener];
     inet::Way way;
     if (!room.inet.find_way(e.key.remote_address(), way)) return 0;
     Extras extras;
-    const bool all = allocate_extras(room, l.options, extras);
+    const bool all = allocate_extras(room, l.options, extras, fast_open);
     const Index i = all ? new_tcb(room, e.key, seg.hash, replaces) : 0;
     if (i == 0) {
         free_extras(room, extras);
