@@ -43,7 +43,7 @@ constexpr std::string_view name_of(State s) {
     X(OpenCookie,         "answer to SYN without keeping state: its number is a cookie") \
     X(OpenConfirm,        "third step: without it a stale SYN would look like ours") \
     X(OpenSimultaneous,   "both sides sent SYN: answer the peer's") \
-    X(OpenWithData,       "SYN with a cookie and the first bytes: the server need not wait (RFC 7413)") \
+    X(OpenWithData,       "SYN with a cookie: the first bytes need not wait (RFC 7413)") \
     X(OpenAnswerData,     "answer to SYN whose cookie is ours: its bytes are taken (RFC 7413)") \
     X(OpenRetry,          "SYN was not answered within RTO: ask again") \
     X(OpenAnswerRetry,    "SYN-ACK was not confirmed within RTO: answer again") \
