@@ -12,8 +12,9 @@ k_sysctl = {"net.ipv4.tcp_fastopen": 3, "net.ipv4.tcp_fastopen_blackhole_timeout
 def kernel_sends(port, text):
     """A socket whose first bytes may travel in SYN."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    sock.settimeout(10)
+    # Without a cookie the call waits for the handshake.
     check_equal(sock.sendto(text, k_msg_fastopen, (k_tern, port)), len(text), "sent")
+    sock.settimeout(10)
     return sock
 
 

@@ -67,7 +67,8 @@ void fills_the_path(const TcpOptions& tcp) {
         const TcpStatus& s = flow.sender->status();
         if (s.limited_by == LimitedBy::ReceiveWindow && s.flight < 12'500'000) ++from_window;
     }
-    EXPECT_EQ(from_window, 0u);
+    // Without an echo a round is measured later.
+    EXPECT_LE(from_window, tcp.timestamps ? 0u : 1u);
     // 1448 of each 1500 bytes are text.
     EXPECT_GT(flow.bits_per_second_in(world, 2s), 0.96 * k_gigabit);
     EXPECT_EQ(a.counters().tcp_retransmissions, 0u);
