@@ -11,10 +11,13 @@ Index listener_of(Room& room, const Embryo& e) {
     return find_listener(room, e.key.local_address(), e.key.local_port);
 }
 
+u32 buffer_of(const Room& room, const Listener& l) {
+    return l.options.receive_buffer ? l.options.receive_buffer : room.cx.limits.tcp_receive_buffer;
+}
+
+// What SYN-ACK has offered; its field is not scaled.
 u32 offered_window(const Room& room, const Listener& l) {
-    const u32 buffer =
-        l.options.receive_buffer ? l.options.receive_buffer : room.cx.limits.tcp_receive_buffer;
-    return std::min<u32>(buffer, 65535);
+    return std::min<u32>(buffer_of(room, l), 65535);
 }
 
 void bare_ack(Room& room, const Listener& l, const Embryo& e, u64 hash, SendReason why) {
@@ -23,7 +26,10 @@ void bare_ack(Room& room, const Listener& l, const Embryo& e, u64 hash, SendReas
     bare.seq = e.iss + 1;
     bare.ack = e.irs + 1;
     bare.flags = wire::Ack;
-    bare.window = static_cast<u16>(offered_window(room, l));
+    // RFC 7323 2.3 [RFC7323:1]: without SYN the field is scaled; it must not offer more than
+    // before.
+    const u8 shift = e.peer_wind_shift != 0xff ? wind_shift_for(buffer_of(room, l)) : u8{0};
+    bare.window = static_cast<u16>(offered_window(room, l) >> shift);
     bare.ttl = l.options.ttl;
     bare.tos = static_cast<u8>(l.options.dscp << 2);
     if (e.timestamps) {
