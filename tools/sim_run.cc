@@ -261,9 +261,12 @@ void Run::add_result(const sim::Exchange& exchange, const SimFlow& wanted, FlowR
     r.exact = exchange.intact() && r.done;
     r.error = exchange.error();
     r.attempts = exchange.attempts();
-    // A restart takes with it what was acknowledged and not read; nothing else may.
+    // A restart, or a clock that jumps beyond R2, takes with it what was acknowledged and not
+    // read; nothing else may.
     const bool may_forget = std::ranges::any_of(scenario_.faults, [&](const SimFault& f) {
-        return f.kind == SimFault::Kind::Restart && f.target == wanted.to;
+        const bool forgets =
+            f.kind == SimFault::Kind::Restart || f.kind == SimFault::Kind::ClockJump;
+        return forgets && f.target == wanted.to;
     });
     if (exchange.lost_any() && !may_forget)
         fail("acknowledged " + wanted.name,
