@@ -49,6 +49,9 @@ CongestionAck what_it_told(Room& room, const Tcb& tcb, Flight& f, const AckSampl
     // The ACK of a hole covers what had arrived long ago.
     const bool repaired = tcb.has(k_recovery | k_after_timeout);
     ack.acked = repaired ? std::min(a.delivered, acked) : acked;
+    // RFC 3465 2.3 [RFC5681:3]: a segment for an ACK, where pacing does not spread more.
+    if (tcb.has(k_after_timeout) && f.pace.ns_per_mib == 0)
+        ack.acked = std::min<u32>(ack.acked, tcb.send_mss);
     ack.delivered = a.delivered;
     ack.lost = a.lost;
     ack.rtt_us = a.resent ? 0 : a.rtt_us;
