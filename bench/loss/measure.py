@@ -15,7 +15,8 @@ k_at_once = {10: 4, 100: 1, 1000: 1}
 k_retries = 3
 
 
-def transfer(path, cell, sender, receiver, algorithm, seed, seconds=None, sample=False):
+def transfer(path, cell, sender, receiver, algorithm, seed, seconds=None, sample=False,
+             meanwhile=None):
     """One run: the goodput in Mbit/s between a quarter and the end, and what explains it."""
     seconds = seconds or cell.seconds()
     path.wire(*cell.wire(seed))
@@ -23,6 +24,8 @@ def transfer(path, cell, sender, receiver, algorithm, seed, seconds=None, sample
     to.ready()
     words = ["--congestion", algorithm] if algorithm else []
     source = End(path, sender, 0, "send", "--to", f"{k_address[receiver, 1]}:5001", *words)
+    if meanwhile:
+        meanwhile()
     got = to.figures(seconds + 30)
     sent = source.ask().figures(5)
     data, acks = path.report()
@@ -52,6 +55,19 @@ def kept_up(cell, seconds, data, acks, waited):
         if way["overrun"] + way["no_memory"] + way["refused"] or way["untaken"] > way["seen"] / 100:
             return False
     return waited < seconds / 20
+
+
+def again_until_valid(path, once):
+    """Again when the machine was not ours, or an end failed; what failed last is kept too."""
+    for _ in range(1 + k_retries):
+        try:
+            result = once()
+        except Failure as failure:
+            path.clear()
+            result = {"valid": False, "failure": str(failure)}
+        if result["valid"]:
+            break
+    return result
 
 
 class Grid:
@@ -95,16 +111,8 @@ class Grid:
                   f"{cell}, {algorithm}", file=sys.stderr)
 
     def pair(self, path, cell, algorithm, pair, number):
-        """Again when the machine was not ours, or an end failed; what failed last is kept too."""
-        result = {"valid": False}
-        for _ in range(1 + k_retries):
-            try:
-                result = transfer(path, cell, *k_pairs[pair], algorithm, 1 + number)
-            except Failure as failure:
-                path.clear()
-                result = {"valid": False, "failure": str(failure)}
-            if result["valid"]:
-                break
+        result = again_until_valid(
+            path, lambda: transfer(path, cell, *k_pairs[pair], algorithm, 1 + number))
         with self.lock:
             self.keep({"cell": cell._asdict(), "algorithm": algorithm, "pair": pair,
                        "run": number, **result})

@@ -13,6 +13,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
 
 k_root = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(k_root / "tests/interop"))
@@ -82,6 +83,7 @@ class Path:
         try:
             for side, name in enumerate(self.names):
                 self.make(side, name)
+            self.know_neighbours()
         except BaseException:
             self.leave()
             raise
@@ -119,6 +121,31 @@ class Path:
 
     def inside(self, side, *words, **options):
         return run("ip", "netns", "exec", self.names[side], *words, **options)
+
+    def know_neighbours(self):
+        """The kernels know each other for good: no ARP between them, so packets can be counted."""
+        macs = [json.loads(self.inside(side, "ip", "-j", "link", "show", "br0"))[0]["address"]
+                for side in (0, 1)]
+        for side in (0, 1):
+            self.inside(side, "ip", "neigh", "replace", k_address["kernel", 1 - side], "lladdr",
+                        macs[1 - side], "dev", "br0", "nud", "permanent")
+
+    def watch(self, side, device):
+        """A function that ends a tcpdump, and gives a line for each packet that went out there."""
+        dump = subprocess.Popen(
+            ["ip", "netns", "exec", self.names[side], "tcpdump", "-n", "-l", "-i", device, "-Q",
+             "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.ends.append(dump)
+        complaints = Lines(dump.stderr)
+        while "listening on" not in (line := complaints.next(10) or ""):
+            check(line, "tcpdump did not start")
+
+        def lines():
+            time.sleep(0.1)  # what the kernel still holds for it
+            dump.send_signal(signal.SIGINT)
+            return dump.communicate(timeout=10)[0].decode().splitlines()
+
+        return lines
 
     def clear(self):
         """Ends what a failed run left."""

@@ -70,6 +70,7 @@ private:
     }
     Tcp& tcp() { return runtime_.stack().tcp(); }
     void fill();
+    void greet();
     void sample();
     void tell_sent();
     bool take();
@@ -120,7 +121,17 @@ void TernEnd::tell_sent() {
         reasons_.json().c_str(), samples_.json().c_str());
 }
 
+// A ping, so that the first segment does not wait for ARP: the kernel's ends know their neighbours.
+void TernEnd::greet() {
+    if (!runtime_.stack().send_echo(o_.peer.address, 1, 1, {})) return;
+    const Instant patience = runtime_.now() + std::chrono::seconds(1);
+    while (!runtime_.stack().next_echo_reply() && runtime_.now() < patience) {
+        runtime_.run_once(patience - runtime_.now(), [](const Event&) {});
+    }
+}
+
 void TernEnd::send() {
+    greet();
     ConnectOptions options;
     options.options.no_delay = true;
     if (!o_.congestion.empty() && o_.congestion != "reno") give_up("no such algorithm");
