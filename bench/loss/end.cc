@@ -21,8 +21,9 @@ void on_stop(int) {
 }
 
 [[noreturn]] void usage() {
-    give_up("send --to ADDRESS:PORT [--bytes N] [--congestion NAME] | receive [--port N]\n"
-            "    [--bytes N] [--seconds S]; a tern end: --link LINK --address CIDR [--capture FILE]");
+    give_up(
+        "send --to ADDRESS:PORT [--bytes N] [--congestion NAME] | receive [--port N]\n"
+        "    [--bytes N] [--seconds S]; a tern end: --link LINK --address CIDR [--capture FILE]");
 }
 
 }  // namespace

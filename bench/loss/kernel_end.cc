@@ -54,9 +54,8 @@ void reset(int fd) {
 void sample(int fd, Samples& to) {
     if (!to.due(now())) return;
     const tcp_info i = info_of(fd);
-    to.add(now(), u64{i.tcpi_snd_cwnd} * i.tcpi_snd_mss,
-           u64{i.tcpi_snd_ssthresh} * i.tcpi_snd_mss, u64{i.tcpi_unacked} * i.tcpi_snd_mss,
-           std::chrono::microseconds(i.tcpi_rtt));
+    to.add(now(), u64{i.tcpi_snd_cwnd} * i.tcpi_snd_mss, u64{i.tcpi_snd_ssthresh} * i.tcpi_snd_mss,
+           u64{i.tcpi_unacked} * i.tcpi_snd_mss, std::chrono::microseconds(i.tcpi_rtt));
 }
 
 void send(const EndOptions& o) {

@@ -1,8 +1,7 @@
 // tern's end of bench/loss: a bulk sender or receiver on a TAP, with no option of the stack changed
 // but the congestion control that was asked for.
-#include <array>
 #include <cstdio>
-#include <memory>
+#include <map>
 
 #include "bench/loss/end.hh"
 #include "tern/fanout.hh"
@@ -15,25 +14,23 @@ namespace {
 
 Runtime* to_wake = nullptr;
 
-// Why segments were sent, counted.
+// Why segments were sent and why the congestion window moved, counted.
 class ReasonCount final : public Observer {
 public:
-    void on_segment_sent(const SegmentSentEvent& e) override {
-        ++counts_[static_cast<std::size_t>(e.reason)];
-    }
+    void on_segment_sent(const SegmentSentEvent& e) override { ++counts_[name_of(e.reason)]; }
+    void on_window(const WindowEvent& e) override { ++counts_[e.why]; }
     std::string json() const {
         std::string text;
-        for (std::size_t i = 0; i < counts_.size(); ++i) {
-            if (counts_[i] == 0) continue;
+        for (const auto& [why, count] : counts_) {
             text += text.empty() ? "{\"" : ",\"";
-            text += name_of(static_cast<SendReason>(i));
-            text += "\":" + std::to_string(counts_[i]);
+            text += why;
+            text += "\":" + std::to_string(count);
         }
         return text.empty() ? "{}" : text + "}";
     }
 
 private:
-    std::array<u64, 256> counts_{};
+    std::map<std::string_view, u64> counts_;
 };
 
 class TernEnd {
@@ -167,8 +164,8 @@ void TernEnd::receive() {
     std::fflush(stdout);
     Instant end = Instant::max();
     while (stop_asked == 0 && !over_ && runtime_.now() < end && arrivals_.total() < o_.bytes) {
-        const Duration left = end == Instant::max() ? Duration{std::chrono::seconds(1)}
-                                                    : end - runtime_.now();
+        const Duration left =
+            end == Instant::max() ? Duration{std::chrono::seconds(1)} : end - runtime_.now();
         runtime_.run_once(left, [&](const Event& e) {
             if ((e.bits & TcpEventBits::Acceptable) != 0 && !peer_) {
                 if (auto c = tcp().accept(*listener)) {
