@@ -20,13 +20,16 @@ class Ratio:
 
     def __init__(self, own, kernel):
         self.own, self.kernel = own, kernel
-        enough = own and kernel
-        self.value = statistics.median(own) / max(statistics.median(kernel), 1e-6) if enough else None
-        # Every run of the one was below what every run of the other allows: more than noise.
-        self.short = enough and max(own) < k_goal * min(kernel)
+        self.value, self.short = None, False
+        if own and kernel:
+            self.value = statistics.median(own) / max(statistics.median(kernel), 1e-6)
+            # Every run of the one was below what every run of the other allows: more than noise.
+            self.short = max(own) < k_goal * min(kernel)
 
     def __str__(self):
-        return "-" if self.value is None else f"{self.value:.2f}" + (" **short**" if self.short else "")
+        if self.value is None:
+            return "busy"
+        return f"{self.value:.2f}" + (" **short**" if self.short else "")
 
 
 def ratios(records):
@@ -51,7 +54,7 @@ def summary(all_ratios):
         values = [r.value for r in row if r.value is not None]
         if values:
             lines.append(f"| {algorithm} | {pair} | {len(values)} | "
-                         f"{sum(v >= k_goal for v in values)} | {sum(bool(r.short) for r in row)} | "
+                         f"{sum(v >= k_goal for v in values)} | {sum(r.short for r in row)} | "
                          f"{statistics.median(values):.2f} | {min(values):.2f} |")
     missed = sum(r.value is None for p in all_ratios.values() for r in p.values())
     if missed:
@@ -78,7 +81,7 @@ def cells_table(all_ratios):
 
 def spread(values, digits=2):
     middle = statistics.median(values)
-    return (f"{middle:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})")
+    return f"{middle:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
 def figure_rows(records, name, by, key, digits=2):
@@ -89,7 +92,8 @@ def figure_rows(records, name, by, key, digits=2):
     for row in dict.fromkeys(by(r) for r in chosen):
         cells = []
         for pair in pairs:
-            values = [r[key] for r in chosen if by(r) == row and r["pair"] == pair and r["valid"]]
+            values = [r[key] for r in chosen
+                      if by(r) == row and r["pair"] == pair and r["valid"]]
             told = [v for v in values if v is not None]
             never = f", never in {len(values) - len(told)}" if len(told) < len(values) else ""
             cells.append((spread(told, digits) if told else "-") + never)
@@ -143,7 +147,7 @@ def text(x, y, what, anchor="start", size=10):
 
 
 def panel(all_ratios, algorithm, pair, left, top, rows, columns):
-    """One algorithm in one direction: rate, loss and order downwards, round trip and queue across."""
+    """One algorithm in one direction: rate, loss and order down, round trip and queue across."""
     out = [text(left, top - 34, f"{algorithm}, {pair}", size=13)]
     for x, (rtt, queue) in enumerate(columns):
         middle = left + x * k_wide + k_wide / 2
@@ -158,8 +162,8 @@ def panel(all_ratios, algorithm, pair, left, top, rows, columns):
             value = pairs[pair].value
             out += [f'<rect x="{at_x}" y="{at_y}" width="{k_wide - 1}" height="{k_high - 1}" '
                     f'fill="{colour(pairs[pair])}"/>',
-                    text(at_x + k_wide / 2, at_y + 11, "busy" if value is None else f"{value:.2f}",
-                         "middle", 9)]
+                    text(at_x + k_wide / 2, at_y + 11,
+                         "busy" if value is None else f"{value:.2f}", "middle", 9)]
     return out
 
 
@@ -180,10 +184,11 @@ def heat_map(all_ratios):
         for m, pair in enumerate(list(k_pairs)[1:]):
             out += panel(all_ratios, algorithm, pair, k_left + m * wide, top, rows, columns)
     size = f'width="{k_left + 2 * wide}" height="{len(algorithms) * high + 20}"'
-    legend = text(4, 16, "Goodput of tern over the kernel's, medians; red: below 0.95. Columns: round "
-                         "trip, and the queue in BDP.", size=11)
-    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif">',
-                      '<rect width="100%" height="100%" fill="white"/>', legend, *out, "</svg>", ""])
+    legend = text(4, 16, "Goodput of tern over the kernel's, medians; red: below 0.95. "
+                         "Columns: round trip, and the queue in BDP.", size=11)
+    head = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif">',
+            '<rect width="100%" height="100%" fill="white"/>', legend]
+    return "\n".join([*head, *out, "</svg>", ""])
 
 
 def write(figures, records):

@@ -46,7 +46,7 @@ def main():
     parser.add_argument("--runs", type=int, default=3, help="of each pair in a cell, default 3")
     parser.add_argument("--only", help="grid, L2, L3, L4 or L5; several with commas")
     parser.add_argument("--json", type=pathlib.Path, default=k_results,
-                        help="where every run is kept, a line each; default: build/bench/loss.jsonl")
+                        help="keeps every run, a line each; default: build/bench/loss.jsonl")
     parser.add_argument("--more", action="store_true", help="add to that file instead of anew")
     parser.add_argument("--report", action="store_true", help="measure nothing: read that file")
     parser.add_argument("--no-write", action="store_true", help="print the page alone")
