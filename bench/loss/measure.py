@@ -46,10 +46,11 @@ def goodput(bins, begin, end):
 
 def kept_up(cell, seconds, data, acks, waited):
     """False: others had the machine, and the figure is theirs. The wire kept its times to 0.2 ms or
-    a hundredth of the round trip, lost nothing itself, and the ends had a core when they wanted."""
-    late = max(200, cell.rtt * 10)
+    a hundredth of the round trip, it was never away for long, it lost nothing itself, and the ends
+    had a core when they wanted it."""
+    late, away = max(200, cell.rtt * 10), max(1000, cell.rtt * 50)
     for way in (data, acks):
-        unseen = way["read_late"] if way["longest_absence_us"] > late else 0
+        unseen = way["read_late"] if way["longest_absence_us"] > away else 0
         if way["late_p99_us"] > late or unseen > way["seen"] / 100:
             return False
         if way["overrun"] + way["no_memory"] + way["refused"] or way["untaken"] > way["seen"] / 100:
