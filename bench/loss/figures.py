@@ -81,7 +81,7 @@ class Response:
         data, acks = self.path.report()
         self.path.clear()
         check(data["lost"] == len(lost), f"{data['lost']} lost instead of {len(lost)}")
-        return got["last"] - sent["began"], packets, kept_up(self.cell, 1, data, acks, 0)
+        return got["last"] - sent["began"], packets, kept_up(self.cell, data, acks, 0)
 
 
 def tail(path, ends, name):
@@ -128,7 +128,7 @@ def together(path, cell, kinds, algorithm, run, seconds=20):
     rates = [sum(g["bins"][int(seconds * 25):]) * 8 / (seconds * 0.75) / 1e6 for g in got]
     waited = max(s["waited"] for s in sent)
     return {"mbit_per_s": rates, "jain": sum(rates) ** 2 / (2 * sum(r * r for r in rates)),
-            "valid": kept_up(cell, seconds, data, acks, waited)}
+            "valid": kept_up(cell, data, acks, waited)}
 
 
 def fairness(algorithms, runs, keep):

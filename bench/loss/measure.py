@@ -35,7 +35,7 @@ def transfer(path, cell, sender, receiver, algorithm, seed, seconds=None, sample
             "sender": sent, "receiver_waited": got["waited"],
             "wire": {key: data[key] for key in ("seen", "lost", "reordered", "queue_dropped",
                                                 "late_p99_us", "longest_absence_us")},
-            "valid": kept_up(cell, seconds, data, acks, sent["waited"] + got["waited"]),
+            "valid": kept_up(cell, data, acks, sent["waited"] + got["waited"]),
             **({"samples": samples, "bins": got["bins"], "began": got["began"]} if sample else {})}
 
 
@@ -44,10 +44,10 @@ def goodput(bins, begin, end):
     return sum(bins[round(begin * 100):round(end * 100)]) * 8 / (end - begin) / 1e6
 
 
-def kept_up(cell, seconds, data, acks, waited):
+def kept_up(cell, data, acks, waited):
     """False: others had the machine, and the figure is theirs. The wire kept its times to 0.2 ms or
-    a hundredth of the round trip, it was never away for long, it lost nothing itself, and the ends
-    had a core when they wanted it."""
+    a hundredth of the round trip, it was never away for long, it lost nothing itself, and for each
+    packet the ends waited for a core for less than a quarter of that."""
     late, away = max(200, cell.rtt * 10), max(1000, cell.rtt * 50)
     for way in (data, acks):
         unseen = way["read_late"] if way["longest_absence_us"] > away else 0
@@ -55,7 +55,7 @@ def kept_up(cell, seconds, data, acks, waited):
             return False
         if way["overrun"] + way["no_memory"] + way["refused"] or way["untaken"] > way["seen"] / 100:
             return False
-    return waited < seconds / 20
+    return waited * 1e6 < data["seen"] * late / 4
 
 
 def again_until_valid(path, once):
