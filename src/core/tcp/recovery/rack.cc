@@ -12,14 +12,18 @@ bool sent_after(u32 at1, Seq end1, u32 at2, Seq end2) {
     return later > 0 || (later == 0 && end1 > end2);
 }
 
-// Is the acknowledgement one of an earlier transmission (RFC 8985 6.2 step 2)?
-bool acknowledges_earlier(const Room& room, const Tcb& tcb, const Segment& seg, u32 at_us) {
+// Is the acknowledgement one of an earlier transmission (RFC 8985 6.2 step 2)? Behind a hole the
+// peer echoes what came before the hole (RFC 7323 4.3), which says nothing about this piece.
+bool acknowledges_earlier(const Room& room, const Tcb& tcb, const Segment& seg, u32 at_us,
+                          Seq end) {
     const u32 ago_us = room.now_us() - at_us;
-    if (tcb.has(k_timestamps) && seg.has_timestamps) {
+    if (end <= tcb.snd.una && tcb.has(k_timestamps) && seg.has_timestamps) {
         const u32 sent_ts = room.ts_clock(tcb.ts_offset) - (ago_us + 999) / 1000;
         if (static_cast<i32>(seg.ts_ecr - sent_ts) < 0) return true;
     }
-    return ago_us < flight_of(room, tcb)->rack.min_rtt_us;
+    // A lone retransmission is a little faster than the bursts that the least was measured from.
+    const u32 least_us = flight_of(room, tcb)->rack.min_rtt_us;
+    return ago_us < least_us - least_us / 8;
 }
 
 void learn_min_rtt(Flight& f, u32 rtt_us) {
@@ -100,7 +104,7 @@ void rack_delivered(Room& room, Tcb& tcb, Sent& s, u32 piece, const Segment& seg
     }
     r.fack = max(r.fack, end);
     a.resent |= again;
-    if (again && acknowledges_earlier(room, tcb, seg, at_us)) return;
+    if (again && acknowledges_earlier(room, tcb, seg, at_us, end)) return;
     if (r.any && !sent_after(at_us, end, r.xmit_us, r.end_seq)) return;
     r.any = true;
     r.xmit_us = at_us;
