@@ -72,9 +72,11 @@ class Path:
     """The two namespaces; wire() joins them for one run."""
 
     count = 0
+    living = []
 
     def __init__(self, sysctl=()):
         Path.count += 1
+        Path.living.append(self)
         self.names = [f"ls{os.getpid()}{side}{Path.count}" for side in "lr"]
         self.ends, self.process = [], None
         self.sysctl = {**k_sysctl, **dict(sysctl)}
@@ -155,9 +157,18 @@ class Path:
         self.ends, self.process = [], None
 
     def leave(self):
+        if self not in Path.living:
+            return
+        Path.living.remove(self)
         self.clear()
         for name in self.names:
             run("ip", "netns", "del", name, ok=False)
+
+    @staticmethod
+    def leave_all():
+        """Of an interrupted run: its threads end with the program, their namespaces do not."""
+        for path in list(Path.living):
+            path.leave()
 
     def __exit__(self, *error):
         self.leave()

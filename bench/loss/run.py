@@ -3,13 +3,14 @@
 import argparse
 import json
 import pathlib
+import signal
 import sys
 
 import figures
 import grid
 import report
 from measure import Grid
-from path import k_bench, k_root, k_tern
+from path import Path, k_bench, k_root, k_tern
 
 k_results = k_root / "build/bench/loss.jsonl"
 
@@ -53,7 +54,11 @@ def main():
     options = parser.parse_args()
     if not options.report:
         require_programs()
-        measure(options)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            measure(options)
+        finally:
+            Path.leave_all()
     records = [json.loads(line) for line in options.json.read_text().splitlines()]
     page = report.page(records)
     print(page)
