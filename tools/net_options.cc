@@ -54,6 +54,9 @@ void NetOptions::add_to(CLI::App& app) {
         ->group(group);
     app.add_flag("--no-offloads", no_offloads, "real segments and checksums on the link")
         ->group(group);
+    app.add_option("--congestion", congestion, "congestion control: cubic, reno, bbr or dctcp")
+        ->check(CLI::IsMember({"cubic", "reno", "bbr", "dctcp"}))
+        ->group(group);
     app.add_flag("--no-sack", no_sack, "do not offer this TCP option")->group(group);
     app.add_flag("--no-timestamps", no_timestamps, "do not offer this TCP option")->group(group);
     app.add_flag("--no-window-scale", no_window_scale, "do not offer this TCP option")
@@ -96,6 +99,7 @@ TcpOptions NetOptions::tcp() const {
     o.sack = !no_sack;
     o.timestamps = !no_timestamps;
     o.window_scale = !no_window_scale;
+    o.congestion = congestion;
     // Whole responses are written at once, so Nagle would only hold back their last segment.
     o.no_delay = true;
     return o;

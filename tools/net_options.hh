@@ -21,6 +21,7 @@ struct NetOptions {
     u16 vlan = 0;
     std::string name_space;
     std::string wait = "sleep";
+    std::string congestion = "cubic";
     std::string impair_in, impair_out;
     u64 seed = 0;
     u64 memory = u64{256} << 20;

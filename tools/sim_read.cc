@@ -232,6 +232,8 @@ private:
         f.port = static_cast<u16>(t.number("port", 1, 65535));
         f.start = t.time("start", Duration{});
         f.buffer = static_cast<u32>(std::min<u64>(t.size("buffer", 0), u64{1} << 30));
+        f.congestion = t.one_of("congestion", {"cubic", "reno", "bbr", "dctcp"},
+                                "congestion control", "cubic");
         if (kind == SimFlow::Kind::Bulk) {
             f.size = t.size("size");
             f.retry = t.flag("retry", false);

@@ -72,6 +72,7 @@ void Run::load() {
         sim::Host& to = *world_.find_host(f.to);
         TcpOptions tcp;
         tcp.send_buffer = tcp.receive_buffer = f.buffer;
+        tcp.congestion = f.congestion;
         Flow& flow = flows_.emplace_back(Flow{&f, {}, {}});
         if (f.kind == SimFlow::Kind::Bulk) {
             flow.bulk = std::make_unique<sim::Bulk>(world_, from, to,

@@ -33,7 +33,8 @@ struct SimFlow {
     u16 port = 80;
     Duration start{};
     u32 buffer = 0;  // of either side; 0: the stack's own
-    u64 size = 0;    // Bulk
+    std::string congestion;
+    u64 size = 0;  // Bulk
     bool retry = false;
     u64 count = 0;  // Requests
     u32 request = 0, response = 0;

@@ -35,6 +35,7 @@ std::string of(const SimFlow& f) {
                                   quoted(f.to), f.port);
     if (f.start > Duration{}) out += fmt::format("start = {}\n", time(f.start));
     if (f.buffer != 0) out += fmt::format("buffer = \"{}\"\n", f.buffer);
+    if (!f.congestion.empty()) out += fmt::format("congestion = {}\n", quoted(f.congestion));
     if (bulk)
         return out + fmt::format("size = \"{}\"\n{}", f.size, f.retry ? "retry = true\n" : "");
     out += fmt::format("count = {}\nrequest = \"{}\"\nresponse = \"{}\"\n", f.count, f.request,

@@ -131,7 +131,7 @@ void TernEnd::send() {
     greet();
     ConnectOptions options;
     options.options.no_delay = true;
-    if (!o_.congestion.empty() && o_.congestion != "reno") give_up("no such algorithm");
+    options.options.congestion = o_.congestion;
     auto c = tcp().connect(o_.peer, options);
     if (!c) give_up("no connection could be asked for");
     peer_ = *c;

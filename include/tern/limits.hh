@@ -12,7 +12,7 @@ struct Limits {
     // much. The ceiling of the stack bounds all of it.
     u32 tcp_send_buffer = 1u << 20;
     u32 tcp_receive_buffer = 1u << 20;
-    u32 tcp_out_of_order_runs = 256;  // bounds the walk behind holes, and the slots pinned there
+    u32 tcp_out_of_order_runs = 256;  // behind holes: bounds the slots pinned there
     u32 tcp_connections = 1u << 24;
     u32 tcp_time_waits = 1u << 24;                // above it the oldest leaves early
     u16 tcp_initial_window_segments = 10;         // RFC 6928
@@ -29,6 +29,7 @@ struct Limits {
     u32 tcp_challenges_per_second = 10;                        // per connection, RFC 5961 7
     // After memory or a route was wanting.
     Duration tcp_starved_retry = std::chrono::milliseconds(100);
+    bool tcp_pacing = true;  // a window leaves over a round trip, not in one burst
     Duration tcp_override = std::chrono::milliseconds(200);  // RFC 9293 3.8.6.2.1: 0.1 to 1 s
 
     u32 neighbors = 4096;

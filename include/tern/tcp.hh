@@ -11,6 +11,7 @@
 #include <string>
 
 #include "tern/address.hh"
+#include "tern/congestion.hh"
 #include "tern/result.hh"
 #include "tern/slice.hh"
 #include "tern/trace.hh"
@@ -61,13 +62,14 @@ struct TcpOptions {
     bool report_soft_errors = true;  // RFC 9293 [SHLD-20]
     bool timestamps = true;          // offered in SYN
     bool window_scale = true;
-    bool sack = true;     // announce that we understand SACK blocks
-    u16 max_segment = 0;  // 0: from the MTU; otherwise an upper bound on MSS
+    bool sack = true;               // announce that we understand SACK blocks
+    u16 max_segment = 0;            // 0: from the MTU; otherwise an upper bound on MSS
+    std::string_view congestion{};  // congestion control by name; empty: cubic
     Duration linger_fin_wait_2 = std::chrono::seconds(60);  // after release() only
 };
 
 struct ListenOptions {
-    Endpoint local;          // port 0: choose one; address any: every address
+    Endpoint local{};        // port 0: choose one; address any: every address
     u32 backlog = 128;       // connections waiting for accept()
     u32 syn_backlog = 1024;  // embryos; above it SYN cookies
     bool syn_cookies = true;
@@ -111,6 +113,10 @@ struct Room;  // the stack's inside
 
 class Tcp {
 public:
+    // Makes `algorithm` known by its name; it must outlive the stack. InvalidArgument: no name, or
+    // too much state. AlreadyExists. OutOfMemory: sixteen are known.
+    Result<void> add_congestion_control(const CongestionControl& algorithm);
+
     // Passive OPEN. PortInUse, AddressNotAvailable, OutOfMemory.
     Result<TcpListener> listen(const ListenOptions& options);
     // The next established connection. WouldBlock; Aborted after close_listener().

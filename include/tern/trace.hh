@@ -91,13 +91,16 @@ constexpr std::string_view name_of(State s) {
 // Which timer.
 #define TERN_TIMERS(X) \
     X(Retransmission, "retransmission (RFC 6298)") \
+    X(TailProbe,      "tail loss probe (RFC 8985 7)") \
+    X(Reordering,     "reordering wait: later data has arrived (RFC 8985 6)") \
     X(Persist,        "persist: zero window") \
     X(DelayedAck,     "delayed ACK") \
     X(KeepAlive,      "keep-alive") \
     X(User,           "user timeout (R2)") \
     X(Linger,         "FIN-WAIT-2 that no application holds") \
     X(TimeWait,       "2MSL") \
-    X(Override,       "silly-window override")
+    X(Override,       "silly-window override") \
+    X(Pace,           "pacing: the next segment's turn")
 // clang-format on
 
 enum class SendReason : u8 {
@@ -244,8 +247,10 @@ struct StateEvent {
 
 // A timer was started, cancelled or fired. Set is told when it was not running, and when something
 // other than traffic moves it: a back-off, a repeated FIN, the application's options (Cancelled
-// comes first then). The retransmission timer is told at each restart, for RTO changes. Not told:
-// that a segment puts a running keep-alive or user timeout off, as every segment does.
+// comes first then). Retransmission, TailProbe and Reordering are told at each restart, for RTO and
+// the round trip change; only the earliest of the three runs, and it is Cancelled when another
+// takes its place. Not told: that a segment puts a running keep-alive or user timeout off, as every
+// segment does.
 struct TimerEvent {
     Instant at;
     FlowId flow;

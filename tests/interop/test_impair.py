@@ -75,6 +75,39 @@ def duplication():
     through("dup=0.1", more=["duplicated"])
 
 
+def tcp_counters():
+    """TcpExt of the namespace that this thread is in."""
+    with open("/proc/thread-self/net/netstat", encoding="ascii") as file:
+        names, values = [line.split()[1:] for line in file if line.startswith("TcpExt:")]
+    return dict(zip(names, map(int, values)))
+
+
+@test("RFC2883:1", seconds=60)
+def the_kernel_understands_duplicate_sack():
+    """What came twice is told: below the acknowledgement, and within a block behind a hole."""
+    with World() as world:
+        peer = world.peer(offloads=0, seed=3,
+                          **{"in": "dup=0.2,loss=0.02,reorder=0.05,reorder_by=2"})
+        listener = peer.tell("listen", service="sink")
+        before = tcp_counters()
+        sent = Stream(k_some)
+        with connect(listener["port"]) as sock:
+            connection = peer.accept(listener["id"])
+            sent.send_all(sock)
+            sock.shutdown(socket.SHUT_WR)
+            done = peer.tell("wait", connection, timeout=40)
+        check_equal((done["received"], done["received_sha"]), (k_some, sent.hash.hexdigest()),
+                    "to tern")
+        doubled = peer.tell("counters")["impair_in"]["duplicated"]
+        told = {name: value - before[name] for name, value in tcp_counters().items()
+                if name.startswith("TCPDSACK") and value != before[name]}
+        print(f"# {doubled} frames doubled; {told}")
+        # A batch of frames is told of with one block: the last duplicate in it.
+        check(doubled > 100, "frames were doubled")
+        check(told.get("TCPDSACKRecv", 0) > 0, "duplicates below the acknowledgement")
+        check(told.get("TCPDSACKOfoRecv", 0) > 0, "duplicates within a block")
+
+
 @test(seconds=60)
 def duplication_without_sack_and_offloads():
     through("dup=0.1", sack=False, offloads=False, more=["duplicated"])

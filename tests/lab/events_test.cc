@@ -110,6 +110,42 @@ TEST_F(EventLog, PersistIsNotToldAsRetransmission) {
     t.ignore_output();
 }
 
+TEST_F(EventLog, TheTailProbeIsNotToldAsRetransmission) {
+    t.passive_open({.mss = 1000, .sack = true});
+    t.app.write(1000);
+    t.expect("> P. 1:1001(1000) ack 1");
+    t.inject("+100ms < . 1:1(0) ack 1001");
+    log.of(Timer::Retransmission);
+    t.app.write(3000);
+    t.expect("> P. 1001:4001(3000) ack 1");
+    t.expect_within(200ms, "> P. 3001:4001(1000) ack 1");
+    // RTO has its turn when the probe is out.
+    EXPECT_EQ(log.of(Timer::TailProbe), "set 300 ms, set 200 ms, fired");
+    EXPECT_EQ(log.of(Timer::Retransmission), "set 300 ms");
+    t.inject("+100ms < . 1:1(0) ack 4001");
+    EXPECT_EQ(log.of(Timer::TailProbe), "");
+    EXPECT_EQ(log.of(Timer::Retransmission), "cancelled");
+}
+
+TEST_F(EventLog, TheReorderingWaitIsNotToldAsRetransmission) {
+    t.passive_open({.mss = 1000, .sack = true});
+    t.app.write(1000);
+    t.expect("> P. 1:1001(1000) ack 1");
+    t.inject("+100ms < . 1:1(0) ack 1001");
+    t.app.write(4000);
+    t.expect("> P. 1001:5001(4000) ack 1");
+    log.of(Timer::TailProbe);
+    log.of(Timer::Retransmission);
+    t.inject("+100ms < . 1:1(0) ack 1001 <sack 2001:3001>");
+    EXPECT_EQ(log.of(Timer::TailProbe), "cancelled");
+    t.expect_within(25ms, "> . 1001:2001(1000) ack 1");
+    EXPECT_EQ(log.of(Timer::Reordering), "set 25 ms, fired");
+    // RTO as before, and anew when the repair has left.
+    EXPECT_EQ(log.of(Timer::Retransmission), "set 175 ms, set 300 ms");
+    t.inject("< . 1:1(0) ack 5001");
+    EXPECT_EQ(log.of(Timer::Retransmission), "cancelled");
+}
+
 TEST_F(EventLog, AWishBeyondTheClockIsToldAsItIsMet) {
     t.setup.tcp = keep_alive(48h);
     t.passive_open();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/tcp/tcb.hh"
+#include "core/wire/tcp_options.hh"
 
 namespace tern {
 
@@ -77,19 +78,25 @@ struct SendQueue {
 // Bytes in order that wait for the application, and runs of bytes behind holes.
 struct ReceiveQueue {
     Chain chain;
-    Index runs = 0;    // sorted by sequence number
+    Index runs = 0;    // the first in the order of sequence numbers
+    Index root = 0;    // of the tree in which a run is found
     Index newest = 0;  // the run that changed last: the first SACK block
     u32 run_count = 0;
     u32 out_of_order = 0;  // bytes in runs
     bool has_fin = false;  // a FIN waits behind a hole, at fin_seq
     Seq fin_seq;
+    wire::SackBlock twice;  // came once more and is not told yet (RFC 2883); empty: nothing did
 };
 
-// A run of bytes without a hole that lies ahead of RCV.NXT.
+// A run of bytes without a hole that lies ahead of RCV.NXT; none touches another.
 struct Run {
     Seq left, right;
-    Index next = 0;
+    Index next = 0, prev = 0;    // in the order of sequence numbers
+    Index older = 0, newer = 0;  // in the order in which they changed
+    Index child[2] = {0, 0};     // core/base/splay.hh
     Chain chain;
+
+    Seq key() const { return left; }
 };
 
 // First in, first out, by Index; for records whose expiry order is their arrival order.

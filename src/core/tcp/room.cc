@@ -1,6 +1,8 @@
 // Records: how they come and go, and the small words that the other files use.
 #include "core/tcp/room.hh"
 
+#include "core/tcp/congestion/algorithms.hh"
+
 namespace tern {
 
 u64 HashOfFlow::operator()(u32 value) const {
@@ -24,8 +26,11 @@ Room::Room(Context& context, inet::Inet& internet)
       offset_key(cx.random.key()), port_key(cx.random.key()), cookie_key(cx.random.key()),
       tcbs(*cx.budget), embryos(*cx.budget), time_waits(*cx.budget), listeners(*cx.budget),
       colds(*cx.budget), send_queues(*cx.budget), receive_queues(*cx.budget), runs(*cx.budget),
-      flights(*cx.budget), resent_times(*cx.budget), flows(*cx.budget, HashOfFlow{this}),
-      listener_table(*cx.budget, HashOfListener{this}), wheel(TimerOfTcb{&tcbs}, 0) {
+      flights(*cx.budget), resent_times(*cx.budget), large_states(*cx.budget),
+      flows(*cx.budget, HashOfFlow{this}), listener_table(*cx.budget, HashOfListener{this}),
+      wheel(TimerOfTcb{&tcbs}, 0) {
+    for (const CongestionControl* built_in : {&cubic(), &reno(), &bbr(), &dctcp()})
+        algorithms[algorithm_count++] = built_in;
     for (u16& counter : port_counters) counter = static_cast<u16>(cx.random.next32());
 }
 
@@ -186,13 +191,14 @@ void apply_options(Room& room, Tcb& tcb, const TcpOptions& o) {
     tcb.mss_limit = o.max_segment;
     if (o.send_buffer != 0) tcb.send_limit = o.send_buffer;
     if (o.receive_buffer != 0 && tcb.state == State::Closed) tcb.rcv.buff = o.receive_buffer;
+    choose_algorithm(room, tcb, o.congestion);
     if (tcb.cold != 0) room.colds[tcb.cold].options = o;
 }
 
-bool valid_options(const TcpOptions& o) {
-    return o.ttl > 0 && o.dscp < 64 && o.keep_alive_probes < 16 &&
-           (o.max_segment == 0 || o.max_segment >= 64) && o.receive_buffer <= 1u << 30 &&
-           o.send_buffer <= 1u << 30;
+bool valid_options(const Room& room, const TcpOptions& o) {
+    return find_algorithm(room, o.congestion) && o.ttl > 0 && o.dscp < 64 &&
+           o.keep_alive_probes < 16 && (o.max_segment == 0 || o.max_segment >= 64) &&
+           o.receive_buffer <= 1u << 30 && o.send_buffer <= 1u << 30;
 }
 
 bool needs_cold(const TcpOptions& o) {

@@ -55,6 +55,9 @@ struct Room {
     Pool<Run> runs;
     Pool<Flight> flights;
     Pool<ResentTimes> resent_times;
+    Pool<LargeState> large_states;
+    std::array<const CongestionControl*, 16> algorithms{};  // 0: the default
+    u32 algorithm_count = 0;
     FlowTable<HashOfFlow> flows;
     FlowTable<HashOfListener> listener_table;  // by port; several addresses may share one
     TimerWheel<TimerOfTcb> wheel;
@@ -134,7 +137,7 @@ SendQueue* send_queue(Room& room, Tcb& tcb);  // made when absent; null: refused
 ReceiveQueue* receive_queue(Room& room, Tcb& tcb);
 Cold* cold(Room& room, Tcb& tcb);
 void apply_options(Room& room, Tcb& tcb, const TcpOptions& options);
-bool valid_options(const TcpOptions& options);
+bool valid_options(const Room& room, const TcpOptions& options);
 bool needs_cold(const TcpOptions& options);  // something that the Tcb itself cannot hold
 const TcpOptions& options_of(const Room& room, const Tcb& tcb);
 u32 queue_bytes(const Room& room, const Tcb& tcb);  // bytes queued from SND.UNA on
@@ -167,8 +170,15 @@ void update_ts_recent(Room& room, Tcb& tcb, const Segment& seg);
 void acknowledged(Room& room, Index i, Segment& seg);         // SND.UNA < SEG.ACK =< SND.MAX
 DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg);  // SEG.SEQ = RCV.NXT
 DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg);    // behind a hole
-Seq data_end(const Room& room, const Tcb& tcb);               // behind the last byte queued to send
-Seq read_position(const Room& room, const Tcb& tcb);          // the next byte the application reads
+void append(Chain& chain, Packet packet);                     // small ones together
+// From RCV.NXT on, while there are runs.
+void fill_hole(Room& room, Tcb& tcb, ReceiveQueue& q, Packet packet);
+Index run_before(Room& room, ReceiveQueue& q, Seq s);  // the last that begins at or before s; or 0
+// RFC 2883: these sequence numbers have come once more.
+void remember_duplicate(Room& room, Tcb& tcb, Seq left, Seq right);
+void release_empty(Room& room, Tcb& tcb);             // a receive queue with nothing in it
+Seq data_end(const Room& room, const Tcb& tcb);       // behind the last byte queued to send
+Seq read_position(const Room& room, const Tcb& tcb);  // the next byte the application reads
 void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled);
 void enter_established(Room& room, Index i);
 
@@ -240,7 +250,8 @@ struct Bare {
 void send_bare(Room& room, const FlowKey& key, const Bare& bare, SendReason why);
 u16 eff_snd_mss(const Room& room, const Tcb& tcb);
 u16 receive_mss(const Room& room, const inet::Way& way, u16 limit);  // what our SYN announces
-u32 sack_blocks(const Room& room, const Tcb& tcb, std::array<wire::SackBlock, 4>& out);
+// What an acknowledgement without text tells; a duplicate is told once.
+u32 sack_blocks(Room& room, Tcb& tcb, std::array<wire::SackBlock, 4>& out);
 
 // --- recovery/, congestion/
 // With SACK.
@@ -270,7 +281,7 @@ struct LostRange {
     u32 piece = 0;  // bytes of the first piece; 0: nothing is lost
     u32 run = 0;    // of all that follow it without a gap
 };
-LostRange next_lost(const Room& room, const Tcb& tcb);
+LostRange next_lost(Room& room, const Tcb& tcb);
 void rack_delivered(Room& room, Tcb& tcb, Sent& s, u32 piece, const Segment& seg, AckSample& a);
 void rack_detect_losses(Room& room, Tcb& tcb, AckSample& a);
 void rack_learn_dsack(Tcb& tcb, Flight& f, const AckSample& a);
@@ -286,7 +297,10 @@ void take_probe_answer(Room& room, Tcb& tcb, const AckSample& a);
 void reordering_timeout(Room& room, Tcb& tcb);
 void flight_acknowledged(Room& room, Tcb& tcb, const Segment& seg, Seq before);
 void reduce_window(Room& room, Tcb& tcb, std::string_view why);
-u32 ssthresh_after_loss(const Tcb& tcb, u32 flight);
+void note_left(Flight& f, Sent& s, u32 now_us, u32 in_flight);  // for the delivery rate
+void note_newest(const Sent& s, AckSample& a);
+DeliveryRate delivery_rate(Room& room, Flight& f, const AckSample& a);
+void note_app_limited(Room& room, Tcb& tcb);
 // Without SACK.
 void rtt_sample(Room& room, Tcb& tcb, u32 rtt_us);  // RFC 6298 2
 void measure_rtt(Room& room, Tcb& tcb, const Segment& seg);
@@ -297,11 +311,31 @@ u32 initial_window(const Room& room, u32 mss);                         // RFC 69
 void grow_cwnd(Room& room, Tcb& tcb, u32 acked, u32 flight_before);    // RFC 5681 3.1
 void cwnd_after_timeout(Room& room, Tcb& tcb);
 void cwnd_after_idle(Room& room, Tcb& tcb);
+// The algorithm that the connection has chosen. It needs a flight for its state: without SACK it is
+// the plain RFC 5681 above.
+inline const CongestionControl& algorithm_of(const Room& room, const Tcb& tcb) {
+    return *room.algorithms[tcb.algorithm];
+}
+std::optional<u8> find_algorithm(const Room& room, std::string_view name);
+void choose_algorithm(Room& room, Tcb& tcb, std::string_view name);
+void congestion_begin(Room& room, Tcb& tcb, Flight& f);
+void congestion_end(Room& room, Flight& f);
+void congestion_acknowledged(Room& room, Tcb& tcb, Flight& f, const CongestionAck& ack,
+                             bool cwnd_limited);
+u32 congestion_reduced(Room& room, Tcb& tcb, Flight& f, CongestionSignal signal);  // ssthresh
+void congestion_recovered(Room& room, Tcb& tcb, Flight& f);
+void congestion_undone(Room& room, Tcb& tcb, Flight& f);
 void tell_window_moved(Room& room, const Tcb& tcb, std::string_view why);
 inline void tell_window(Room& room, const Tcb& tcb, std::string_view why) {
     if (room.cx.observer) [[unlikely]]
         tell_window_moved(room, tcb, why);
 }
+
+// --- output/pace.cc
+void set_pace(const Room& room, const Tcb& tcb, Flight& f);
+u32 paced_segment(const Room& room, const Tcb& tcb);  // longest_segment(), or a part of it
+bool pace_allows(Room& room, Tcb& tcb);               // false: the Pace deadline will ask again
+void note_paced(const Room& room, const Tcb& tcb, Flight& f, u32 len);
 
 // --- handshake/
 struct Sequence {

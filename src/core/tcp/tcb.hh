@@ -13,8 +13,10 @@
 namespace tern {
 
 // Deadlines a connection may have at once. Persist shares the place of Retransmission: a closed
-// window has nothing to retransmit.
-enum class Deadline : u8 { Retransmission, DelayedAck, KeepAlive, User, Linger, Override };
+// window has nothing to retransmit. Linger shares that of Pace: in FIN-WAIT-2 nothing is left to
+// send.
+enum class Deadline : u8 { Retransmission, DelayedAck, KeepAlive, User, Pace, Override };
+inline constexpr Deadline k_linger = Deadline::Pace;
 inline constexpr u32 k_deadlines = 6;
 
 enum TcbFlag : u32 {
@@ -93,9 +95,10 @@ struct alignas(64) Tcb {
     u32 unacked = 0;      // bytes received since the last ACK went out
     u16 send_mss = 536;   // Eff.snd.MSS
     u16 peer_mss = 536;   // SendMSS
-    u8 dup_acks = 0;
-    u8 backoff = 0;    // expirations of RTO since new data was acknowledged
-    u8 acks_owed = 0;  // duplicate ACKs that must leave one by one
+    u8 dup_acks : 4 = 0;
+    u8 algorithm : 4 = 0;  // of congestion control: Room::algorithms
+    u8 backoff = 0;        // expirations of RTO since new data was acknowledged
+    u8 acks_owed = 0;      // duplicate ACKs that must leave one by one
     SendReason ack_reason = SendReason::AckNow;
     union {
         Seq rtt_seq{};  // with k_rtt_timing

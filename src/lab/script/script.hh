@@ -35,8 +35,10 @@ struct Peer {
 
 // The stack, before the first verb touches it.
 struct Setup {
-    Limits limits;
-    TcpOptions tcp;
+    // Without pacing: a script says what leaves now, not when the rest of a window follows.
+    Limits limits{.tcp_pacing = false};
+    // Reno, whose numbers RFC 5681 lets a reader check.
+    TcpOptions tcp{.congestion = "reno"};
     ListenOptions listen;  // `local` and `options` are filled in
     u32 mtu = 1500;
     bool segmentation = false;       // the link takes super-segments

@@ -81,6 +81,19 @@ SCRIPT("every hole is filled once, the lowest first, as PRR allows",
     t.quiet(5s);
 }
 
+SCRIPT("the answer to the repair of the head is awaited for RTO from when it left",
+       covers("RFC6298:4", "RFC8985:1")) {
+    ten_segments(t);
+    const Duration rto = t.status().rto;
+    t.inject("+100ms < . 1:1(0) ack 1001 <sack 2001:3001>");
+    t.expect_within(26ms, "> . 1001:2001(1000) ack 1");
+    t.quiet(rto - 1ms);
+    t.expect_within(1ms, "> . 1001:2001(1000) ack 1");
+    CHECK(t.status().backoff == 1);
+    t.inject("+100ms < . 1:1(0) ack 11001");
+    t.ignore_output();
+}
+
 SCRIPT("a lost retransmission is found without RTO", covers("RFC8985:1")) {
     ten_segments(t);
     t.inject("+100ms < . 1:1(0) ack 1001 <sack 2001:5001>");
@@ -107,6 +120,49 @@ SCRIPT("a lost tail costs a probe after two round trips, not RTO", covers("RFC89
     t.expect_within(30ms, "> . 9001:10001(1000) ack 1");
     t.inject("+100ms < . 1:1(0) ack 11001");
     t.quiet(5s);
+}
+
+SCRIPT("the probe goes first even where RTO is shorter than two round trips", covers("RFC8985:3")) {
+    t.passive_open(k_peer);
+    // A steady path of 150 ms: RTO comes down to little more than that.
+    for (u32 n = 0; n < 40; ++n) {
+        t.app.write(1000);
+        t.ignore_output();
+        t.inject(line("+150ms < . 1:1(0) ack " + std::to_string(1001 + n * 1000)));
+    }
+    const Duration rto = t.status().rto;
+    const u32 cwnd = t.status().cwnd;
+    CHECK(rto < 250ms);
+    t.app.write(5000);
+    t.expect("> P. 40001:45001(5000) ack 1");
+    CHECK(t.expect_within(rto, "> P. 44001:45001(1000) ack 1") == rto);
+    CHECK(t.status().backoff == 0 && t.status().cwnd == cwnd);
+    // RTO counts anew from there.
+    CHECK(t.expect_within(rto, "> . 40001:41001(1000) ack 1") == rto);
+    CHECK(t.status().backoff == 1);
+    t.inject("< . 1:1(0) ack 45001");
+}
+
+SCRIPT("with timestamps too the answer to a probe finds the rest of the tail",
+       covers("RFC8985:1", "RFC8985:3")) {
+    t.passive_open({.mss = 1012, .sack = true, .timestamps = true});
+    t.advance(1s);
+    t.app.write(1000);
+    auto sent = t.expect("> P. 1:1001(1000) ack 1");
+    const auto echo = [&](u32 ms) {
+        return "<TS val " + std::to_string(sent.ts_ecr + ms) + " ecr " +
+               std::to_string(sent.ts_val);
+    };
+    t.inject(line("+100ms < . 1:1(0) ack 1001 " + echo(100) + ">"));
+    t.app.write(5000);
+    sent = t.expect("> P. 1001:6001(5000) ack 1");
+    t.expect_within(26ms, "> P. 5001:6001(1000) ack 1");
+    // It lies behind a hole: what the peer echoes is the timestamp of the last segment in order.
+    t.inject(line("+100ms < . 1:1(0) ack 3001 " + echo(130) + ",sack 5001:6001>"));
+    t.expect("> . 3001:4001(1000) ack 1");
+    CHECK(t.status().backoff == 0);
+    t.inject(line("+100ms < . 1:1(0) ack 6001 " + echo(230) + ">"));
+    t.ignore_output();
 }
 
 SCRIPT("the probe is new data when there is some", covers("RFC8985:3")) {

@@ -31,9 +31,10 @@ Verdict check_timestamps(Room& room, Tcb& tcb, const Segment& seg) {
 }
 
 // Cuts what lies outside the window, on both sides.
-void trim(Tcb& tcb, Segment& seg) {
+void trim(Room& room, Tcb& tcb, Segment& seg) {
     if (seg.seq < tcb.rcv.nxt) {
         const u32 old = std::min(static_cast<u32>(tcb.rcv.nxt - seg.seq), seg.len);
+        remember_duplicate(room, tcb, seg.seq, seg.seq + old);
         seg.packet.pull(old);
         seg.seq += old;
         seg.len -= old;
@@ -77,7 +78,7 @@ Verdict step1_sequence(Room& room, Tcb& tcb, Segment& seg) {
     }
     // RFC 7323 4.3 (2) [RFC7323:5]: judged by where the segment begins, before any trimming.
     update_ts_recent(room, tcb, seg);
-    if (!seg.rst()) trim(tcb, seg);
+    if (!seg.rst()) trim(room, tcb, seg);
     return Verdict::next();
 }
 

@@ -41,11 +41,11 @@ Verdict fin_acknowledged(Room& room, Index i) {
     Tcb& tcb = room.tcbs[i];
     switch (tcb.state) {
         case State::FinWait1:
+            cancel_deadline(room, tcb, Deadline::Pace);  // k_linger may take its place
             become(room, tcb, Cause::AckOfFin);
             // Nobody reads any more: the peer may not keep us here for ever.
             if (tcb.has(k_released))
-                set_deadline_in(room, tcb, Deadline::Linger,
-                                options_of(room, tcb).linger_fin_wait_2);
+                set_deadline_in(room, tcb, k_linger, options_of(room, tcb).linger_fin_wait_2);
             return Verdict::next();
         case State::Closing:
             become(room, tcb, Cause::AckOfFin);
@@ -88,6 +88,15 @@ void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled) {
     want_output(room, tcb);
 }
 
+namespace {
+
+void timeout_repaired(Room& room, Tcb& tcb) {
+    tcb.clear(k_after_timeout);
+    if (Flight* f = flight_of(room, tcb)) congestion_recovered(room, tcb, *f);
+}
+
+}  // namespace
+
 void acknowledged(Room& room, Index i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
     const u32 acked = static_cast<u32>(seg.ack - tcb.snd.una);
@@ -106,7 +115,7 @@ void acknowledged(Room& room, Index i, Segment& seg) {
     tcb.clear(k_r1_told);
     if (flight != nullptr) flight_acknowledged(room, tcb, seg, before);
     if (!handled) grow_cwnd(room, tcb, acked, flight_before);
-    if (tcb.has(k_after_timeout) && tcb.snd.una >= tcb.recover) tcb.clear(k_after_timeout);
+    if (tcb.has(k_after_timeout) && tcb.snd.una >= tcb.recover) timeout_repaired(room, tcb);
     if (tcb.has(k_urgent_out) && tcb.snd.una >= room.colds[tcb.cold].snd_up)
         tcb.clear(k_urgent_out);
     // RFC 6298 5.2, 5.3: nothing outstanding, no timer; otherwise it starts anew.

@@ -1,5 +1,5 @@
 // Seventh check of RFC 9293 3.10.7.4: the segment text. In order it becomes the application's;
-// behind a hole it waits; and when to acknowledge is decided here.
+// behind a hole it waits (reassembly.cc); and when to acknowledge is decided here.
 #include "core/tcp/room.hh"
 
 namespace tern {
@@ -30,30 +30,6 @@ Packet packed(Chain& chain, Packet packet) {
     return packet;
 }
 
-void append(Chain& chain, Packet packet) {
-    if (Packet rest = packed(chain, std::move(packet))) chain.push_back(std::move(rest));
-}
-
-// What became contiguous moves over.
-void take_runs(Room& room, Tcb& tcb, ReceiveQueue& q) {
-    while (q.runs != 0 && room.runs[q.runs].left <= tcb.rcv.nxt) {
-        const Index i = q.runs;
-        Run& run = room.runs[i];
-        q.out_of_order -= static_cast<u32>(run.chain.bytes());
-        if (run.right > tcb.rcv.nxt) {
-            run.chain.trim_front(static_cast<u32>(tcb.rcv.nxt - run.left));
-            q.chain.splice_back(std::move(run.chain));
-            tcb.rcv.nxt = run.right;
-        } else {
-            run.chain.clear();
-        }
-        q.runs = run.next;
-        if (q.newest == i) q.newest = 0;
-        --q.run_count;
-        room.runs.free(i);
-    }
-}
-
 void decide_ack(Room& room, Tcb& tcb, u32 bytes, bool filled_hole) {
     tcb.unacked += bytes;
     // RFC 5681 4.2 [RFC5681:5]: at once when a hole was (partly) filled.
@@ -69,6 +45,10 @@ void decide_ack(Room& room, Tcb& tcb, u32 bytes, bool filled_hole) {
 
 }  // namespace
 
+void append(Chain& chain, Packet packet) {
+    if (Packet rest = packed(chain, std::move(packet))) chain.push_back(std::move(rest));
+}
+
 Seq read_position(const Room& room, const Tcb& tcb) {
     const Seq text_end = tcb.has(k_fin_received) ? tcb.rcv.nxt - 1 : tcb.rcv.nxt;
     if (tcb.receive_queue == 0) return text_end;
@@ -82,70 +62,16 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
     if (room.cx.pool->scarce(q->chain.empty())) [[unlikely]]
         return DropReason::MemoryCeiling;
     const bool holes = q->runs != 0;
-    append(q->chain, std::move(seg.packet));
-    tcb.rcv.nxt += seg.len;
-    if (holes) [[unlikely]]
-        take_runs(room, tcb, *q);
+    if (holes) [[unlikely]] {
+        fill_hole(room, tcb, *q, std::move(seg.packet));
+    } else {
+        append(q->chain, std::move(seg.packet));
+        tcb.rcv.nxt += seg.len;
+    }
     decide_ack(room, tcb, seg.len, holes);
     if (tcb.has(k_read_armed)) {
         tcb.clear(k_read_armed);
         tell(room, tcb, Readable);
-    }
-    return DropReason::None;
-}
-
-DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg) {
-    ReceiveQueue* q = receive_queue(room, tcb);
-    if (q == nullptr || room.cx.pool->scarce()) return DropReason::MemoryCeiling;
-    // `seg` itself stays as it came: its FIN, if it has one, lies behind all of its text.
-    Seq seq = seg.seq;
-    u32 len = seg.len;
-    Index before = 0;
-    // The run that grew last is the likeliest to grow again.
-    if (q->newest != 0 && room.runs[q->newest].left <= seq) before = q->newest;
-    for (Index i = before != 0 ? room.runs[before].next : q->runs;
-         i != 0 && room.runs[i].left <= seq; i = room.runs[i].next)
-        before = i;
-    // What arrived first stays (Ptacek and Newsham): only new bytes are taken.
-    if (before != 0 && seq < room.runs[before].right) {
-        const u32 old = std::min(static_cast<u32>(room.runs[before].right - seq), len);
-        seg.packet.pull(old);
-        seq += old;
-        len -= old;
-    }
-    const Index after = before != 0 ? room.runs[before].next : q->runs;
-    if (after != 0 && seq + len > room.runs[after].left) {
-        const u32 room_left = static_cast<u32>(room.runs[after].left - seq);
-        seg.packet.trim(len - room_left);
-        len = room_left;
-    }
-    if (len == 0) {
-        if (before != 0) q->newest = before;
-        return DropReason::None;
-    }
-    Index at = before;
-    if (before == 0 || room.runs[before].right != seq) {
-        if (q->run_count >= room.cx.limits.tcp_out_of_order_runs)
-            return DropReason::TcpReassemblyFull;
-        at = room.runs.allocate();
-        if (at == 0) return DropReason::MemoryCeiling;
-        Run& fresh = room.runs[at];
-        fresh.left = fresh.right = seq;
-        fresh.next = after;
-        (before != 0 ? room.runs[before].next : q->runs) = at;
-        ++q->run_count;
-    }
-    Run& run = room.runs[at];
-    append(run.chain, std::move(seg.packet));
-    run.right += len;
-    q->out_of_order += len;
-    q->newest = at;
-    if (after != 0 && room.runs[after].left == run.right) {
-        run.chain.splice_back(std::move(room.runs[after].chain));
-        run.right = room.runs[after].right;
-        run.next = room.runs[after].next;
-        room.runs.free(after);
-        --q->run_count;
     }
     return DropReason::None;
 }

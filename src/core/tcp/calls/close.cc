@@ -53,7 +53,7 @@ void Tcp::release(TcpConnection c) {
     if (may_send_state(tcb->state) && !tcb->has(k_fin_queued))
         (void)close_sending(room, c.index);
     else if (tcb->state == State::FinWait2)
-        set_deadline_in(room, *tcb, Deadline::Linger, options_of(room, *tcb).linger_fin_wait_2);
+        set_deadline_in(room, *tcb, k_linger, options_of(room, *tcb).linger_fin_wait_2);
 }
 
 }  // namespace tern

@@ -79,7 +79,8 @@ void take_over_embryos(Room& room, Listener& l, Index before) {
 
 Result<TcpListener> Tcp::listen(const ListenOptions& o) {
     Room& room = *room_;
-    if (!valid_options(o.options) || o.backlog == 0) return std::unexpected(Error::InvalidArgument);
+    if (!valid_options(room, o.options) || o.backlog == 0)
+        return std::unexpected(Error::InvalidArgument);
     if (!o.local.address.is_any() && !room.inet.is_local_address(o.local.address))
         return std::unexpected(Error::AddressNotAvailable);
     TERN_TRY(const u16 port, port_for(room, o));
@@ -97,6 +98,7 @@ Result<TcpListener> Tcp::listen(const ListenOptions& o) {
     l.backlog = o.backlog;
     l.syn_backlog = o.syn_backlog;
     l.options = o.options;
+    l.options.congestion = room.algorithms[*find_algorithm(room, o.options.congestion)]->name();
     l.user = o.user;
     l.generation = ++room.last_generation;
     room.lately_listeners = {};
@@ -153,7 +155,7 @@ Result<void> Tcp::close_listener(TcpListener listener) {
 
 Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
     Room& room = *room_;
-    if (!valid_options(o.options)) return std::unexpected(Error::InvalidArgument);
+    if (!valid_options(room, o.options)) return std::unexpected(Error::InvalidArgument);
     // RFC 9293 3.9.1.1 [MUST-46].
     const bool bad = remote.port == 0 || remote.address.is_any() || !remote.address.is_v4() ||
                      remote.address.v4().is_multicast() ||

@@ -20,13 +20,6 @@ Error empty_error(Tcb& tcb) {
 // The octet that the urgent pointer marks is the one in front of RCV.UP.
 Seq mark_of(const Room& room, const Tcb& tcb) { return room.colds[tcb.cold].rcv_up - 1; }
 
-void release_empty(Room& room, Tcb& tcb) {
-    if (tcb.receive_queue == 0) return;
-    const ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
-    if (q.chain.empty() && q.runs == 0 && !q.has_fin)
-        room.receive_queues.free(std::exchange(tcb.receive_queue, 0));
-}
-
 void passed(Room& room, Tcb& tcb) {
     if (tcb.has(k_urgent_in) && read_position(room, tcb) >= room.colds[tcb.cold].rcv_up)
         tcb.clear(k_urgent_in);

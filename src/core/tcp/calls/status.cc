@@ -25,6 +25,7 @@ TcpOptions current_options(const Room& room, const Tcb& tcb) {
     o.max_segment = tcb.mss_limit;
     o.send_buffer = tcb.send_limit;
     o.receive_buffer = tcb.rcv.buff;
+    o.congestion = algorithm_of(room, tcb).name();
     return o;
 }
 
@@ -85,7 +86,7 @@ Result<void> Tcp::set_options(TcpConnection c, const TcpOptions& o) {
     Room& room = *room_;
     Tcb* tcb = room.tcb_of(c);
     if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
-    if (!valid_options(o)) return std::unexpected(Error::InvalidArgument);
+    if (!valid_options(room, o)) return std::unexpected(Error::InvalidArgument);
     if (needs_cold(o) && cold(room, *tcb) == nullptr) return std::unexpected(Error::OutOfMemory);
     apply_options(room, *tcb, o);
     if (!tcb->has(k_detached)) {

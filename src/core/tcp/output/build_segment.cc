@@ -145,6 +145,7 @@ u32 build_options(Room& room, Tcb& tcb, bool syn, u32 payload, std::byte* to) {
         const bool scale =
             answer ? tcb.rcv_wind_shift != 0 || tcb.snd_wind_shift != 0 : wanted.window_scale;
         if (scale) o.window_scale = wind_shift_for(tcb.rcv.buff);
+        // RFC 2018 2 [RFC2018:1]: in SYN alone, and to a SYN that had it; blocks only then.
         o.sack_permitted = answer ? tcb.has(k_sack) : wanted.sack;
         o.timestamps = answer ? tcb.has(k_timestamps) : wanted.timestamps;
     } else {
@@ -165,7 +166,9 @@ u32 build_options(Room& room, Tcb& tcb, bool syn, u32 payload, std::byte* to) {
 
 // What the segment means for the flight. A window probe's byte is in it once.
 void note_in_flight(Room& room, Tcb& tcb, const Plan& plan, u32 occupies) {
-    if (tcb.has(k_recovery)) flight_of(room, tcb)->prr.out += occupies;
+    Flight& f = *flight_of(room, tcb);
+    if (tcb.has(k_recovery)) f.prr.out += occupies;
+    note_paced(room, tcb, f, plan.len);
     if (plan.seq == tcb.snd.max)
         note_sent(room, tcb, plan.seq, occupies, (plan.flags & wire::Fin) != 0);
     else if (plan.head_only)

@@ -67,7 +67,9 @@ void split_fin(const Room& room, const Tcb& tcb, Plan& plan) {
     plan.flags |= plan.len > 0 ? wire::Fin | wire::Psh : wire::Fin;
 }
 
-// What is lost, from the lowest on, as far as cwnd allows (RFC 8985 9.3 [RFC8985:5]).
+// What is lost, from the lowest on, as far as cwnd allows (RFC 8985 9.3 [RFC8985:5]). RFC 6675 4
+// [RFC6675:3]: nothing that is not known to be lost goes "to the rescue", once or ever; the answer
+// to the last repair tells RACK of a lost tail (docs/decisions/0006-flight-records.md).
 Plan plan_lost(Room& room, Tcb& tcb) {
     if (flight_of(room, tcb) == nullptr || tcb.has(k_persist)) return {};
     const LostRange lost = next_lost(room, tcb);
@@ -76,9 +78,10 @@ Plan plan_lost(Room& room, Tcb& tcb) {
     const u32 ahead = static_cast<u32>(lost.seq - tcb.snd.una);
     if (on_the_way > 0 && on_the_way + lost.piece > tcb.cwnd) return {};
     if (ahead > 0 && ahead + lost.piece > tcb.snd.wnd) return {};
+    if (!pace_allows(room, tcb)) return {};
     u32 most = tcb.cwnd > on_the_way ? tcb.cwnd - on_the_way : 0;
     most =
-        std::min({most, longest_segment(room, tcb), tcb.snd.wnd > ahead ? tcb.snd.wnd - ahead : 0});
+        std::min({most, paced_segment(room, tcb), tcb.snd.wnd > ahead ? tcb.snd.wnd - ahead : 0});
     u32 len = lost.piece;
     if (lost.run <= most)
         len = lost.run;
@@ -136,9 +139,19 @@ i64 usable_window(const Room& room, const Tcb& tcb) {
         return std::min(window, i64{tcb.cwnd} - pipe(room, tcb));
     }
     u32 cwnd = tcb.cwnd;
-    // RFC 3042: the first two duplicate ACKs each let one more segment out.
+    // RFC 3042 2 [RFC3042:1]: the first two duplicate ACKs each let one more segment out. With SACK
+    // what they report is off the pipe.
     if (tcb.dup_acks > 0 && tcb.dup_acks < 3) cwnd += u32{tcb.dup_acks} * tcb.send_mss;
     return i64{std::min(tcb.snd.wnd, cwnd)} - (tcb.snd.nxt - tcb.snd.una);
+}
+
+// RFC 7661 4.1 [RFC7661:1]: what is in flight now has filled cwnd; or is it the peer's window?
+void note_full(Room& room, const Tcb& tcb, u32 available) {
+    Flight* f = flight_of(room, tcb);
+    if (f == nullptr) return;
+    const i64 window = i64{tcb.snd.wnd} - (tcb.snd.nxt - tcb.snd.una);
+    const i64 cwnd = i64{tcb.cwnd} - pipe(room, tcb);
+    if (cwnd < std::min<i64>(available, window)) f->full_until = tcb.snd.max;
 }
 
 // The sender's side of silly-window avoidance [MUST-38] [U-15], with Nagle [SHLD-7].
@@ -181,13 +194,14 @@ Plan plan_data(Room& room, Tcb& tcb) {
     const Seq end = data_end(room, tcb);
     const u32 available = end > tcb.snd.nxt ? static_cast<u32>(end - tcb.snd.nxt) : 0;
     const bool fin_unsent = fin_allowed(tcb) && tcb.snd.nxt <= end;
+    if (available == 0) note_app_limited(room, tcb);
     if (available == 0 && !fin_unsent) return {};
     if (available > 0 && tcb.snd.una == tcb.snd.max) cwnd_after_idle(room, tcb);
     const i64 usable = usable_window(room, tcb);
     const bool resend = tcb.snd.nxt < tcb.snd.max;
     u32 len = static_cast<u32>(std::min<i64>(available, std::max<i64>(usable, 0)));
     // Who cuts a super-segment copies its urgent pointer, which would point too far then.
-    len = std::min(len, tcb.has(k_urgent_out) ? tcb.send_mss : longest_segment(room, tcb));
+    len = std::min(len, tcb.has(k_urgent_out) ? tcb.send_mss : paced_segment(room, tcb));
     // RFC 9293 3.8.6 [SHLD-16]: what is resent behind an RTO never mixes with what is new. The byte
     // that probed a closed window [MUST-36] is followed by the rest of its segment.
     if (resend && tcb.has(k_after_timeout))
@@ -199,6 +213,8 @@ Plan plan_data(Room& room, Tcb& tcb) {
     // A FIN takes a sequence number but no room in the window to speak of.
     const bool fin = fin_unsent && last && (usable >= len) && (tcb.snd.wnd > 0 || len == 0);
     const bool send = len > 0 ? worth_sending(tcb, len, available, resend) : fin;
+    if (len < tcb.send_mss && available > len) note_full(room, tcb, available);
+    if (send && len > 0 && !pace_allows(room, tcb)) return {};
     if (!send) {
         wait_for_window(room, tcb, usable, len, available);
         return {};
@@ -227,14 +243,16 @@ Plan may_send(Room& room, Tcb& tcb) {
     if (tcb.state == State::SynSent || tcb.state == State::Closed || tcb.has(k_detached)) return {};
     if (tcb.state != State::SynReceived) {
         if (tcb.has(k_probe_due)) return plan_probe(room, tcb);
+        // Duplicate ACKs first: each tells the peer of one segment that arrived. RFC 2018 4: SACK
+        // blocks do not fit beside full text, so none of them rides on data.
+        if (tcb.acks_owed > (tcb.has(k_sack) ? 0 : 1))
+            return {true, tcb.snd.max, 0, wire::Ack, tcb.ack_reason};
         if (Plan plan = plan_tail_probe(room, tcb); plan.send) return plan;
         if (tries_new_data(room, tcb))
             if (Plan plan = plan_data(room, tcb); plan.send) return plan;
         if (Plan plan = plan_lost(room, tcb); plan.send) return plan;
         if (tcb.has(k_retransmit_head))
             if (Plan plan = plan_head(room, tcb); plan.send) return plan;
-        // Duplicate ACKs first: each tells the peer of one segment that arrived.
-        if (tcb.acks_owed > 1) return {true, tcb.snd.max, 0, wire::Ack, tcb.ack_reason};
         if (!tcb.has(k_persist))
             if (Plan plan = plan_data(room, tcb); plan.send) return plan;
         if (tcb.has(k_keep_probe_due)) {

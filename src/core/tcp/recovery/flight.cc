@@ -29,13 +29,15 @@ Flight* make_flight(Room& room, Tcb& tcb) {
         if (tcb.flight == 0) return nullptr;
         Flight& f = room.flights[tcb.flight];
         f.owner = tcb.self;
-        f.judged = f.lost_from = f.rack.fack = tcb.snd.una;
+        f.judged = f.lost_from = f.walked = f.rack.fack = f.full_until = tcb.snd.una;
+        congestion_begin(room, tcb, f);
     }
     Flight& f = room.flights[tcb.flight];
     if (f.idle) {
         age_remove(room.idle_flights, room.flights, tcb.flight);
         f.idle = false;
     }
+    if (tcb.snd.una == tcb.snd.max) f.pace.free = initial_window(room, tcb.send_mss);
     return f.sent.make_room(*room.cx.budget) ? &f : nullptr;
 }
 
@@ -44,6 +46,7 @@ void free_flight(Room& room, Tcb& tcb) {
     Flight& f = room.flights[tcb.flight];
     for (u32 n = 0; n < f.sent.size(); ++n) forget_record(room, f.sent[n]);
     if (f.idle) age_remove(room.idle_flights, room.flights, tcb.flight);
+    congestion_end(room, f);
     room.flights.free(std::exchange(tcb.flight, 0));
 }
 
@@ -63,6 +66,7 @@ void expire_flights(Room& room) {
     }
 }
 
+// RFC 6675 4 [RFC6675:1]: neither SACKed nor lost; a lost piece counts again when sent again.
 u32 pipe(const Room& room, const Tcb& tcb) {
     const Flight* f = flight_of(room, tcb);
     return tcb.flight_size() - (f != nullptr ? f->sacked + f->lost : 0);
@@ -93,9 +97,10 @@ void note_sent(Room& room, Tcb& tcb, Seq seq, u32 len, bool fin) {
         Sent& last = f.sent.back();
         const bool whole = last.len == u32{last.pieces} * last.mss;
         if (last.at_us == now && whole && last.mss == tcb.send_mss && text > 0 &&
-            last.pieces + pieces <= k_sent_pieces && last.times == 0) {
+            last.pieces + pieces <= k_sent_pieces && last.times == 0 && last.sacked == 0) {
             last.pieces = static_cast<u8>(last.pieces + pieces);
             last.len += len;
+            last.in_flight += len;
             return;
         }
     }
@@ -105,6 +110,7 @@ void note_sent(Room& room, Tcb& tcb, Seq seq, u32 len, bool fin) {
     s.at_us = now;
     s.mss = tcb.send_mss;
     s.pieces = static_cast<u8>(pieces);
+    note_left(f, s, now, pipe(room, tcb) + len);
     f.sent.push_back(s);
 }
 
@@ -129,7 +135,10 @@ void note_resent(Room& room, Tcb& tcb, Seq seq, u32 len) {
         }
     }
     // The head has another chance now: RTO counts from here, or it would overtake the answer.
-    if (seq == tcb.snd.una) f.timeout_at = room.tick() + backed_off_rto(room, tcb);
+    if (seq == tcb.snd.una) {
+        f.timeout_at = room.tick() + backed_off_rto(room, tcb);
+        if (is_set(tcb, Deadline::Retransmission)) choose_loss_timer(room, tcb);
+    }
     if (!f.undo.any) f.undo.first_ts = room.ts_clock(tcb.ts_offset);
     f.undo.any = true;
 }
@@ -139,6 +148,9 @@ void lose(Flight& f, Sent& s, u32 piece, Seq una, AckSample& a) {
     s.lost |= u64{1} << piece;
     f.lost += bytes;
     a.lost += bytes;
+    f.delivery.lost += bytes;
+    a.lost_in_flight = s.in_flight;
+    a.lost_before = s.lost_before;
     f.lost_from = min(f.lost_from, s.start_of(piece));
 }
 
@@ -148,7 +160,7 @@ void lose_all(Room& room, Tcb& tcb, bool sacked_too) {
     if (sacked_too) f->sacked = f->sacked_pieces = 0;
     for (u32 n = 0; n < f->sent.size(); ++n) {
         Sent& s = f->sent[n];
-        if (sacked_too) s.sacked = 0;
+        if (sacked_too) s.sacked = s.covered = 0;
         s.lost = s.all() & ~s.sacked;
         if (s.seq < tcb.snd.una) s.lost &= ~u64{0} << s.piece_at(tcb.snd.una);
     }
@@ -228,16 +240,18 @@ void take_cumulative(Room& room, Tcb& tcb, Seq before, const Segment& seg, AckSa
     }
     f.judged = max(f.judged, ack);
     f.lost_from = max(f.lost_from, ack);
+    f.walked = max(f.walked, ack);
 }
 
-LostRange next_lost(const Room& room, const Tcb& tcb) {
-    const Flight& f = *flight_of(room, tcb);
+LostRange next_lost(Room& room, const Tcb& tcb) {
+    Flight& f = *flight_of(room, tcb);
     if (f.lost == 0) return {};
     for (u32 n = find_record(f, max(f.lost_from, tcb.snd.una)); n < f.sent.size(); ++n) {
         const Sent& s = f.sent[n];
         if (s.lost == 0) continue;
         const u32 first = static_cast<u32>(std::countr_zero(s.lost));
         const u32 run = static_cast<u32>(std::countr_one(s.lost >> first));
+        f.lost_from = s.start_of(first);
         const Seq from = max(s.start_of(first), tcb.snd.una);
         return {from, static_cast<u32>(s.end_of(first) - from),
                 static_cast<u32>(s.end_of(first + run - 1) - from)};

@@ -8,6 +8,7 @@
 #include "core/base/ring.hh"
 #include "core/base/seq.hh"
 #include "core/wire/tcp_options.hh"
+#include "tern/congestion.hh"
 
 namespace tern {
 
@@ -18,10 +19,15 @@ struct Sent {
     u32 at_us = 0;
     u16 mss = 0;
     u8 pieces = 0;
+    bool app_limited = false;
     Index times = 0;  // when pieces left again: a ResentTimes; 0: none did
+    u32 covered = 0;  // so many records behind it are SACKed wholly, as it is itself; or more
     u64 sacked = 0;
     u64 lost = 0;    // and not sent again since
     u64 resent = 0;  // ever
+    // The connection's counts when it left, of which draft-ietf-ccwg-bbr 4.1 makes a rate.
+    u32 delivered = 0, delivered_us = 0, first_sent_us = 0, lost_before = 0;
+    u32 in_flight = 0;
 
     Seq end() const { return seq + len; }
     Seq start_of(u32 piece) const { return seq + piece * mss; }
@@ -30,6 +36,12 @@ struct Sent {
         return std::min<u32>(static_cast<u32>(s - seq) / mss, pieces - 1u);
     }
     u64 all() const { return ~u64{0} >> (64 - pieces); }
+    // The pieces that touch [from, to), of which this record has some.
+    u64 between(Seq from, Seq to) const {
+        const u32 first = seq < from ? piece_at(from) : 0;
+        const u32 last = to < end() ? piece_at(to - 1) : pieces - 1u;
+        return all() >> first << first & ~u64{0} >> (63 - last);
+    }
 };
 inline constexpr u32 k_sent_pieces = 64;
 
@@ -42,6 +54,10 @@ struct Resent {
     u32 at_us = 0;
 };
 
+struct LargeState {
+    alignas(8) std::array<std::byte, k_congestion_state> bytes{};
+};
+
 // Which of the three the retransmission deadline is.
 enum class LossTimer : u8 { Timeout, Probe, Reordering };
 
@@ -52,6 +68,7 @@ struct Flight {
     u32 sacked_pieces = 0;
     Seq judged;                             // RACK has decided about every original before it
     Seq lost_from;                          // no lost piece is before it
+    Seq walked;                             // nothing walks all records until SND.UNA is here
     std::array<wire::SackBlock, 4> seen{};  // the blocks of the last ACK: their pieces are marked
     u8 seen_count = 0;
 
@@ -87,6 +104,26 @@ struct Flight {
         Seq end;
     } probe;
 
+    struct Delivery {  // draft-ietf-ccwg-bbr 4.1
+        u64 delivered = 0, lost = 0;
+        u64 app_limited_until = 0;  // until so much is delivered, samples are too low
+        u32 delivered_us = 0, first_sent_us = 0;
+    } delivery;
+
+    struct Pace {
+        u64 ns_per_mib = 0;  // 0: not paced
+        i64 next_ns = 0;     // when the next segment may leave
+        u32 quantum = 0;     // bytes that may leave together
+        u32 free = 0;        // bytes that leave unpaced, after silence
+        u64 asked = 0;       // bytes per second, by the algorithm; 0: the usual
+    } pace;
+
+    // Congestion control.
+    bool begun = false;
+    Index large_state = 0;  // a LargeState, when it does not fit here
+    Seq full_until;         // what is before it was sent when cwnd was full
+    alignas(8) std::array<std::byte, 128> state{};
+
     LossTimer timer = LossTimer::Timeout;
     bool reordering_wait = false;
     u32 timeout_at = 0, reordering_at = 0;  // ticks
@@ -111,6 +148,14 @@ struct AckSample {
     bool original = false;  // a piece from before the timeout, sent only once, has arrived
     u32 dsack_pieces = 0;
     Seq dsack_end;
+    // Of the newest piece that was sent once and has arrived.
+    struct Newest {
+        bool any = false;
+        bool app_limited = false;
+        u32 sent_us = 0;
+        u32 delivered = 0, delivered_us = 0, first_sent_us = 0, lost_before = 0, in_flight = 0;
+    } newest;
+    u32 lost_in_flight = 0, lost_before = 0;  // of the newest piece that was lost
 };
 
 }  // namespace tern

@@ -6,7 +6,10 @@ namespace tern {
 void duplicate_ack(Room& room, Tcb& tcb) {
     if (tcb.dup_acks < 255) ++tcb.dup_acks;
     if (tcb.has(k_recovery)) {
-        tcb.cwnd += tcb.send_mss;  // 3.2 (4): a segment has left the network
+        // 3.2 (4): a segment has left the network; not more of them than there were, whatever the
+        // peer says (Savage: DupACK spoofing).
+        if (tcb.cwnd >= tcb.ssthresh + static_cast<u32>(tcb.recover - tcb.snd.una)) return;
+        tcb.cwnd += tcb.send_mss;
         tell_window(room, tcb, "a duplicate ACK in recovery: a segment has left");
         want_output(room, tcb);
         return;

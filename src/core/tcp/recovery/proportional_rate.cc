@@ -8,7 +8,8 @@ void prr_begin(Flight& f, u32 flight_before, u32 sacked_before) {
     f.prr = {flight_before - sacked_before, 0, 0};
 }
 
-// [RFC9937:1], [RFC9937:2]: cwnd for what may leave now.
+// RFC 9937 6 [RFC9937:1], [RFC9937:2]: cwnd for what may leave now; [RFC9937:3]: what was delivered
+// pays for what is sent.
 void prr_update(const Room& room, Tcb& tcb, Flight& f, const AckSample& a) {
     const auto above_zero = [](u64 x, u64 y) { return x > y ? x - y : 0; };
     Flight::Prr& p = f.prr;

@@ -13,17 +13,17 @@ bool sent_after(u32 at1, Seq end1, u32 at2, Seq end2) {
 }
 
 // Is the acknowledgement one of an earlier transmission (RFC 8985 6.2 step 2)? Behind a hole the
-// peer echoes what came before the hole (RFC 7323 4.3), which says nothing about this piece.
+// timestamp does not tell: the peer echoes that of the last segment in order (RFC 7323 4.3).
 bool acknowledges_earlier(const Room& room, const Tcb& tcb, const Segment& seg, u32 at_us,
                           Seq end) {
     const u32 ago_us = room.now_us() - at_us;
-    if (end <= tcb.snd.una && tcb.has(k_timestamps) && seg.has_timestamps) {
+    if (tcb.has(k_timestamps) && seg.has_timestamps && end <= tcb.snd.una) {
         const u32 sent_ts = room.ts_clock(tcb.ts_offset) - (ago_us + 999) / 1000;
         if (static_cast<i32>(seg.ts_ecr - sent_ts) < 0) return true;
     }
-    // A lone retransmission is a little faster than the bursts that the least was measured from.
-    const u32 least_us = flight_of(room, tcb)->rack.min_rtt_us;
-    return ago_us < least_us - least_us / 8;
+    // A short segment is faster than the full ones that the least round trip comes from.
+    const u32 least = flight_of(room, tcb)->rack.min_rtt_us;
+    return ago_us < least - least / 8;
 }
 
 void learn_min_rtt(Flight& f, u32 rtt_us) {
@@ -39,8 +39,8 @@ u32 reordering_window(const Tcb& tcb, const Flight& f) {
     return std::min(r.min_rtt_us / 4 * r.reo_mult, tcb.srtt_us);
 }
 
-// How long until a transmission counts as lost; 0: it does. Nothing: something sent before it has
-// to arrive first.
+// RFC 8985 6.2 step 5 [RFC8985:1]: how long until a transmission counts as lost; 0: it does.
+// Nothing: something sent before it has to arrive first.
 std::optional<u32> patience(const Room& room, const Tcb& tcb, const Flight& f, u32 at_us, Seq end) {
     const Flight::Rack& r = f.rack;
     if (!sent_after(r.xmit_us, r.end_seq, at_us, end)) return {};
@@ -99,6 +99,7 @@ void rack_delivered(Room& room, Tcb& tcb, Sent& s, u32 piece, const Segment& seg
         a.rtt_us = std::max(room.now_us() - at_us, 1u);
         learn_min_rtt(f, a.rtt_us);
         if (end <= tcb.recover) a.original = true;
+        note_newest(s, a);
         // RFC 8985 6.2 step 3: an original that arrives behind a later one was overtaken.
         if (end < r.fack) r.reordering_seen = true;
     }

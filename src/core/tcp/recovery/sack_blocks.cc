@@ -8,17 +8,33 @@ namespace {
 
 using wire::SackBlock;
 
+// The first record from n on that has something left to mark. What it steps over it will pass in
+// one step the next time, or a peer could have it walk the flight with every acknowledgement.
+u32 next_open(Flight& f, u32 n) {
+    const auto covered = [&f](u32 i) {
+        return i < f.sent.size() && f.sent[i].sacked == f.sent[i].all();
+    };
+    u32 open = n;
+    while (covered(open)) open += f.sent[open].covered + 1;
+    while (n < open) {
+        const u32 next = n + f.sent[n].covered + 1;
+        f.sent[n].covered = open - n - 1;
+        n = next;
+    }
+    return open;
+}
+
 // The pieces that touch [from, to) and lie wholly within the block.
 void mark(Room& room, Tcb& tcb, Seq from, Seq to, const SackBlock& block, const Segment& seg,
           AckSample& a) {
     Flight& f = *flight_of(room, tcb);
-    for (u32 n = find_record(f, from); n < f.sent.size() && f.sent[n].seq < to; ++n) {
+    for (u32 n = next_open(f, find_record(f, from)); n < f.sent.size() && f.sent[n].seq < to;
+         n = next_open(f, n + 1)) {
         Sent& s = f.sent[n];
-        if (s.sacked == s.all()) continue;
-        for (u32 i = s.seq < from ? s.piece_at(from) : 0; i < s.pieces && s.start_of(i) < to; ++i) {
+        for (u64 open = s.between(from, to) & ~s.sacked; open != 0; open &= open - 1) {
+            const u32 i = static_cast<u32>(std::countr_zero(open));
             const u64 bit = u64{1} << i;
-            if ((s.sacked & bit) || s.start_of(i) < block.left || s.end_of(i) > block.right)
-                continue;
+            if (s.start_of(i) < block.left || s.end_of(i) > block.right) continue;
             const u32 bytes = bytes_above(s, i, tcb.snd.una);
             rack_delivered(room, tcb, s, i, seg, a);
             s.sacked |= bit;
@@ -72,8 +88,9 @@ void take_sack_blocks(Room& room, Tcb& tcb, const Segment& seg, AckSample& a) {
     if (dsack) learn_dsack(tcb, f, o.sack[0], a);
     for (u32 k = dsack ? 1 : 0; k < o.sack_count; ++k) {
         const SackBlock& b = o.sack[k];
-        // [RFC2018:4]: nothing outside of what is in flight.
-        if (b.left >= b.right || b.left < tcb.snd.una || b.right > tcb.snd.max) continue;
+        // RFC 2018 5 [RFC2018:4]: nothing outside of what is in flight. What begins at SND.UNA
+        // would have been acknowledged.
+        if (b.left >= b.right || b.left <= tcb.snd.una || b.right > tcb.snd.max) continue;
         u32 at = count++;  // sorted, so that what arrived late does not look overtaken
         for (; at > 0 && b.left < news[at - 1].left; --at) news[at] = news[at - 1];
         news[at] = b;

@@ -15,8 +15,10 @@ u32 probe_after_us(const Tcb& tcb) {
 }
 
 bool may_probe(const Tcb& tcb, const Flight& f) {
-    return tcb.has(k_sack) && tcb.srtt_us != 0 && !f.probe.out && f.sacked == 0 && f.lost == 0 &&
-           !tcb.has(k_recovery | k_after_timeout | k_persist) && is_synchronized(tcb.state);
+    // Into a closed window another kind of probe goes [MUST-35].
+    return tcb.has(k_sack) && tcb.srtt_us != 0 && tcb.snd.wnd != 0 && !f.probe.out &&
+           f.sacked == 0 && f.lost == 0 && !tcb.has(k_recovery | k_after_timeout | k_persist) &&
+           is_synchronized(tcb.state);
 }
 
 }  // namespace
@@ -25,18 +27,20 @@ void choose_loss_timer(Room& room, Tcb& tcb) {
     Flight& f = *flight_of(room, tcb);
     const auto earlier = [](u32 a, u32 b) { return static_cast<i32>(a - b) < 0; };
     u32 at = f.timeout_at;
-    f.timer = LossTimer::Timeout;
+    LossTimer next = LossTimer::Timeout;
     if (f.reordering_wait && earlier(f.reordering_at, at)) {
         at = f.reordering_at;
-        f.timer = LossTimer::Reordering;
+        next = LossTimer::Reordering;
     } else if (may_probe(tcb, f)) {
         f.probe_armed_us = room.now_us();
         const u32 probe = room.tick_after(std::chrono::microseconds(probe_after_us(tcb)));
-        if (earlier(probe, at)) {
-            at = probe;
-            f.timer = LossTimer::Probe;
-        }
+        // RFC 8985 7.2: never later than RTO, but the probe goes first even then; with our least
+        // RTO that is every steady path of more than 100 ms.
+        if (earlier(probe, at)) at = probe;
+        next = LossTimer::Probe;
     }
+    if (next != f.timer) cancel_deadline(room, tcb, Deadline::Retransmission);
+    f.timer = next;
     const u32 ahead = earlier(room.tick(), at) ? at - room.tick() : 0;
     set_deadline_in(room, tcb, Deadline::Retransmission, Duration(i64{ahead} * k_tick_ns));
 }

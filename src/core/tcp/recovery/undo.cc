@@ -29,7 +29,8 @@ bool forward_rto_recovery(const Tcb& tcb, Flight& f, const AckSample& a) {
 
 void remember_for_undo(Tcb& tcb, Flight& f) {
     f.undo = {};
-    f.undo.possible = true;
+    // Undoing walks all records: once in a window, whatever the peer says.
+    f.undo.possible = tcb.snd.una >= f.walked;
     f.undo.cwnd = tcb.cwnd;
     f.undo.ssthresh = tcb.ssthresh;
     f.undo.from = tcb.snd.una;
@@ -47,9 +48,11 @@ bool undo_if_spurious(Room& room, Tcb& tcb, const Segment& seg, const AckSample&
     for (u32 n = 0; n < f.sent.size(); ++n) f.sent[n].lost = 0;
     f.lost = 0;
     f.judged = tcb.snd.una;
+    f.walked = tcb.snd.max;
     f.rack.reordering_seen = true;
     f.undo = {};
     f.frto = 0;
+    congestion_undone(room, tcb, f);
     tell_window(room, tcb, "nothing was lost: cwnd and ssthresh as before");
     return true;
 }

@@ -24,8 +24,9 @@ namespace {
 void loss_timeout(Room& room, Tcb& tcb, Flight* f) {
     if (f != nullptr) {
         if (!tcb.has(k_recovery | k_after_timeout)) remember_for_undo(tcb, *f);
-        // RFC 5682 3.1: the second expiry for the same segment is no accident any more.
-        f->frto = tcb.backoff == 1 ? 1 : 0;
+        // RFC 5682 2.1 and 3.1 [RFC5682:2]: a second expiry before the repair of the first is over
+        // is no accident any more. Without SACK the question is not asked at all.
+        f->frto = tcb.has(k_after_timeout) ? 0 : 1;
     }
     cwnd_after_timeout(room, tcb);
 }

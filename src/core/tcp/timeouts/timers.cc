@@ -7,14 +7,20 @@ namespace tern {
 
 namespace {
 
-constexpr Timer event_of(const Tcb& tcb, Deadline d) {
+Timer event_of_loss(const Room& room, const Tcb& tcb) {
+    if (tcb.has(k_persist)) return Timer::Persist;
+    const Flight* f = flight_of(room, tcb);
+    if (f == nullptr || f->timer == LossTimer::Timeout) return Timer::Retransmission;
+    return f->timer == LossTimer::Probe ? Timer::TailProbe : Timer::Reordering;
+}
+
+Timer event_of(const Room& room, const Tcb& tcb, Deadline d) {
     switch (d) {
-        case Deadline::Retransmission:
-            return tcb.has(k_persist) ? Timer::Persist : Timer::Retransmission;
+        case Deadline::Retransmission: return event_of_loss(room, tcb);
         case Deadline::DelayedAck: return Timer::DelayedAck;
         case Deadline::KeepAlive: return Timer::KeepAlive;
         case Deadline::User: return Timer::User;
-        case Deadline::Linger: return Timer::Linger;
+        case Deadline::Pace: return tcb.state == State::FinWait2 ? Timer::Linger : Timer::Pace;
         case Deadline::Override: return Timer::Override;
     }
     return Timer::User;
@@ -23,7 +29,7 @@ constexpr Timer event_of(const Tcb& tcb, Deadline d) {
 void tell_deadline(Room& room, const Tcb& tcb, Deadline d, TimerEvent::What what,
                    Duration in = {}) {
     if (room.cx.observer) [[unlikely]]
-        tell_timer(room, tcb.key, event_of(tcb, d), what, in);
+        tell_timer(room, tcb.key, event_of(room, tcb, d), what, in);
 }
 
 void tell_set(Room& room, const Tcb& tcb, Deadline d, Duration in) {
@@ -57,7 +63,8 @@ void fire(Room& room, Index i, Deadline d) {
         case Deadline::DelayedAck: return delayed_ack_timeout(room, tcb);
         case Deadline::KeepAlive: return keep_alive_timeout(room, i);
         case Deadline::User: return user_timeout(room, i);
-        case Deadline::Linger: return linger_timeout(room, i);
+        case Deadline::Pace:
+            return tcb.state == State::FinWait2 ? linger_timeout(room, i) : want_output(room, tcb);
         case Deadline::Override: return override_timeout(room, tcb);
     }
 }

@@ -1,0 +1,156 @@
+// Between a connection and the algorithm that it has chosen: names, state, and each call with what
+// the algorithm may know.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+constexpr u32 k_widest_window = 1u << 30;
+
+Congestion look(Room& room, Tcb& tcb, Flight& f, bool cwnd_limited) {
+    Congestion c{};
+    c.cwnd = tcb.cwnd;
+    c.ssthresh = tcb.ssthresh;
+    c.pacing_rate = f.pace.asked;
+    c.now_us = static_cast<u64>(room.cx.now.time_since_epoch().count()) / 1000;
+    c.mss = tcb.send_mss;
+    c.initial_window = initial_window(room, tcb.send_mss);
+    c.flight_size = tcb.flight_size();
+    c.in_flight = pipe(room, tcb);
+    c.snd_una = tcb.snd.una.value;
+    c.snd_nxt = tcb.snd.nxt.value;
+    c.srtt_us = tcb.srtt_us;
+    c.min_rtt_us = f.rack.min_rtt_us;
+    c.delivered = f.delivery.delivered;
+    c.lost = f.delivery.lost;
+    c.cwnd_limited = cwnd_limited;
+    c.paced = f.pace.ns_per_mib != 0;
+    c.memory = f.large_state != 0 ? room.large_states[f.large_state].bytes.data() : f.state.data();
+    return c;
+}
+
+void decide(Tcb& tcb, Flight& f, const Congestion& c) {
+    tcb.cwnd = std::clamp<u32>(c.cwnd, tcb.send_mss, k_widest_window);
+    tcb.ssthresh = std::max<u32>(c.ssthresh, 2u * tcb.send_mss);
+    f.pace.asked = c.pacing_rate;
+}
+
+}  // namespace
+
+std::optional<u8> find_algorithm(const Room& room, std::string_view name) {
+    if (name.empty()) return 0;
+    for (u32 i = 0; i < room.algorithm_count; ++i)
+        if (room.algorithms[i]->name() == name) return static_cast<u8>(i);
+    return {};
+}
+
+void choose_algorithm(Room& room, Tcb& tcb, std::string_view name) {
+    const u8 before = tcb.algorithm;
+    tcb.algorithm = find_algorithm(room, name).value_or(0) & 0xf;
+    Flight* f = flight_of(room, tcb);
+    if (f == nullptr || tcb.algorithm == before) return;
+    congestion_end(room, *f);
+    congestion_begin(room, tcb, *f);
+}
+
+void congestion_begin(Room& room, Tcb& tcb, Flight& f) {
+    if (algorithm_of(room, tcb).state_bytes() > f.state.size()) {
+        f.large_state = room.large_states.allocate();
+        if (f.large_state == 0) tcb.algorithm = *find_algorithm(room, "reno") & 0xf;
+    }
+    Congestion c = look(room, tcb, f, false);
+    c.chance = room.cx.random.next32();
+    algorithm_of(room, tcb).begin(c);
+    decide(tcb, f, c);
+    set_pace(room, tcb, f);
+}
+
+void congestion_end(Room& room, Flight& f) {
+    if (f.large_state != 0) room.large_states.free(std::exchange(f.large_state, 0));
+    f.state = {};
+    f.pace.asked = 0;
+}
+
+void congestion_acknowledged(Room& room, Tcb& tcb, Flight& f, const CongestionAck& ack,
+                             bool cwnd_limited) {
+    const u32 before = tcb.cwnd;
+    const bool slow_start = tcb.cwnd < tcb.ssthresh;
+    Congestion c = look(room, tcb, f, cwnd_limited);
+    algorithm_of(room, tcb).acknowledged(c, ack);
+    decide(tcb, f, c);
+    if (tcb.cwnd != before)
+        tell_window(room, tcb, slow_start ? "slow start" : "congestion avoidance");
+}
+
+u32 congestion_reduced(Room& room, Tcb& tcb, Flight& f, CongestionSignal signal) {
+    Congestion c = look(room, tcb, f, tcb.snd.una < f.full_until);
+    const u32 ssthresh = algorithm_of(room, tcb).reduced(c, signal);
+    decide(tcb, f, c);
+    // Whole segments: with a part of one cwnd would have to grow by more than one until one more
+    // fits.
+    return std::max<u32>(ssthresh - ssthresh % tcb.send_mss, 2u * tcb.send_mss);
+}
+
+void congestion_recovered(Room& room, Tcb& tcb, Flight& f) {
+    Congestion c = look(room, tcb, f, false);
+    algorithm_of(room, tcb).recovered(c);
+    decide(tcb, f, c);
+}
+
+void congestion_undone(Room& room, Tcb& tcb, Flight& f) {
+    Congestion c = look(room, tcb, f, false);
+    algorithm_of(room, tcb).undone(c);
+    decide(tcb, f, c);
+}
+
+void cwnd_after_timeout(Room& room, Tcb& tcb) {
+    Flight* f = flight_of(room, tcb);
+    // RFC 5681 3.1 [RFC5681:4]: the first time only for the same segment.
+    if (tcb.backoff <= 1)
+        tcb.ssthresh = f != nullptr ? congestion_reduced(room, tcb, *f, CongestionSignal::Timeout)
+                                    : std::max<u32>(tcb.flight_size() / 2, 2u * tcb.send_mss);
+    // RFC 5681 4.3 [RFC5681:9]: a retransmission that was lost too ends here, a second reduction.
+    tcb.cwnd = tcb.send_mss;
+    tcb.bytes_acked = 0;
+    tcb.dup_acks = 0;
+    tcb.recover = tcb.snd.max;  // RFC 6582 3.2 (4)
+    tcb.clear(k_recovery | k_partial_seen);
+    tcb.set(k_after_timeout);
+    tell_window(room, tcb, "retransmission timeout");
+}
+
+void cwnd_after_idle(Room& room, Tcb& tcb) {
+    // RFC 5681 4.1 [RFC5681:7]: what was learnt before a pause of more than RTO is stale.
+    if (tcb.rtt_start_us == 0) return;
+    const u32 idle_us = room.now_us() - tcb.rtt_start_us;
+    const u32 rto_us = tcb.rto * static_cast<u32>(k_tick_ns / 1000);
+    const u32 before = tcb.cwnd;
+    if (Flight* f = flight_of(room, tcb)) {
+        Congestion c = look(room, tcb, *f, false);
+        algorithm_of(room, tcb).restarts(c, idle_us, rto_us);
+        decide(tcb, *f, c);
+    } else if (idle_us > rto_us) {
+        tcb.cwnd = std::min(tcb.cwnd, initial_window(room, tcb.send_mss));
+    }
+    if (tcb.cwnd != before) tell_window(room, tcb, "nothing was sent for longer than RTO");
+}
+
+void tell_window_moved(Room& room, const Tcb& tcb, std::string_view why) {
+    room.cx.observer->on_window({room.cx.now, tcb.key.id(), tcb.cwnd, tcb.ssthresh, tcb.snd.wnd,
+                                 tcb.rcv_wnd(), tcb.flight_size(),
+                                 std::chrono::microseconds(tcb.srtt_us),
+                                 Duration(i64{backed_off_rto(room, tcb)} * k_tick_ns), why});
+}
+
+Result<void> Tcp::add_congestion_control(const CongestionControl& algorithm) {
+    Room& room = *room_;
+    if (algorithm.name().empty() || algorithm.state_bytes() > k_congestion_state)
+        return std::unexpected(Error::InvalidArgument);
+    if (find_algorithm(room, algorithm.name())) return std::unexpected(Error::AlreadyExists);
+    if (room.algorithm_count == room.algorithms.size()) return std::unexpected(Error::OutOfMemory);
+    room.algorithms[room.algorithm_count++] = &algorithm;
+    return {};
+}
+
+}  // namespace tern

@@ -1,0 +1,67 @@
+// Pacing: what cwnd allows leaves over the round trip instead of at once. A segment moves the
+// earliest time of the next one; who comes too early waits for the Pace deadline, one for all that
+// is due by then.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+// On shorter round trips the wheel's tick is too coarse, and a window is hardly a burst.
+constexpr u32 k_least_rtt_us = 300;
+constexpr u64 k_least_rate = 1000;         // bytes per second
+constexpr u64 k_bursts_per_second = 2000;  // a burst is what the rate makes of half a millisecond
+constexpr u32 k_longest_burst = 65536;
+
+// What is late may be made up for by so much: a timer fires late, and the host has other work.
+i64 forgiven_ns(const Tcb& tcb) {
+    return std::clamp<i64>(i64{tcb.srtt_us} * 1000 / 8, 200'000, 1'000'000);
+}
+
+}  // namespace
+
+void set_pace(const Room& room, const Tcb& tcb, Flight& f) {
+    Flight::Pace& p = f.pace;
+    if (tcb.srtt_us < k_least_rtt_us || !room.cx.limits.tcp_pacing) {
+        p.ns_per_mib = 0;
+        return;
+    }
+    u64 rate = p.asked;
+    if (rate == 0) {
+        // In recovery PRR's cwnd says nothing of the rate.
+        const u64 window = std::max(tcb.cwnd, tcb.flight_size());
+        rate = window * (tcb.cwnd < tcb.ssthresh ? 2'000'000 : 1'200'000) / tcb.srtt_us;
+    }
+    rate = std::max(rate, k_least_rate);
+    p.ns_per_mib = (u64{1'000'000'000} << 20) / rate;
+    const u64 burst = std::min<u64>(rate / k_bursts_per_second, k_longest_burst);
+    p.quantum = std::max(static_cast<u32>(burst), 2u * tcb.send_mss);
+}
+
+u32 paced_segment(const Room& room, const Tcb& tcb) {
+    const u32 longest = longest_segment(room, tcb);
+    const Flight* f = flight_of(room, tcb);
+    if (f == nullptr || f->pace.ns_per_mib == 0 || longest <= f->pace.quantum) return longest;
+    return f->pace.quantum / tcb.send_mss * tcb.send_mss;
+}
+
+bool pace_allows(Room& room, Tcb& tcb) {
+    const Flight* f = flight_of(room, tcb);
+    if (f == nullptr || f->pace.ns_per_mib == 0 || f->pace.free > 0) return true;
+    const i64 early = f->pace.next_ns - room.cx.now.time_since_epoch().count();
+    if (early <= 0) return true;
+    put_off_deadline(room, tcb, Deadline::Pace, Duration(early));
+    return false;
+}
+
+void note_paced(const Room& room, const Tcb& tcb, Flight& f, u32 len) {
+    Flight::Pace& p = f.pace;
+    if (p.ns_per_mib == 0) return;
+    const u32 unpaced = std::min(len, p.free);
+    p.free -= unpaced;
+    const i64 now = room.cx.now.time_since_epoch().count();
+    const i64 takes = static_cast<i64>((len - unpaced) * p.ns_per_mib >> 20);
+    p.next_ns = std::max(p.next_ns, now - forgiven_ns(tcb)) + takes;
+}
+
+}  // namespace tern

@@ -1,0 +1,210 @@
+// RFC 2018 4 and RFC 2883: what a receiver tells of bytes behind holes, and of what came twice.
+#include "lab/script/on_gtest.hh"
+
+namespace tern {
+namespace {
+
+using namespace script;
+using namespace std::chrono_literals;
+
+constexpr Peer k_peer{.mss = 1000, .sack = true};
+
+void read_500(Script& t, const Line& segment) {
+    t.inject(segment);
+    t.app.read_all();
+    t.advance(50ms);
+    t.ignore_output();
+}
+
+}  // namespace
+
+SCRIPT("the run that the segment came to is the first block, then those that changed last",
+       covers("RFC2018:2")) {
+    t.passive_open(k_peer);
+    t.inject("< . 1001:1501(500) ack 1");
+    t.expect("> . 1:1(0) ack 1 <sack 1001:1501>");
+    t.inject("< . 3001:3501(500) ack 1");
+    t.expect("> . 1:1(0) ack 1 <sack 3001:3501 1001:1501>");
+    t.inject("< . 2001:2501(500) ack 1");
+    t.expect("> . 1:1(0) ack 1 <sack 2001:2501 3001:3501 1001:1501>");
+    t.inject("< . 5001:5501(500) ack 1");
+    t.expect("> . 1:1(0) ack 1 <sack 5001:5501 2001:2501 3001:3501 1001:1501>");
+    // Four fit: the one that is silent for longest is left out.
+    t.inject("< . 7001:7501(500) ack 1");
+    t.expect("> . 1:1(0) ack 1 <sack 7001:7501 5001:5501 2001:2501 3001:3501>");
+    t.inject("< . 1501:2001(500) ack 1");
+    t.expect("> . 1:1(0) ack 1 <sack 1001:2501 7001:7501 5001:5501 3001:3501>");
+    // The acknowledgement moves: the rest as it was.
+    t.inject("< . 1:1001(1000) ack 1");
+    t.expect("> . 1:1(0) ack 2501 <sack 7001:7501 5001:5501 3001:3501>");
+    CHECK(t.status().out_of_order == 1500);
+    t.inject("< . 2501:7001(4500) ack 1");
+    t.expect("> . 1:1(0) ack 7501 <sack 5001:5501>");
+    t.app.read_all();
+    t.ignore_output();
+}
+
+SCRIPT("with timestamps three blocks fit", covers("RFC2018:2")) {
+    t.passive_open({.mss = 1000, .sack = true, .timestamps = true});
+    t.inject("< . 1001:1501(500) ack 1");
+    t.inject("< . 2001:2501(500) ack 1");
+    t.inject("< . 3001:3501(500) ack 1");
+    t.ignore_output();
+    t.inject("< . 4001:4501(500) ack 1");
+    const auto last = t.next();
+    CHECK(last && last->sack_count == 3);
+    CHECK(last->sack[0][0] == 4001 && last->sack[2][0] == 2001);
+}
+
+SCRIPT("without SACK-permitted of the peer no block leaves", covers("RFC2018:1")) {
+    t.passive_open({.mss = 1000});
+    t.inject("< . 1001:1501(500) ack 1");
+    t.expect("> . 1:1(0) ack 1 <>");
+    t.inject("< . 1001:1501(500) ack 1");
+    t.expect("> . 1:1(0) ack 1 <>");
+}
+
+SCRIPT("SACK-permitted is in SYN and SYN-ACK alone", covers("RFC2018:1")) {
+    t.listen();
+    t.inject("< S 0:0(0) win 65535 <mss 1000,sackOK>");
+    const auto answer = t.expect("> S. 0:0(0) ack 1 <mss 1460,sackOK>");
+    CHECK(answer.sack_permitted);
+    t.inject("< . 1:1(0) ack 1");
+    t.accept();
+    t.app.write(100);
+    CHECK(!t.expect("> P. 1:101(100) ack 1 <>").sack_permitted);
+    t.inject("< . 1:1(0) ack 101");
+}
+
+SCRIPT("a SYN that does not permit SACK gets no permission back", covers("RFC2018:1")) {
+    t.listen();
+    t.inject("< S 0:0(0) win 65535 <mss 1000>");
+    CHECK(!t.expect("> S. 0:0(0) ack 1 <mss 1460>").sack_permitted);
+}
+
+SCRIPT("RFC 2883 4.1.1: a segment again, whose acknowledgement was lost", covers("RFC2883:1")) {
+    t.passive_open(k_peer);
+    read_500(t, "< . 1:501(500) ack 1");
+    read_500(t, "< . 501:1001(500) ack 1");
+    t.inject("< . 1:501(500) ack 1");
+    t.expect("> . 1:1(0) ack 1001 <sack 1:501>");
+    // Told once.
+    t.inject("< . 1501:2001(500) ack 1");
+    t.expect("> . 1:1(0) ack 1001 <sack 1501:2001>");
+}
+
+SCRIPT("RFC 2883 4.1.2: a duplicate below, and a hole", covers("RFC2883:1")) {
+    t.passive_open(k_peer);
+    read_500(t, "< . 1:501(500) ack 1");
+    t.inject("< . 1001:1501(500) ack 1");
+    t.expect("> . 1:1(0) ack 501 <sack 1001:1501>");
+    t.inject("< . 1501:2001(500) ack 1");
+    t.expect("> . 1:1(0) ack 501 <sack 1001:2001>");
+    t.inject("< . 1:501(500) ack 1");
+    t.expect("> . 1:1(0) ack 501 <sack 1:501 1001:2001>");
+}
+
+SCRIPT("RFC 2883 4.1.3: a duplicate of what waits behind a hole: the block around it is second",
+       covers("RFC2883:1")) {
+    t.passive_open(k_peer);
+    t.inject("< . 1001:1501(500) ack 1");
+    t.inject("< . 1501:2001(500) ack 1");
+    t.inject("< . 3001:3501(500) ack 1");
+    t.ignore_output();
+    t.inject("< . 1001:1501(500) ack 1");
+    t.expect("> . 1:1(0) ack 1 <sack 1001:1501 1001:2001 3001:3501>");
+    t.inject("< . 3001:3501(500) ack 1");
+    t.expect("> . 1:1(0) ack 1 <sack 3001:3501 3001:3501 1001:2001>");
+}
+
+SCRIPT("RFC 2883 4.2: partial duplicates, below and behind a hole", covers("RFC2883:1")) {
+    t.passive_open(k_peer);
+    read_500(t, "< . 1:501(500) ack 1");
+    // 4.2.1: the front of it is old.
+    t.inject("< . 1:1001(1000) ack 1");
+    t.expect("+40ms > . 1:1(0) ack 1001 <sack 1:501>");
+    // 4.2.2: the front of it waits already, the rest is new.
+    t.inject("< . 2001:2501(500) ack 1");
+    t.expect("> . 1:1(0) ack 1001 <sack 2001:2501>");
+    t.inject("< . 2001:3001(1000) ack 1");
+    t.expect("> . 1:1(0) ack 1001 <sack 2001:2501 2001:3001>");
+    // 4.2.3: the end of it waits already.
+    t.inject("< . 1501:2501(1000) ack 1");
+    t.expect("> . 1:1(0) ack 1001 <sack 2001:2501 1501:3001>");
+    // What fills the hole in front overlaps what waits: below the acknowledgement by now.
+    t.inject("< . 1001:2001(1000) ack 1");
+    t.expect("> . 1:1(0) ack 3001 <sack 1501:2001>");
+    t.app.read_all();
+    t.ignore_output();
+}
+
+SCRIPT("a segment that spans several runs fills every hole, and keeps what came first",
+       covers("RFC9293:SHLD-31", "RFC2883:1")) {
+    t.passive_open(k_peer);
+    t.inject("< . 11:21(10) ack 1", {.payload = "first....."});
+    t.inject("< . 31:41(10) ack 1");
+    t.ignore_output();
+    t.inject("< . 2:51(49) ack 1", {.payload = std::string(49, 'x')});
+    t.expect("> . 1:1(0) ack 1 <sack 31:41 2:51>");
+    CHECK(t.status().out_of_order == 49);
+    t.inject("< . 1:2(1) ack 1", {.payload = "y"});
+    t.expect("> . 1:1(0) ack 51 <>");
+    const std::string all = t.app.read_bytes(100);
+    CHECK(all.size() == 50 && all.substr(10, 10) == "first....." && all[0] == 'y');
+    CHECK(all[9] == 'x' && all[20] == 'x' && all[49] == 'x');
+}
+
+SCRIPT("in order across runs: what came first stays as well", covers("RFC9293:SHLD-31")) {
+    t.passive_open(k_peer);
+    t.inject("< . 11:16(5) ack 1", {.payload = "first"});
+    t.inject("< . 21:26(5) ack 1", {.payload = "later"});
+    t.ignore_output();
+    t.inject("< . 1:31(30) ack 1", {.payload = std::string(30, 'x')});
+    t.expect("> . 1:1(0) ack 31 <sack 21:26>");
+    CHECK(t.app.read_bytes(100) == "xxxxxxxxxxfirstxxxxxlaterxxxxx");
+    CHECK(t.status().out_of_order == 0);
+}
+
+SCRIPT("a FIN that comes twice is reported with its sequence number", covers("RFC2883:1")) {
+    t.passive_open(k_peer);
+    t.inject("< F. 1:1(0) ack 1");
+    t.expect("> . 1:1(0) ack 2");
+    t.inject("< F. 1:1(0) ack 1");
+    t.expect("> . 1:1(0) ack 2 <sack 1:2>");
+}
+
+SCRIPT("a duplicate that PAWS refuses is reported", covers("RFC2883:1")) {
+    t.passive_open({.mss = 1000, .sack = true, .timestamps = true});
+    t.inject("+1s < . 1:501(500) ack 1 <TS val 2000 ecr 0>");
+    t.app.read_all();
+    t.advance(50ms);
+    t.ignore_output();
+    t.inject("< . 1:501(500) ack 1 <TS val 1000 ecr 0>");
+    const auto answer = t.expect("> . 1:1(0) ack 501");
+    CHECK(answer.sack_count == 1 && answer.sack[0][0] == 1 && answer.sack[0][1] == 501);
+}
+
+SCRIPT("an acknowledgement with blocks leaves before data that waits to be sent",
+       covers("RFC2018:2")) {
+    t.passive_open(k_peer);
+    t.app.write(5000);
+    t.ignore_output();
+    t.inject("< . 1001:2001(1000) ack 1");
+    t.app.write(1000);
+    t.expect("> . 5001:5001(0) ack 1 <sack 1001:2001>");
+    t.expect("> P. 5001:6001(1000) ack 1");
+    t.inject("< . 1:1(0) ack 6001");
+}
+
+SCRIPT("what was told costs no memory any more", covers("RFC2883:1")) {
+    t.passive_open(k_peer);
+    read_500(t, "< . 1:501(500) ack 1");
+    const u64 before = t.stack().memory_used();
+    for (int i = 0; i < 1000; ++i) {
+        t.inject("< . 1:501(500) ack 1");
+        t.expect("> . 1:1(0) ack 501 <sack 1:501>");
+    }
+    CHECK(t.stack().memory_used() == before);
+}
+
+}  // namespace tern
