@@ -42,8 +42,9 @@ void NetOptions::add_to(CLI::App& app) {
         ->capture_default_str()
         ->check(CLI::IsMember({"sleep", "spin", "adaptive"}))
         ->group(group);
-    app.add_option("--buffer", buffer, "bytes a connection may have under way each way")
-        ->capture_default_str()
+    app.add_option("--buffer", buffer,
+                   "bytes a connection may have under way each way; without it buffers find their "
+                   "size")
         ->transform(bytes())
         ->check(CLI::Range(u64{4096}, u64{1} << 30))
         ->group(group);

@@ -26,7 +26,7 @@ struct NetOptions {
     u64 seed = 0;
     u64 memory = u64{256} << 20;
     bool no_offloads = false;
-    u32 buffer = 4u << 20;  // each connection's send and receive buffer
+    u32 buffer = 0;  // each connection's send and receive buffer; 0: they find their size
     bool no_sack = false, no_timestamps = false, no_window_scale = false;
     ObserveOptions observe;
 

@@ -7,11 +7,16 @@
 namespace tern {
 
 struct Limits {
-    // Bytes of stream that may wait in one connection, each way; 1 MiB fills 800 Mbit/s x 10 ms.
-    // They pin more memory than that, because they pin whole slots: src/core/tcp/README.md says how
-    // much. The ceiling of the stack bounds all of it.
+    // Bytes of stream that may wait in one connection, each way, at first; 1 MiB fills 800 Mbit/s x
+    // 10 ms. They pin more memory than that, because they pin whole slots: src/core/tcp/README.md
+    // says how much. The ceiling of the stack bounds all of it.
     u32 tcp_send_buffer = 1u << 20;
     u32 tcp_receive_buffer = 1u << 20;
+    // Bytes to which a connection that needs more may grow them by itself, while a quarter of the
+    // ceiling and what is free of it allow; 32 MiB fill 1 Gbit/s x 250 ms. Our SYN's window scale
+    // is for this size. At or below the two sizes above: nothing grows.
+    u32 tcp_send_buffer_max = 32u << 20;
+    u32 tcp_receive_buffer_max = 32u << 20;
     u32 tcp_out_of_order_runs = 256;  // behind holes: bounds the slots pinned there
     u32 tcp_connections = 1u << 24;
     u32 tcp_time_waits = 1u << 24;                // above it the oldest leaves early
@@ -25,8 +30,17 @@ struct Limits {
     u8 tcp_r1_retransmissions = 3;                             // RFC 9293 [SHLD-10]
     Duration tcp_r2 = std::chrono::seconds(924);               // data: as Linux; at least 100 s
     Duration tcp_r2_syn = std::chrono::seconds(180);           // RFC 9293 [MUST-23]
-    u8 tcp_syn_ack_retries = 7;                                // RFC 9293 [MUST-23]: 3 minutes
-    u32 tcp_challenges_per_second = 10;                        // per connection, RFC 5961 7
+    // What a peer's user timeout option can make of R2 (RFC 5482 3.1: L_LIMIT, U_LIMIT).
+    Duration tcp_user_timeout_min = std::chrono::seconds(100);  // RFC 9293 [SHLD-11]
+    Duration tcp_user_timeout_max = std::chrono::hours(1);
+    u8 tcp_syn_ack_retries = 7;  // RFC 9293 [MUST-23]: 3 minutes
+    // RFC 7413: a cookie of ours is good for once to twice this long; at least 1 s.
+    Duration tcp_fast_open_key_life = std::chrono::hours(12);
+    // How long a fast open that ended by RST counts for ListenOptions::fast_open.
+    Duration tcp_fast_open_reset_hold = std::chrono::seconds(60);
+    // How long a server that did not answer one, or has no cookies, is opened the usual way.
+    Duration tcp_fast_open_retry = std::chrono::hours(1);
+    u32 tcp_challenges_per_second = 10;  // per connection, RFC 5961 7
     // After memory or a route was wanting.
     Duration tcp_starved_retry = std::chrono::milliseconds(100);
     bool tcp_pacing = true;  // a window leaves over a round trip, not in one burst

@@ -161,6 +161,8 @@ public:
     // Nothing more should wait; with `severe` not even the little that the application is about to
     // read.
     bool scarce(bool severe = false) const;
+    // Bytes that could still be kept: free slots, and what may be grown below the ceiling.
+    u64 keepable() const;
 
     u64 packets_in_use() const { return descriptors_in_use_; }
     u64 refusals() const { return refusals_; }

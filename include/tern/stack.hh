@@ -70,6 +70,7 @@ struct Counters {
     u64 tcp_segments_in = 0, tcp_segments_out = 0, tcp_retransmissions = 0;
     u64 tcp_predicted = 0;  // segments that header prediction took
     u64 tcp_connections_opened = 0, tcp_connections_accepted = 0, tcp_cookies_sent = 0;
+    u64 tcp_fast_opens = 0;  // SYNs whose data was taken, by us or by a peer (RFC 7413)
     u64 udp_in = 0, udp_out = 0, icmp_in = 0, icmp_out = 0, arp_in = 0, arp_out = 0;
     u64 dropped(DropReason r) const { return drops[static_cast<u8>(r)]; }
 };

@@ -51,13 +51,19 @@ struct TcpOptions {
     Duration keep_alive_idle = std::chrono::hours(2);
     Duration keep_alive_interval = std::chrono::seconds(75);
     u8 keep_alive_probes = 9;
-    std::optional<Duration> user_timeout{};  // R2; Duration::max(): never. Default: Limits
-    u8 ttl = 64;                             // 1..255
+    // R2; Duration::max(): never. Default: Limits, and then the peer's wish, see below
+    std::optional<Duration> user_timeout{};
+    // RFC 5482: tell the peer our user timeout, and let the peer's change ours within Limits. Not
+    // changed: one that is set above.
+    bool user_timeout_option = false;
+    u8 ttl = 64;  // 1..255
     // 0..63; set it before the first byte: a change in mid-connection may reorder segments
     // (RFC 9293 3.9.1.9 [SHLD-23]).
     u8 dscp = 0;
-    u32 send_buffer = 0;             // bytes; 0: Limits
-    u32 receive_buffer = 0;          // bytes; 0: Limits. Fixed at the handshake
+    // Bytes, at most 2^30; 0: as Limits say, and growing with the connection's need. A size that
+    // is given here stays. The receive buffer's is taken at the handshake.
+    u32 send_buffer = 0;
+    u32 receive_buffer = 0;
     bool urgent_inline = false;      // true: urgent bytes stay in the stream (RFC 6093)
     bool report_soft_errors = true;  // RFC 9293 [SHLD-20]
     bool timestamps = true;          // offered in SYN
@@ -74,6 +80,10 @@ struct ListenOptions {
     u32 syn_backlog = 1024;  // embryos; above it SYN cookies
     bool syn_cookies = true;
     bool reuse_address = false;  // may take a port that old connections still hold in TIME-WAIT
+    // RFC 7413: how many connections may have given us data while their handshake is not over; 0:
+    // off. accept() hands such a connection out in SYN-RECEIVED, and what it sends leaves at once.
+    // Only for applications to which a request may come twice: a SYN can be duplicated.
+    u32 fast_open = 0;
     TcpOptions options = {};
     u64 user = 0;  // comes back in events
 };
@@ -82,9 +92,27 @@ struct ConnectOptions {
     std::optional<IpAddress> local_address{};  // RFC 9293 [MUST-43]
     u16 local_port = 0;                        // 0: RFC 6056
     bool reuse_address = false;
+    // RFC 7413: what is sent before the next transmit() travels in SYN, up to one segment, when the
+    // server has given us a cookie before; otherwise SYN asks for one. The bytes may reach the
+    // server's application twice.
+    bool fast_open = false;
     TcpOptions options = {};
     u64 user = 0;
 };
+
+// What holds the next new byte back.
+enum class LimitedBy : u8 {
+    Application,       // nothing: all that was given has left, or Nagle waits for more
+    SendBuffer,        // all that was given has left, and the application wants to give more
+    ReceiveWindow,     // the peer's
+    CongestionWindow,  // cwnd
+    Pacing,
+};
+constexpr std::string_view name_of(LimitedBy l) {
+    constexpr std::string_view names[] = {"application", "send buffer", "receive window",
+                                          "congestion window", "pacing"};
+    return names[static_cast<u8>(l)];
+}
 
 struct TcpStatus {  // RFC 9293 3.9.1.6, and what engineers ask next
     State state = State::Closed;
@@ -106,7 +134,30 @@ struct TcpStatus {  // RFC 9293 3.9.1.6, and what engineers ask next
     bool in_recovery;
     bool urgent_pending;  // urgent data not read yet
     u64 urgent_ahead;     // bytes from the reading point to the urgent mark
-    TcpOptions options;
+
+    // Bytes of stream since the handshake.
+    u64 bytes_acked;          // of ours, acknowledged
+    u64 bytes_received;       // of the peer's, in order
+    u64 bytes_retransmitted;  // of ours, sent again
+    u32 lost, sacked;         // bytes in flight that are marked so; 0 without SACK
+    bool reordering_seen;     // by RACK, within the last second of activity (RFC 8985)
+    Duration min_rtt;         // of this activity; 0: unknown
+    u64 delivery_rate;        // bytes per second that arrive at the peer; 0: unknown
+    u64 pacing_rate;          // bytes per second; 0: unknown or not paced
+    LimitedBy limited_by;
+
+    // Bytes: what may wait now, and the most that tuning would make of it (the same when fixed).
+    u32 send_buffer, send_buffer_max;
+    u32 receive_buffer, receive_buffer_max;
+    Duration receive_rtt;  // as the receiver's tuning measures it; 0: unknown
+
+    Duration user_timeout;                        // R2 in force; Duration::max(): never
+    std::optional<Duration> peer_user_timeout;    // as the peer's option says (RFC 5482)
+    bool fast_open;                               // data in SYN was taken (RFC 7413)
+    std::optional<Duration> time_left[k_timers];  // by Timer; none: it does not run
+    std::optional<Duration> left(Timer t) const { return time_left[static_cast<u8>(t)]; }
+
+    TcpOptions options;  // as the application gave them
 };
 
 struct Room;  // the stack's inside

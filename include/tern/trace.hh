@@ -43,6 +43,8 @@ constexpr std::string_view name_of(State s) {
     X(OpenCookie,         "answer to SYN without keeping state: its number is a cookie") \
     X(OpenConfirm,        "third step: without it a stale SYN would look like ours") \
     X(OpenSimultaneous,   "both sides sent SYN: answer the peer's") \
+    X(OpenWithData,       "SYN with a cookie: the first bytes need not wait (RFC 7413)") \
+    X(OpenAnswerData,     "answer to SYN whose cookie is ours: its bytes are taken (RFC 7413)") \
     X(OpenRetry,          "SYN was not answered within RTO: ask again") \
     X(OpenAnswerRetry,    "SYN-ACK was not confirmed within RTO: answer again") \
     X(Data,               "new data, inside the peer's window and cwnd") \
@@ -55,6 +57,7 @@ constexpr std::string_view name_of(State s) {
     X(RetransmitFast,     "three duplicate ACKs: the segment behind them is lost") \
     X(RetransmitPartial,  "a partial ACK in recovery: the next hole is lost too") \
     X(LimitedTransmit,    "one of two duplicate ACKs: a segment left the network, send a new one") \
+    X(AckUserTimeout,     "tell the peer how long we shall wait for it (RFC 5482)") \
     X(AckDelayed,         "delayed acknowledgement: nothing to send came within the delay") \
     X(AckEverySecond,     "two full segments arrived: acknowledge") \
     X(AckNow,             "acknowledge at once") \
@@ -113,6 +116,11 @@ enum class Timer : u8 {
     TERN_TIMERS(TERN_X)
 #undef TERN_X
 };
+
+inline constexpr u32 k_timers =
+#define TERN_X(name, text) +1
+    0 TERN_TIMERS(TERN_X);
+#undef TERN_X
 
 constexpr std::string_view text_of(SendReason r) {
     constexpr std::string_view texts[] = {

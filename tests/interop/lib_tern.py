@@ -268,8 +268,8 @@ class World:
 
 # Captures --------------------------------------------------------------------------------------
 
-# End, no operation, MSS, window scale, SACK permitted, SACK, timestamps.
-k_known_options = {0, 1, 2, 3, 4, 5, 8}
+# End, no operation, MSS, window scale, SACK permitted, SACK, timestamps, user timeout, fast open.
+k_known_options = {0, 1, 2, 3, 4, 5, 8, 28, 34}
 k_tshark = ["tshark", "-n", "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE",
             "-o", "udp.check_checksum:TRUE", "-o", "tcp.analyze_sequence_numbers:FALSE"]
 

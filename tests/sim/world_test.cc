@@ -48,7 +48,8 @@ TEST(World, a_transfer_takes_the_time_that_rate_and_delay_say) {
     World world;
     Host& a = world.host("a", "10.0.0.1/24");
     Host& b = world.host("b", "10.0.0.2/24");
-    world.wire(a, b, {.delay = 5ms, .rate = 100'000'000});
+    // No window stops slow start before the queue does.
+    world.wire(a, b, {.delay = 5ms, .rate = 100'000'000, .queue_packets = 10'000});
     Bulk bulk(world, a, b, {.bytes = 10'000'000});
     ASSERT_TRUE(world.run_until([&] { return bulk.done(); }, 10s));
     // 10 MB in segments of 1448 bytes are 6907 packets of 1500: 829 ms, and a slow start before.

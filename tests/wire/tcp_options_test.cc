@@ -289,6 +289,8 @@ TEST(TcpOptions, WhatIsEmitted) {
     static const SackBlock blocks[4] = {
         {Seq{1}, Seq{2}}, {Seq{3}, Seq{4}}, {Seq{5}, Seq{6}}, {Seq{7}, Seq{8}}};
     const std::span<const SackBlock> all{blocks};
+    static const u8 bytes_of_cookie[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+    const std::span<const u8> cookie{bytes_of_cookie};
     const Emitted rows[] = {
         {"", {}},
         {"020405b4", {.mss = 1460, .sack = {}}},
@@ -303,6 +305,30 @@ TEST(TcpOptions, WhatIsEmitted) {
          {.mss = 1460, .window_scale = 0, .sack_permitted = true, .sack = {}}},
         {"0101080a 00000009 00000008", {.timestamps = true, .ts_val = 9, .ts_ecr = 8, .sack = {}}},
         {"0101050a 00000001 00000002", {.sack = all.first(1)}},
+        {"1c048005", {.sack = {}, .user_timeout = 0x8005}},
+        {"01012202", {.sack = {}, .fast_open = true}},
+        {"01012206 01020304", {.sack = {}, .fast_open = true, .cookie = cookie.first(4)}},
+        {"2208 01020304 0506", {.sack = {}, .fast_open = true, .cookie = cookie.first(6)}},
+        {"020405b4 0402080a 00000009 00000000 01030307 01012212 01020304 05060708 090a0b0c "
+         "0d0e0f10",
+         {.mss = 1460,
+          .window_scale = 7,
+          .sack_permitted = true,
+          .timestamps = true,
+          .ts_val = 9,
+          .sack = {},
+          .fast_open = true,
+          .cookie = cookie}},
+        {"020405b4 0402080a 00000009 00000000 01030307 1c040384",  // the cookie does not fit
+         {.mss = 1460,
+          .window_scale = 7,
+          .sack_permitted = true,
+          .timestamps = true,
+          .ts_val = 9,
+          .sack = {},
+          .user_timeout = 900,
+          .fast_open = true,
+          .cookie = cookie}},
         {"01010522 00000001 00000002 00000003 00000004 00000005 00000006 00000007 00000008",
          {.sack = all}},
         {"0101080a 00000009 00000008 0101051a 00000001 00000002 00000003 00000004 00000005 "

@@ -137,6 +137,14 @@ bool PacketPool::scarce(bool severe) const {
     return !keeps_below_ceiling(u64{k_slots_per_slab[0]} * k_slot_bytes[0]);
 }
 
+u64 PacketPool::keepable() const {
+    u64 bytes = 0;
+    for (unsigned c = 0; c < free_slots_.size(); ++c)
+        bytes += u64{free_slot_count_[c]} * k_slot_bytes[c];
+    const u64 most = budget_->limit() - budget_->limit() / 4;
+    return budget_->used() < most ? bytes + most - budget_->used() : bytes;
+}
+
 Packet PacketPool::copy_of(std::span<const std::byte> bytes) {
     Packet p = bytes.size() > k_payload_super ? Packet{} : allocate(static_cast<u32>(bytes.size()));
     if (p && !bytes.empty())

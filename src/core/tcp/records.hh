@@ -20,8 +20,9 @@ struct Embryo {
     u32 deadline = 0;  // tick of the next SYN-ACK
     Index next = 0, prev = 0;
     u16 peer_mss = 536;
-    u8 peer_wind_shift = 0;  // 0xff: no window scaling
-    u8 retries : 5 = 0;      // SYN-ACKs sent again
+    u8 peer_wind_shift = 0;   // 0xff: no window scaling
+    u8 retries : 4 = 0;       // SYN-ACKs sent again
+    u8 wants_cookie : 1 = 0;  // RFC 7413: the SYN-ACK gives one
     u8 sack : 1 = 0;
     u8 timestamps : 1 = 0;
     u8 expired : 1 = 0;  // its timer is not running any more
@@ -55,6 +56,25 @@ struct Listener {
     bool on_events = false;
     u64 user = 0;
     TcpOptions options;
+    // RFC 7413: connections with data in SYN whose handshake is not over, and those that ended by
+    // RST: they count a while longer.
+    u32 fast_open_limit = 0, fast_open_pending = 0;
+    Index fast_open_resets = 0, fast_open_last_reset = 0;  // in the order of time
+};
+
+// RFC 7413 5.1: the place of a fast open that ended by RST.
+struct FastOpenReset {
+    u32 until = 0;  // second
+    Index next = 0;
+};
+
+// RFC 7413 4.1.3: what a client remembers of a server.
+struct FastOpenServer {
+    IpAddress address;
+    u32 avoid_until = 0;  // second; 0: it may be tried
+    u16 mss = 0;
+    u8 cookie_length = 0;  // 0: none
+    std::array<u8, 16> cookie{};
 };
 
 // What few connections need.
@@ -65,7 +85,33 @@ struct Cold {
     bool urgent_taken = false;
     u8 urgent_byte = 0;
     bool has_urgent_byte = false;
+    // RFC 5482
+    bool user_timeout_due = false;  // the next segment tells ours
+    u32 peer_user_timeout = 0;      // seconds; 0: not told
+    Duration user_timeout_left{};   // what the User deadline does not reach
+    // RFC 7413
+    bool fast_open_asks = false;     // our SYN carries the option
+    bool fast_open_pending = false;  // counts for the listener's limit
+    bool fast_open_cookie = false;   // our SYN-ACK gives a cookie
+    bool fast_open_taken = false;    // data in SYN was
 };
+
+// What a connection needs that has sizes of its own, or moves bulk data (buffers.cc).
+struct Buffers {
+    u32 send_fixed = 0;  // TcpOptions::send_buffer; 0: grows with cwnd
+    bool receive_fixed = false;
+    // The receiver's tuning: a round is about a round-trip time of reading.
+    u32 rtt_us = 0, round_rtt_us = 0;  // 0: unknown
+    u32 round_began_us = 0;
+    u32 round_read = 0, most_read = 0;  // bytes; of this round, and of the best one in an RTT
+    Seq round_edge;                     // RCV.EDGE when it began
+    // Counts above 2^32: how often the sequence numbers came round, and where they stood last.
+    struct Turns {
+        u32 last = 0, turns = 0;
+    } acked, received;
+    u64 resent = 0;  // bytes
+};
+static_assert(sizeof(Buffers) <= 64);
 
 // The application's bytes from SND.UNA on, in buffers that segments may leave in.
 struct SendQueue {
@@ -75,12 +121,15 @@ struct SendQueue {
     Seq cursor_seq;                      // sequence number of the cursor's first byte
 };
 
+inline constexpr u32 k_no_echo = 0xffffffff;
+
 // Bytes in order that wait for the application, and runs of bytes behind holes.
 struct ReceiveQueue {
     Chain chain;
-    Index runs = 0;    // the first in the order of sequence numbers
-    Index root = 0;    // of the tree in which a run is found
-    Index newest = 0;  // the run that changed last: the first SACK block
+    u32 echo_ms = k_no_echo;  // the shortest way of a TSval of ours and back since the last read
+    Index runs = 0;           // the first in the order of sequence numbers
+    Index root = 0;           // of the tree in which a run is found
+    Index newest = 0;         // the run that changed last: the first SACK block
     u32 run_count = 0;
     u32 out_of_order = 0;  // bytes in runs
     bool has_fin = false;  // a FIN waits behind a hole, at fin_seq

@@ -25,8 +25,9 @@ Room::Room(Context& context, inet::Inet& internet)
     : cx(context), inet(internet), table_key(cx.random.key()), isn_key(cx.random.key()),
       offset_key(cx.random.key()), port_key(cx.random.key()), cookie_key(cx.random.key()),
       tcbs(*cx.budget), embryos(*cx.budget), time_waits(*cx.budget), listeners(*cx.budget),
-      colds(*cx.budget), send_queues(*cx.budget), receive_queues(*cx.budget), runs(*cx.budget),
-      flights(*cx.budget), resent_times(*cx.budget), large_states(*cx.budget),
+      colds(*cx.budget), buffers(*cx.budget), send_queues(*cx.budget), receive_queues(*cx.budget),
+      runs(*cx.budget), flights(*cx.budget), resent_times(*cx.budget), large_states(*cx.budget),
+      fast_open_resets(*cx.budget), fast_open_servers(*cx.budget),
       flows(*cx.budget, HashOfFlow{this}), listener_table(*cx.budget, HashOfListener{this}),
       wheel(TimerOfTcb{&tcbs}, 0) {
     for (const CongestionControl* built_in : {&cubic(), &reno(), &bbr(), &dctcp()})
@@ -100,7 +101,6 @@ Index new_tcb(Room& room, const FlowKey& key, u64 hash, u32 replaces) {
     tcb.generation = ++room.last_generation;
     const Limits& limits = room.cx.limits;
     tcb.rto = room.tick_after(limits.tcp_rto_initial) - room.tick();
-    tcb.send_limit = limits.tcp_send_buffer;
     tcb.rcv.buff = limits.tcp_receive_buffer;
     return i;
 }
@@ -135,7 +135,8 @@ void free_tcb(Room& room, Index i) {
     Tcb& tcb = room.tcbs[i];
     detach(room, i);
     drop_queues(room, tcb, true);
-    if (tcb.cold != 0) room.colds.free(std::exchange(tcb.cold, 0));
+    Extras extras{std::exchange(tcb.cold, 0), std::exchange(tcb.buffers, 0)};
+    free_extras(room, extras);
     // The lists are singly linked: a record still on one is freed when its turn comes.
     tcb.set(k_released);
     if (!tcb.has(k_on_ready | k_on_events)) room.tcbs.free(i);
@@ -189,8 +190,14 @@ void apply_options(Room& room, Tcb& tcb, const TcpOptions& o) {
     // RFC 9293 3.9.1.9 [MUST-48] [SHLD-21] [SHLD-22]: at any time, from the next segment on.
     tcb.tos = static_cast<u8>(o.dscp << 2);
     tcb.mss_limit = o.max_segment;
-    if (o.send_buffer != 0) tcb.send_limit = o.send_buffer;
-    if (o.receive_buffer != 0 && tcb.state == State::Closed) tcb.rcv.buff = o.receive_buffer;
+    if (tcb.buffers != 0) {
+        Buffers& b = room.buffers[tcb.buffers];
+        b.send_fixed = o.send_buffer;
+        if (o.receive_buffer != 0 && tcb.state == State::Closed) {
+            b.receive_fixed = true;
+            tcb.rcv.buff = o.receive_buffer;
+        }
+    }
     choose_algorithm(room, tcb, o.congestion);
     if (tcb.cold != 0) room.colds[tcb.cold].options = o;
 }
@@ -203,10 +210,35 @@ bool valid_options(const Room& room, const TcpOptions& o) {
 
 bool needs_cold(const TcpOptions& o) {
     const TcpOptions d;
-    return o.user_timeout || o.keep_alive || !o.timestamps || !o.window_scale || !o.sack ||
-           o.keep_alive_idle != d.keep_alive_idle ||
+    return o.user_timeout || o.user_timeout_option || o.keep_alive || !o.timestamps ||
+           !o.window_scale || !o.sack || o.keep_alive_idle != d.keep_alive_idle ||
            o.keep_alive_interval != d.keep_alive_interval ||
            o.keep_alive_probes != d.keep_alive_probes || o.linger_fin_wait_2 != d.linger_fin_wait_2;
+}
+
+bool allocate_extras(Room& room, const TcpOptions& o, Extras& extras, bool cold_too) {
+    if ((cold_too || needs_cold(o)) && extras.cold == 0) {
+        extras.cold = room.colds.allocate();
+        if (extras.cold == 0) return false;
+    }
+    if ((o.send_buffer != 0 || o.receive_buffer != 0) && extras.buffers == 0) {
+        extras.buffers = room.buffers.allocate();
+        if (extras.buffers == 0) return false;
+    }
+    return true;
+}
+
+void free_extras(Room& room, Extras& extras) {
+    if (extras.cold != 0) room.colds.free(std::exchange(extras.cold, 0));
+    if (extras.buffers != 0) room.buffers.free(std::exchange(extras.buffers, 0));
+}
+
+bool make_extras(Room& room, Tcb& tcb, const TcpOptions& o, bool cold_too) {
+    Extras extras{tcb.cold, tcb.buffers};
+    const bool all = allocate_extras(room, o, extras, cold_too);
+    tcb.cold = extras.cold;
+    tcb.buffers = extras.buffers;
+    return all;
 }
 
 const TcpOptions& options_of(const Room& room, const Tcb& tcb) {

@@ -50,6 +50,7 @@ struct Room {
     Pool<TimeWait> time_waits;
     Pool<Listener> listeners;
     Pool<Cold> colds;
+    Pool<Buffers> buffers;
     Pool<SendQueue> send_queues;
     Pool<ReceiveQueue> receive_queues;
     Pool<Run> runs;
@@ -58,6 +59,8 @@ struct Room {
     Pool<LargeState> large_states;
     std::array<const CongestionControl*, 16> algorithms{};  // 0: the default
     u32 algorithm_count = 0;
+    Pool<FastOpenReset> fast_open_resets;
+    Pool<FastOpenServer> fast_open_servers;
     FlowTable<HashOfFlow> flows;
     FlowTable<HashOfListener> listener_table;  // by port; several addresses may share one
     TimerWheel<TimerOfTcb> wheel;
@@ -84,6 +87,8 @@ struct Room {
         u8 second = 0, given = 0;
     };
     std::array<Ration, 256> rations{};
+    // Servers by a keyed hash of their address: a newer one takes the place.
+    std::array<Index, 256> fast_open_slots{};
     u32 last_generation = 0;
     bool header_prediction = true;
     bool started = false;
@@ -138,7 +143,15 @@ ReceiveQueue* receive_queue(Room& room, Tcb& tcb);
 Cold* cold(Room& room, Tcb& tcb);
 void apply_options(Room& room, Tcb& tcb, const TcpOptions& options);
 bool valid_options(const Room& room, const TcpOptions& options);
-bool needs_cold(const TcpOptions& options);  // something that the Tcb itself cannot hold
+// What options ask for that the Tcb itself cannot hold.
+struct Extras {
+    Index cold = 0, buffers = 0;
+};
+bool needs_cold(const TcpOptions& options);
+bool allocate_extras(Room& room, const TcpOptions& options, Extras& extras, bool cold_too = false);
+void free_extras(Room& room, Extras& extras);
+bool make_extras(Room& room, Tcb& tcb, const TcpOptions& options,
+                 bool cold_too = false);  // those that it has not yet
 const TcpOptions& options_of(const Room& room, const Tcb& tcb);
 u32 queue_bytes(const Room& room, const Tcb& tcb);  // bytes queued from SND.UNA on
 void want_output(Room& room, Tcb& tcb);
@@ -170,6 +183,7 @@ void update_ts_recent(Room& room, Tcb& tcb, const Segment& seg);
 void acknowledged(Room& room, Index i, Segment& seg);         // SND.UNA < SEG.ACK =< SND.MAX
 DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg);  // SEG.SEQ = RCV.NXT
 DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg);    // behind a hole
+void drop_acknowledged(Room& room, Tcb& tcb, Seq ack);        // out of the send queue
 void append(Chain& chain, Packet packet);                     // small ones together
 // From RCV.NXT on, while there are runs.
 void fill_hole(Room& room, Tcb& tcb, ReceiveQueue& q, Packet packet);
@@ -182,6 +196,18 @@ Seq read_position(const Room& room, const Tcb& tcb);  // the next byte the appli
 void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled);
 void enter_established(Room& room, Index i);
 
+// --- buffers.cc: autotuning
+Buffers* buffers(Room& room, Tcb& tcb);  // made when absent; null: refused
+// The most that a receive buffer may become. `fixed`: the application's size; 0: none.
+u32 receive_buffer_max(const Room& room, u32 fixed);
+u32 receive_buffer_max(const Room& room, const Tcb& tcb);
+u32 send_limit(const Room& room, const Tcb& tcb);  // bytes the send queue may hold now
+u32 send_limit_max(const Room& room, const Tcb& tcb);
+void note_sending(Room& room, Tcb& tcb);         // the application gave bytes
+void note_reading(Room& room, Tcb& tcb, u32 n);  // the application takes n bytes
+u64 bytes_acked(const Room& room, const Tcb& tcb);
+u64 bytes_received(const Room& room, const Tcb& tcb);
+
 // --- timeouts/
 void set_deadline_in(Room& room, Tcb& tcb, Deadline d, Duration in);
 // The same for what moves with every segment: told only when it was not set.
@@ -189,6 +215,7 @@ void put_off_deadline(Room& room, Tcb& tcb, Deadline d, Duration in);
 void cancel_deadline(Room& room, Tcb& tcb, Deadline d);
 void cancel_deadlines(Room& room, Tcb& tcb);  // all of them, and out of the wheel
 inline bool is_set(const Tcb& tcb, Deadline d) { return (tcb.timers >> static_cast<u8>(d)) & 1; }
+Timer timer_of(const Room& room, const Tcb& tcb, Deadline d);
 void timer_fired(Room& room, Index i);
 void retransmission_timeout(Room& room, Index i);
 void persist_timeout(Room& room, Tcb& tcb);
@@ -198,8 +225,11 @@ void user_timeout(Room& room, Index i);
 void linger_timeout(Room& room, Index i);
 void arm_retransmission(Room& room, Tcb& tcb);  // RFC 6298 5.1, 5.3
 void arm_persist(Room& room, Tcb& tcb);
+Duration user_timeout_of(const Room& room, const Tcb& tcb);  // R2; Duration::max(): never
 void arm_user_timeout(Room& room, Tcb& tcb, bool restart);
-void note_activity(Room& room, Tcb& tcb);  // keep-alive counts from here
+u16 user_timeout_field(const Room& room, const TcpOptions& options);  // RFC 5482; 0: not told
+void learn_user_timeout(Room& room, Tcb& tcb);  // from the options of the segment in hand
+void note_activity(Room& room, Tcb& tcb);       // keep-alive counts from here
 void enter_time_wait(Room& room, Index i);
 void restart_time_wait(Room& room, Index record);
 void free_time_wait(Room& room, Index record);    // the change of state is the caller's to tell
@@ -349,6 +379,8 @@ struct ChosenPort {
 };
 std::optional<ChosenPort> choose_port(Room& room, const IpAddress& local, const Endpoint& remote);
 u8 wind_shift_for(u32 buffer);
+u8 wind_shift_of(const Room& room, const Listener& l);
+u16 first_window(const Room& room, const Listener& l);  // what a SYN-ACK offers: not scaled
 Seq make_cookie(const Room& room, const FlowKey& key, Seq irs, u16 peer_mss, u32 period);
 std::optional<u16> check_cookie(const Room& room, const FlowKey& key, Seq irs, Seq cookie);
 void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset, SendReason why);
@@ -357,6 +389,26 @@ void free_embryo(Room& room, Index i);
 void forget_embryo(Room& room, Index i, Index listener);
 // The third step was right: a full record, in the accept queue. `replaces`: the flow-table value
 // whose place it takes; 0: none. Returns 0 when it is refused; then nothing has changed.
-Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces);
+Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces,
+              bool fast_open = false);
+
+// --- handshake/fast_open.cc: RFC 7413
+struct FastOpenCookie {
+    std::array<u8, 8> bytes;
+};
+FastOpenCookie fast_open_cookie(const Room& room, const FlowKey& key);
+// Does the SYN in hand bring data that the listener may take at once?
+enum class FastOpen : u8 { No, WantsCookie, Yes, YesAndRenew };
+FastOpen judge_fast_open(Room& room, Listener& l, const FlowKey& key);
+Verdict open_fast(Room& room, Index listener, const Embryo& e, Segment& seg, bool renew);
+bool opens_fast(const Room& room, const Tcb& tcb);  // SYN-RECEIVED with data in SYN
+void fast_open_over(Room& room, Tcb& tcb, Cause cause);
+void forget_fast_opens(Room& room, Listener& l);
+// The client's side.
+void prepare_fast_open(Room& room, Tcb& tcb);
+const FastOpenServer* fast_open_cookie_for(const Room& room, const Tcb& tcb);
+u32 fast_open_text(const Room& room, const Tcb& tcb);  // bytes that SYN may carry
+void fast_open_answered(Room& room, Tcb& tcb, const Segment& seg);
+void fast_open_unanswered(Room& room, Tcb& tcb);
 
 }  // namespace tern

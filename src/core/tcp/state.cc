@@ -89,6 +89,7 @@ void tell_transition(Room& room, const FlowId& flow, State from, Cause cause) {
 
 void become(Room& room, Tcb& tcb, Cause cause) {
     const State from = tcb.state;
+    if (from == State::SynReceived && opens_fast(room, tcb)) fast_open_over(room, tcb, cause);
     tcb.state = target(from, cause);
     room.state_now = tcb.state;
     if (room.cx.observer) [[unlikely]]

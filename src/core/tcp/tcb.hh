@@ -68,7 +68,7 @@ struct alignas(64) Tcb {
         Seq nxt;
         Seq edge;  // right edge of the widest window ever offered: RCV.NXT + RCV.WND
         Seq irs;
-        u32 buff = 0;  // RCV.BUFF
+        u32 buff = 0;  // RCV.BUFF, may grow (buffers.cc)
     } rcv;
     State state = State::Closed;
     u8 timers = 0;          // which deadlines are set
@@ -122,7 +122,7 @@ struct alignas(64) Tcb {
     u32 generation = 0;
     inet::Way way;
     u64 user = 0;
-    u32 send_limit = 0;  // bytes the send queue may hold
+    Index buffers = 0;  // 0: sizes of Limits, and no bulk data yet
     u8 ttl = 64;
     u8 tos = 0;
     u16 mss_limit = 0;  // TcpOptions::max_segment

@@ -115,6 +115,23 @@ bool parse_timestamps_only(std::span<const std::byte> bytes, u32& ts_val, u32& t
     return true;
 }
 
+namespace {
+
+// RFC 7413 4.1.1: behind what pads it to whole words; left out where it does not fit.
+std::byte* emit_fast_open(const TcpOptionsToSend& options, std::byte* at, const std::byte* begin) {
+    const std::size_t length = 2 + options.cookie.size();
+    const std::size_t padding = (4 - length % 4) % 4;
+    if (!options.fast_open || static_cast<std::size_t>(at - begin) + length + padding > 40)
+        return at;
+    at = std::fill_n(at, padding, std::byte{k_nop});
+    *at++ = static_cast<std::byte>(TcpOptionKind::FastOpen);
+    *at++ = static_cast<std::byte>(length);
+    if (!options.cookie.empty()) std::memcpy(at, options.cookie.data(), options.cookie.size());
+    return at + options.cookie.size();
+}
+
+}  // namespace
+
 // RFC 9293 3.1 [MUST-68] [MUST-69]: every option in whole words, so that no End is needed. The
 // order is the one most stacks send: mss, sackOK, TS, wscale, SACK blocks.
 u32 emit_tcp_options(const TcpOptionsToSend& options, std::byte* to) {
@@ -137,8 +154,13 @@ u32 emit_tcp_options(const TcpOptionsToSend& options, std::byte* to) {
     if (options.window_scale != 0xff)
         word(k_nop << 24 | one_option(TcpOptionKind::WindowScale, 3) << 8 | options.window_scale);
 
-    const std::size_t room = 40 - static_cast<std::size_t>(at - to);  // at most 20 are used so far
-    const std::size_t blocks = std::min(options.sack.size(), (room - 4) / 8);
+    // RFC 5482 3.4 [RFC5482:2]: 0 is no value.
+    if (options.user_timeout != 0)
+        word(one_option(TcpOptionKind::UserTimeout, 4) << 16 | options.user_timeout);
+    at = emit_fast_open(options, at, to);
+
+    const std::size_t room = 40 - static_cast<std::size_t>(at - to);
+    const std::size_t blocks = room < 4 ? 0 : std::min(options.sack.size(), (room - 4) / 8);
     if (blocks > 0) {
         word(k_two_nops | one_option(TcpOptionKind::Sack, static_cast<u32>(2 + 8 * blocks)));
         for (const SackBlock& block : options.sack.first(blocks)) {

@@ -74,6 +74,9 @@ struct TcpOptionsToSend {
     u32 ts_val = 0;
     u32 ts_ecr = 0;
     std::span<const SackBlock> sack;
+    u16 user_timeout = 0;  // 0: none, and never on the wire (RFC 5482 3.4)
+    bool fast_open = false;
+    std::span<const u8> cookie{};  // with fast_open; empty: asks for one
 };
 u32 emit_tcp_options(const TcpOptionsToSend& options, std::byte* to);
 

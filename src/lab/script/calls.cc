@@ -32,17 +32,24 @@ void Script::listen(Where at) {
     run_until(inside_->now);
 }
 
-Result<void> Script::try_connect() {
+Result<void> Script::try_connect(bool fast_open) {
     start();
     flow(setup.client_port, setup.server_port);
     ConnectOptions o;
     o.local_port = setup.client_port;
     o.options = setup.tcp;
+    o.fast_open = fast_open;
     const auto c = inside_->stack->tcp().connect({k_peer_address, setup.server_port}, o);
     if (!c) return std::unexpected(c.error());
     app = adopt(*c);
-    run_until(inside_->now);
+    if (!fast_open) run_until(inside_->now);
     return {};
+}
+
+void Script::connect_sending(std::size_t n, Where at) {
+    if (const auto done = try_connect(true); !done) fail(failed("connect()", done.error()), at);
+    if (n > 0) app.write(n, at);
+    run_until(inside_->now);
 }
 
 void Script::connect(Where at) {

@@ -129,7 +129,9 @@ public:
     // --- the calls one by one
     void listen(Where at = Where::current());
     void connect(Where at = Where::current());  // SYN is then to be expected
-    Result<void> try_connect();
+    // A fast open (RFC 7413): SYN leaves when n bytes have been given.
+    void connect_sending(std::size_t n, Where at = Where::current());
+    Result<void> try_connect(bool fast_open = false);
     void accept(Where at = Where::current());  // becomes `app`
     Result<App> try_accept();
     void options(const TcpOptions& options);  // of the next OPEN and of the living connection

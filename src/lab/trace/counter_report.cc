@@ -25,6 +25,7 @@ constexpr Named k_counters[] = {
     {"tcp_connections_opened", "TCP connections opened", &Counters::tcp_connections_opened},
     {"tcp_connections_accepted", "TCP connections accepted", &Counters::tcp_connections_accepted},
     {"tcp_cookies_sent", "SYN cookies sent", &Counters::tcp_cookies_sent},
+    {"tcp_fast_opens", "SYNs whose data was taken", &Counters::tcp_fast_opens},
     {"udp_in", "UDP datagrams received", &Counters::udp_in},
     {"udp_out", "UDP datagrams sent", &Counters::udp_out},
     {"icmp_in", "ICMP messages received", &Counters::icmp_in},

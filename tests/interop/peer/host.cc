@@ -160,6 +160,7 @@ Reply Host::counters() const {
         .set("predicted", c.tcp_predicted)
         .set("opened", c.tcp_connections_opened)
         .set("accepted", c.tcp_connections_accepted)
+        .set("fast_opens", c.tcp_fast_opens)
         .set("cookies_sent", c.tcp_cookies_sent)
         .set("udp_in", c.udp_in)
         .set("udp_out", c.udp_out)

@@ -21,6 +21,7 @@ TcpOptions options_of(const Words& w, TcpOptions o = {}) {
     o.keep_alive_idle = w.milliseconds("keep_alive_idle", o.keep_alive_idle);
     o.keep_alive_interval = w.milliseconds("keep_alive_interval", o.keep_alive_interval);
     o.keep_alive_probes = static_cast<u8>(w.number("keep_alive_probes", o.keep_alive_probes));
+    o.user_timeout_option = w.yes("user_timeout_option", o.user_timeout_option);
     if (w.has("user_timeout")) o.user_timeout = w.milliseconds("user_timeout");
     o.send_buffer = static_cast<u32>(w.number("send_buffer", o.send_buffer));
     o.receive_buffer = static_cast<u32>(w.number("receive_buffer", o.receive_buffer));
@@ -58,6 +59,7 @@ Reply Commands::listen(const Words& w) {
     o.syn_backlog = static_cast<u32>(w.number("syn_backlog", o.syn_backlog));
     o.syn_cookies = w.yes("syn_cookies", o.syn_cookies);
     o.reuse_address = w.yes("reuse");
+    o.fast_open = static_cast<u32>(w.number("fast_open", o.fast_open));
     o.options = options_of(w);
     o.user = ++last_id_;
     const auto opened = host_->stack().tcp().listen(o);
@@ -94,12 +96,15 @@ Reply Commands::connect(const Words& w) {
     ConnectOptions o;
     o.local_port = static_cast<u16>(w.number("local_port"));
     o.reuse_address = w.yes("reuse");
+    o.fast_open = w.yes("fast_open");
     o.options = options_of(w);
+    const std::string text = w.text("text", "");  // with fast_open it may travel in SYN
     const u64 count = w.number("count", 1);
     u32 id = 0;
     for (u64 i = 0; i < count; ++i) {
         const auto opened = host_->stack().tcp().connect(w.endpoint("to"), o);
         if (!opened) throw complaint(opened.error());
+        if (!text.empty()) (void)host_->stack().tcp().send(*opened, std::as_bytes(std::span(text)));
         id = add(*opened, service(w), w.number("bytes"), false);
     }
     return Reply{}.set("ok", true).set("id", id);
@@ -235,6 +240,9 @@ Reply Commands::status(const Words& w) {
         .set("snd_wind_shift", s->snd_wind_shift)
         .set("urgent_pending", s->urgent_pending)
         .set("urgent_ahead", s->urgent_ahead)
+        .set("fast_open", s->fast_open)
+        .set("receive_buffer", s->receive_buffer)
+        .set("send_buffer", s->send_buffer)
         .set("at_mark", host_->stack().tcp().at_mark(conversation(w).handle()).value_or(false));
 }
 

@@ -28,9 +28,7 @@ void answer_by_cookie(Room& room, const Listener& l, const FlowKey& key, const S
     bare.seq = make_cookie(room, key, seg.seq, mss, room.now_second() / k_cookie_seconds);
     bare.ack = seg.seq + 1;
     bare.flags = wire::Syn | wire::Ack;
-    const u32 buffer =
-        l.options.receive_buffer ? l.options.receive_buffer : room.cx.limits.tcp_receive_buffer;
-    bare.window = static_cast<u16>(std::min<u32>(buffer, 65535));
+    bare.window = first_window(room, l);
     bare.ttl = l.options.ttl;
     bare.tos = static_cast<u8>(l.options.dscp << 2);
     bare.options.mss = receive_mss(room, way, l.options.max_segment);
@@ -40,7 +38,7 @@ void answer_by_cookie(Room& room, const Listener& l, const FlowKey& key, const S
         bare.options.ts_val = cookie_timestamp(room, initial_sequence(room, key).ts_offset, o,
                                                scaling, l.options.sack);
         bare.options.ts_ecr = o.ts_val;
-        if (o.has_window_scale && scaling) bare.options.window_scale = wind_shift_for(buffer);
+        if (o.has_window_scale && scaling) bare.options.window_scale = wind_shift_of(room, l);
         bare.options.sack_permitted = o.sack_permitted && l.options.sack;
     }
     bare.iss = bare.seq;
@@ -74,16 +72,11 @@ Verdict cookie_returns(Room& room, Index listener, const FlowKey& key, Segment& 
     return other_states(room, i, seg);
 }
 
-Verdict make_embryo(Room& room, Listener& l, const FlowKey& key, const Segment& seg) {
+// What the SYN in hand asks for. Returns the offset of our timestamps.
+u32 learn_syn(const Room& room, const Listener& l, const FlowKey& key, const Segment& seg,
+              Embryo& e) {
     const wire::TcpOptions& o = room.options;
-    const Index i = room.embryos.allocate();
-    if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);
-    Embryo& e = room.embryos[i];
     e.key = key;
-    if (!room.flows.insert(seg.hash, tagged(RecordKind::Embryo, i))) {
-        room.embryos.free(i);
-        return Verdict::drop(DropReason::MemoryCeiling);
-    }
     e.irs = seg.seq;
     const Sequence initial = initial_sequence(room, key);
     e.iss = initial.iss;
@@ -95,13 +88,27 @@ Verdict make_embryo(Room& room, Listener& l, const FlowKey& key, const Segment& 
     e.sack = o.sack_permitted && l.options.sack;
     e.timestamps = o.has_timestamps && l.options.timestamps;
     e.ts_recent = o.ts_val;
+    return initial.ts_offset;
+}
+
+Verdict make_embryo(Room& room, Listener& l, const FlowKey& key, const Segment& seg,
+                    bool wants_cookie) {
+    const Index i = room.embryos.allocate();
+    if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);
+    Embryo& e = room.embryos[i];
+    const u32 ts_offset = learn_syn(room, l, key, seg, e);
+    if (!room.flows.insert(seg.hash, tagged(RecordKind::Embryo, i))) {
+        room.embryos.free(i);
+        return Verdict::drop(DropReason::MemoryCeiling);
+    }
+    e.wants_cookie = wants_cookie;
     e.deadline = room.tick_after(room.cx.limits.tcp_rto_initial);
     age_push(room.embryo_ages[0], room.embryos, i);
     ++l.embryos;
     tell_transition(room, key.id(), State::Listen, Cause::SynArrived);
     tell_timer(room, key, Timer::Retransmission, TimerEvent::What::Set,
                room.cx.limits.tcp_rto_initial);
-    send_syn_ack(room, l, e, initial.ts_offset, SendReason::OpenAnswer);
+    send_syn_ack(room, l, e, ts_offset, SendReason::OpenAnswer);
     return Verdict::done();
 }
 
@@ -127,7 +134,14 @@ Verdict in_listen(Room& room, Index listener, Segment& seg) {
         answer_by_cookie(room, l, key, seg);
         return Verdict::done();
     }
-    return make_embryo(room, l, key, seg);
+    const FastOpen fast = judge_fast_open(room, l, key);
+    if (fast == FastOpen::Yes || fast == FastOpen::YesAndRenew) {
+        Embryo e;
+        (void)learn_syn(room, l, key, seg, e);
+        tell_transition(room, key.id(), State::Listen, Cause::SynArrived);
+        return open_fast(room, listener, e, seg, fast == FastOpen::YesAndRenew);
+    }
+    return make_embryo(room, l, key, seg, fast == FastOpen::WantsCookie);
 }
 
 }  // namespace tern

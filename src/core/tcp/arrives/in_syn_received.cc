@@ -11,19 +11,13 @@ Index listener_of(Room& room, const Embryo& e) {
     return find_listener(room, e.key.local_address(), e.key.local_port);
 }
 
-u32 offered_window(const Room& room, const Listener& l) {
-    const u32 buffer =
-        l.options.receive_buffer ? l.options.receive_buffer : room.cx.limits.tcp_receive_buffer;
-    return std::min<u32>(buffer, 65535);
-}
-
 void bare_ack(Room& room, const Listener& l, const Embryo& e, u64 hash, SendReason why) {
     if (!may_answer(room, hash)) return;
     Bare bare;
     bare.seq = e.iss + 1;
     bare.ack = e.irs + 1;
     bare.flags = wire::Ack;
-    bare.window = static_cast<u16>(offered_window(room, l));
+    bare.window = first_window(room, l);
     bare.ttl = l.options.ttl;
     bare.tos = static_cast<u8>(l.options.dscp << 2);
     if (e.timestamps) {
@@ -60,7 +54,7 @@ Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
         bare_ack(room, l, e, seg.hash, SendReason::AckUnacceptable);
         return Verdict::drop(DropReason::TcpPaws);
     }
-    const u32 window = offered_window(room, l);
+    const u32 window = first_window(room, l);
     const u32 len = seg.rst() ? 0 : seg.seg_len();
     const auto inside = [&](Seq s) { return rcv_nxt <= s && s < rcv_nxt + window; };
     const bool in_window = inside(seg.seq) || (len > 0 && inside(seg.seq + (len - 1)));

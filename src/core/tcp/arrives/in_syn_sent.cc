@@ -17,7 +17,7 @@ void learn_syn(Room& room, Tcb& tcb, const Segment& seg) {
     // RFC 7323 2.2: both sides must have sent the option.
     if (o.has_window_scale && wanted.window_scale) {
         tcb.snd_wind_shift = std::min<u8>(o.window_scale, 14);
-        tcb.rcv_wind_shift = wind_shift_for(tcb.rcv.buff);
+        tcb.rcv_wind_shift = wind_shift_for(receive_buffer_max(room, tcb));
     } else {
         tcb.snd_wind_shift = tcb.rcv_wind_shift = 0;
     }
@@ -28,6 +28,16 @@ void learn_syn(Room& room, Tcb& tcb, const Segment& seg) {
         tcb.ts_recent_second = room.now_second();
     }
     tcb.send_mss = eff_snd_mss(room, tcb);
+    if (seg.has_options) learn_user_timeout(room, tcb);
+}
+
+// What the SYN-ACK left out of our data is sent again, as if for the first time (RFC 7413 4.2.2
+// [RFC7413:5]).
+void take_ack_of_syn(Room& room, Tcb& tcb, const Segment& seg) {
+    measure_rtt(room, tcb, seg);
+    fast_open_answered(room, tcb, seg);
+    drop_acknowledged(room, tcb, seg.ack);
+    tcb.snd.una = tcb.snd.nxt = tcb.snd.max = seg.ack;
 }
 
 }  // namespace
@@ -54,8 +64,7 @@ Verdict in_syn_sent(Room& room, Index i, Segment& seg) {
     if (ack) {
         become(room, tcb, Cause::SynAckArrived);
         tcb.ssthresh = 0xffffffff;
-        measure_rtt(room, tcb, seg);
-        tcb.snd.una = seg.ack;
+        take_ack_of_syn(room, tcb, seg);
         learn_window(room, tcb, seg, false);
         enter_established(room, i);
         acknowledge(room, tcb, SendReason::OpenConfirm);
@@ -63,6 +72,7 @@ Verdict in_syn_sent(Room& room, Index i, Segment& seg) {
         // RFC 9293 3.5 [MUST-10]: both sides opened at once.
         become(room, tcb, Cause::SynArrived);
         tcb.snd.nxt = tcb.snd.iss;
+        tcb.snd.max = tcb.snd.iss + 1;  // without its data
         learn_window(room, tcb, seg, false);
         stop_rtt_timing(tcb);
         tcb.set(k_syn_due);

@@ -15,10 +15,21 @@ bool acknowledges_from_edge(const Tcb& tcb, const Segment& seg) {
            seg.seq == tcb.rcv.edge;
 }
 
+// The SYN that brought data again: our SYN-ACK was lost.
+bool repeats_fast_open(const Room& room, const Tcb& tcb, const Segment& seg) {
+    return tcb.state == State::SynReceived && opens_fast(room, tcb) && seg.syn() &&
+           !seg.has(wire::Ack) && !seg.rst() && seg.seq == tcb.rcv.irs;
+}
+
 }  // namespace
 
 Verdict other_states(Room& room, Index i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
+    if (repeats_fast_open(room, tcb, seg)) {
+        tcb.set(k_syn_due);
+        want_output(room, tcb);
+        return Verdict::done();
+    }
     if (auto v = step1_sequence(room, tcb, seg)) {
         if (v.reason == DropReason::TcpOutOfWindow && acknowledges_from_edge(tcb, seg))
             step5_ack(room, i, seg);
@@ -29,6 +40,7 @@ Verdict other_states(Room& room, Index i, Segment& seg) {
     if (auto v = step4_syn(room, tcb, seg)) return v;
     note_activity(room, tcb);
     if (auto v = step5_ack(room, i, seg)) return v;
+    if (seg.has_options) learn_user_timeout(room, tcb);
     if (auto v = step6_urgent(room, tcb, seg)) return v;
     if (auto v = step7_text(room, i, seg)) return v;
     return step8_fin(room, i, seg);

@@ -10,7 +10,8 @@ bool predicted(Room& room, Index i, Segment& seg) {
                             k_fin_queued | k_urgent_out;
     if (tcb.state != State::Established || tcb.has(special)) return false;
     if ((seg.flags & ~wire::Psh) != wire::Ack || seg.seq != tcb.rcv.nxt) return false;
-    if (seg.has_options && room.options.sack_count != 0) return false;
+    if (seg.has_options && (room.options.sack_count != 0 || room.options.has_user_timeout))
+        return false;
     if (tcb.has(k_timestamps)) {
         if (!seg.has_timestamps || static_cast<i32>(seg.ts_val - tcb.ts_recent) < 0) return false;
     }

@@ -10,7 +10,7 @@ Verdict step2_reset(Room& room, Index i, Segment& seg) {
     if (seg.seq != tcb.rcv.nxt) return Verdict::challenge(DropReason::TcpResetChallenged);
     // RFC 9293 3.5.3 [SHLD-2]: data in a RST may explain it; nobody here reads it.
     if (tcb.state == State::SynReceived)
-        finish(room, i, Cause::Refused, Error::Refused);
+        finish(room, i, Cause::Refused, tcb.has(k_passive) ? Error::Reset : Error::Refused);
     else
         finish(room, i, Cause::ResetArrived, Error::Reset);
     return Verdict::done();

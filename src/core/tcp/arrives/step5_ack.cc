@@ -17,24 +17,9 @@ bool is_duplicate_ack(const Tcb& tcb, const Segment& seg, u32 window_before) {
 // Room in the send queue again: the application learns it once it is worth a call.
 void tell_writable(Room& room, Tcb& tcb) {
     if (!tcb.has(k_write_blocked)) return;
-    if (queue_bytes(room, tcb) > tcb.send_limit / 4 * 3) return;
+    if (queue_bytes(room, tcb) > send_limit(room, tcb) / 4 * 3) return;
     tcb.clear(k_write_blocked);
     tell(room, tcb, Writable);
-}
-
-void drop_acknowledged(Room& room, Tcb& tcb, Seq ack) {
-    if (tcb.send_queue == 0) return;
-    SendQueue& q = room.send_queues[tcb.send_queue];
-    const i32 passed = ack - q.base;
-    if (passed <= 0) return;
-    const u64 bytes = std::min<u64>(static_cast<u32>(passed), q.chain.bytes());
-    q.chain.trim_front(bytes);
-    q.base += static_cast<u32>(bytes);
-    if (q.cursor != nullptr && q.cursor_seq < q.base) q.cursor = nullptr;
-    if (q.chain.empty()) {
-        q.chain.clear();
-        room.send_queues.free(std::exchange(tcb.send_queue, 0));
-    }
 }
 
 Verdict fin_acknowledged(Room& room, Index i) {
@@ -57,6 +42,21 @@ Verdict fin_acknowledged(Room& room, Index i) {
 }
 
 }  // namespace
+
+void drop_acknowledged(Room& room, Tcb& tcb, Seq ack) {
+    if (tcb.send_queue == 0) return;
+    SendQueue& q = room.send_queues[tcb.send_queue];
+    const i32 passed = ack - q.base;
+    if (passed <= 0) return;
+    const u64 bytes = std::min<u64>(static_cast<u32>(passed), q.chain.bytes());
+    q.chain.trim_front(bytes);
+    q.base += static_cast<u32>(bytes);
+    if (q.cursor != nullptr && q.cursor_seq < q.base) q.cursor = nullptr;
+    if (q.chain.empty()) {
+        q.chain.clear();
+        room.send_queues.free(std::exchange(tcb.send_queue, 0));
+    }
+}
 
 Seq data_end(const Room& room, const Tcb& tcb) {
     if (tcb.send_queue != 0) {
@@ -152,6 +152,12 @@ void enter_established(Room& room, Index i) {
     tcb.set(k_read_armed);
     cancel_deadline(room, tcb, Deadline::Retransmission);
     cancel_deadline(room, tcb, Deadline::User);
+    // What was sent before the handshake ended (RFC 7413 4.2).
+    if (tcb.snd.una != tcb.snd.max) {
+        arm_retransmission(room, tcb);
+        arm_user_timeout(room, tcb, true);
+    }
+    if (options_of(room, tcb).user_timeout_option) room.colds[tcb.cold].user_timeout_due = true;
     note_activity(room, tcb);
     room.inet.confirm(tcb.way);
     tell(room, tcb, Connected | Writable);

@@ -61,6 +61,8 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
     // What the application is about to read may still wait for it when nothing else may.
     if (room.cx.pool->scarce(q->chain.empty())) [[unlikely]]
         return DropReason::MemoryCeiling;
+    if (seg.has_timestamps)
+        q->echo_ms = std::min(q->echo_ms, room.ts_clock(tcb.ts_offset) - seg.ts_ecr);
     const bool holes = q->runs != 0;
     if (holes) [[unlikely]] {
         fill_hole(room, tcb, *q, std::move(seg.packet));

@@ -99,6 +99,7 @@ Result<TcpListener> Tcp::listen(const ListenOptions& o) {
     l.syn_backlog = o.syn_backlog;
     l.options = o.options;
     l.options.congestion = room.algorithms[*find_algorithm(room, o.options.congestion)]->name();
+    l.fast_open_limit = o.fast_open;
     l.user = o.user;
     l.generation = ++room.last_generation;
     room.lately_listeners = {};
@@ -148,6 +149,7 @@ Result<void> Tcp::close_listener(TcpListener listener) {
     tell_transition(room, {{l->address, l->port}, {}}, State::Listen, Cause::Close);
     room.listener_table.erase(hash_of_listener(room, l->port), listener.index);
     room.lately_listeners = {};
+    forget_fast_opens(room, *l);
     l->generation = 0;
     if (!l->on_events) room.listeners.free(listener.index);
     return {};
@@ -198,7 +200,7 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
         forget_time_wait(room, index_of(old));
     }
     Tcb& tcb = room.tcbs[i];
-    if (needs_cold(o.options) && cold(room, tcb) == nullptr) {
+    if (!make_extras(room, tcb, o.options, o.fast_open)) {
         free_tcb(room, i);
         return std::unexpected(Error::OutOfMemory);
     }
@@ -210,6 +212,7 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
     // RFC 9293 3.4.1 [MUST-8]: above what a TIME-WAIT that we replace had used.
     const Seq iss = above && initial.iss <= *above ? *above + 0x10001 : initial.iss;
     tcb.snd.iss = tcb.snd.una = tcb.snd.nxt = tcb.snd.max = tcb.recover = iss;
+    if (o.fast_open) prepare_fast_open(room, tcb);
     tcb.send_mss = eff_snd_mss(room, tcb);
     become(room, tcb, Cause::OpenActive);
     tcb.set(k_syn_due | k_read_armed);

@@ -63,6 +63,7 @@ Result<std::size_t> Tcp::receive(TcpConnection c, std::span<std::byte> into) {
         if (into.empty()) return 0;
         return std::unexpected(empty_error(*tcb));
     }
+    note_reading(room, *tcb, static_cast<u32>(left));
     Chain& chain = room.receive_queues[tcb->receive_queue].chain;
     std::size_t done = 0;
     while (left > 0) {
@@ -86,6 +87,7 @@ Result<Slice> Tcp::receive(TcpConnection c) {
     if (most == 0) return std::unexpected(empty_error(*tcb));
     Chain& chain = room.receive_queues[tcb->receive_queue].chain;
     const u32 size = chain.front()->end - chain.front()->begin;
+    note_reading(room, *tcb, static_cast<u32>(std::min<u64>(size, most)));
     if (size <= most) {
         Slice slice{chain.pop_front()};
         passed(room, *tcb);

@@ -14,10 +14,9 @@ Error send_error(const Tcb& tcb) {
 }
 
 u32 free_room(const Room& room, const Tcb& tcb) {
-    // No queue may have more than a quarter of all memory.
-    const u64 most = std::min<u64>(tcb.send_limit, room.cx.budget->limit() / 4);
+    const u32 most = send_limit(room, tcb);
     const u32 queued = queue_bytes(room, tcb);
-    return queued >= most ? 0 : static_cast<u32>(most) - queued;
+    return queued >= most ? 0 : most - queued;
 }
 
 // Fills the last buffer, if it has not been sent yet and nobody shares it: many small writes leave
@@ -80,6 +79,7 @@ Result<std::size_t> Tcp::send(TcpConnection c, std::span<const std::byte> bytes)
     if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
     if (const Error e = send_error(*tcb); e != Error::None) return std::unexpected(e);
     if (bytes.empty()) return 0;
+    note_sending(room, *tcb);
     const u32 space = free_room(room, *tcb);
     const std::size_t wanted = std::min<std::size_t>(bytes.size(), space);
     const u32 taken = wanted == 0 ? 0 : enqueue(room, *tcb, bytes.first(wanted));
@@ -96,6 +96,7 @@ Result<void> Tcp::send(TcpConnection c, Slice& slice) {
     if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
     if (const Error e = send_error(*tcb); e != Error::None) return std::unexpected(e);
     if (slice.size() == 0) return {};
+    note_sending(room, *tcb);
     // One slice always finds room in an empty queue, however large it is.
     if (slice.size() > free_room(room, *tcb) && queue_bytes(room, *tcb) != 0) {
         tcb->set(k_write_blocked);

@@ -23,10 +23,64 @@ TcpOptions current_options(const Room& room, const Tcb& tcb) {
     o.ttl = tcb.ttl;
     o.dscp = tcb.tos >> 2;
     o.max_segment = tcb.mss_limit;
-    o.send_buffer = tcb.send_limit;
-    o.receive_buffer = tcb.rcv.buff;
+    if (tcb.buffers != 0) {
+        const Buffers& b = room.buffers[tcb.buffers];
+        o.send_buffer = b.send_fixed;
+        o.receive_buffer = b.receive_fixed ? tcb.rcv.buff : 0;
+    }
     o.congestion = algorithm_of(room, tcb).name();
     return o;
+}
+
+void fill_cold(const Room& room, const Tcb& tcb, TcpStatus& s) {
+    if (tcb.cold == 0) return;
+    const Cold& c = room.colds[tcb.cold];
+    s.fast_open = c.fast_open_taken;
+    if (c.peer_user_timeout != 0) s.peer_user_timeout = std::chrono::seconds(c.peer_user_timeout);
+}
+
+// What keeps the next new byte from leaving.
+LimitedBy limited_by(const Room& room, const Tcb& tcb, const TcpStatus& s) {
+    if (s.unsent == 0)
+        return tcb.has(k_write_blocked) ? LimitedBy::SendBuffer : LimitedBy::Application;
+    const u64 next = std::min<u64>(s.unsent, tcb.send_mss);
+    if (u64{s.flight} + next > tcb.snd.wnd) return LimitedBy::ReceiveWindow;
+    if (u64{pipe(room, tcb)} + next > tcb.cwnd) return LimitedBy::CongestionWindow;
+    if (is_set(tcb, Deadline::Pace)) return LimitedBy::Pacing;
+    return LimitedBy::Application;
+}
+
+void fill_flight(const Room& room, const Tcb& tcb, TcpStatus& s) {
+    const Flight* f = flight_of(room, tcb);
+    if (f == nullptr) return;
+    s.lost = f->lost;
+    s.sacked = f->sacked;
+    s.reordering_seen = f->rack.reordering_seen;
+    s.min_rtt = std::chrono::microseconds(f->rack.min_rtt_us);
+    s.delivery_rate = f->delivery.rate;
+    if (f->pace.ns_per_mib != 0) s.pacing_rate = (u64{1'000'000'000} << 20) / f->pace.ns_per_mib;
+}
+
+void fill_buffers(const Room& room, const Tcb& tcb, TcpStatus& s) {
+    s.bytes_acked = bytes_acked(room, tcb);
+    s.bytes_received = bytes_received(room, tcb);
+    s.send_buffer = send_limit(room, tcb);
+    s.send_buffer_max = send_limit_max(room, tcb);
+    s.receive_buffer = tcb.rcv.buff;
+    s.receive_buffer_max = receive_buffer_max(room, tcb);
+    if (tcb.buffers == 0) return;
+    const Buffers& b = room.buffers[tcb.buffers];
+    s.bytes_retransmitted = b.resent;
+    s.receive_rtt = std::chrono::microseconds(b.rtt_us);
+}
+
+void fill_timers(const Room& room, const Tcb& tcb, TcpStatus& s) {
+    for (u8 d = 0; d < k_deadlines; ++d) {
+        const auto deadline = static_cast<Deadline>(d);
+        if (!is_set(tcb, deadline)) continue;
+        const Duration left = room.instant_of(tcb.deadlines[d]) - room.cx.now;
+        s.time_left[static_cast<u8>(timer_of(room, tcb, deadline))] = std::max(left, Duration{});
+    }
 }
 
 }  // namespace
@@ -72,6 +126,12 @@ Result<TcpStatus> Tcp::status(TcpConnection c) {
     s.urgent_pending = tcb->has(k_urgent_in);
     if (s.urgent_pending)  // [MUST-33]
         s.urgent_ahead = static_cast<u32>(room.colds[tcb->cold].rcv_up - read_position(room, *tcb));
+    fill_flight(room, *tcb, s);
+    fill_buffers(room, *tcb, s);
+    fill_timers(room, *tcb, s);
+    s.limited_by = limited_by(room, *tcb, s);
+    s.user_timeout = user_timeout_of(room, *tcb);
+    fill_cold(room, *tcb, s);
     s.options = current_options(room, *tcb);
     return s;
 }
@@ -87,9 +147,15 @@ Result<void> Tcp::set_options(TcpConnection c, const TcpOptions& o) {
     Tcb* tcb = room.tcb_of(c);
     if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
     if (!valid_options(room, o)) return std::unexpected(Error::InvalidArgument);
-    if (needs_cold(o) && cold(room, *tcb) == nullptr) return std::unexpected(Error::OutOfMemory);
+    if (!make_extras(room, *tcb, o)) return std::unexpected(Error::OutOfMemory);
+    const u16 told = user_timeout_field(room, options_of(room, *tcb));
     apply_options(room, *tcb, o);
+    const bool tells = user_timeout_field(room, o) != told && user_timeout_field(room, o) != 0;
     if (!tcb->has(k_detached)) {
+        if (tells && is_synchronized(tcb->state)) {
+            room.colds[tcb->cold].user_timeout_due = true;
+            acknowledge(room, *tcb, SendReason::AckUserTimeout);
+        }
         // [MUST-24]: at run time, both ways.
         cancel_deadline(room, *tcb, Deadline::KeepAlive);
         if (o.keep_alive) note_activity(room, *tcb);

@@ -10,13 +10,16 @@ u8 wind_shift_for(u32 buffer) {
     return shift;
 }
 
-namespace {
-
-u32 buffer_of(const Room& room, const Listener& l) {
-    return l.options.receive_buffer ? l.options.receive_buffer : room.cx.limits.tcp_receive_buffer;
+// The scale lets the window become as wide as tuning may make it.
+u8 wind_shift_of(const Room& room, const Listener& l) {
+    return wind_shift_for(receive_buffer_max(room, l.options.receive_buffer));
 }
 
-}  // namespace
+u16 first_window(const Room& room, const Listener& l) {
+    const u32 buffer =
+        l.options.receive_buffer ? l.options.receive_buffer : room.cx.limits.tcp_receive_buffer;
+    return static_cast<u16>(std::min<u32>(buffer, 65535));
+}
 
 void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset, SendReason why) {
     inet::Way way;
@@ -26,17 +29,23 @@ void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset,
     bare.irs = e.irs;
     bare.ack = e.irs + 1;
     bare.flags = wire::Syn | wire::Ack;
-    bare.window = static_cast<u16>(std::min<u32>(buffer_of(room, l), 65535));
+    bare.window = first_window(room, l);
     bare.ttl = l.options.ttl;
     bare.tos = static_cast<u8>(l.options.dscp << 2);
     bare.state = State::SynReceived;
     bare.options.mss = receive_mss(room, way, l.options.max_segment);
-    if (e.peer_wind_shift != 0xff) bare.options.window_scale = wind_shift_for(buffer_of(room, l));
+    if (e.peer_wind_shift != 0xff) bare.options.window_scale = wind_shift_of(room, l);
     bare.options.sack_permitted = e.sack;
     if (e.timestamps) {
         bare.options.timestamps = true;
         bare.options.ts_val = room.ts_clock(ts_offset);
         bare.options.ts_ecr = e.ts_recent;
+    }
+    bare.options.user_timeout = user_timeout_field(room, l.options);
+    const FastOpenCookie cookie = fast_open_cookie(room, e.key);
+    if (e.wants_cookie) {
+        bare.options.fast_open = true;
+        bare.options.cookie = cookie.bytes;
     }
     send_bare(room, e.key, bare, why);
 }
@@ -56,21 +65,22 @@ void forget_embryo(Room& room, Index i, Index listener) {
     room.embryos.free(i);
 }
 
-Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces) {
+Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces,
+              bool fast_open) {
     Listener& l = room.listeners[listener];
     inet::Way way;
     if (!room.inet.find_way(e.key.remote_address(), way)) return 0;
-    const bool wants_cold = needs_cold(l.options);
-    const Index cold = wants_cold ? room.colds.allocate() : 0;
-    if (wants_cold && cold == 0) return 0;
-    const Index i = new_tcb(room, e.key, seg.hash, replaces);
+    Extras extras;
+    const bool all = allocate_extras(room, l.options, extras, fast_open);
+    const Index i = all ? new_tcb(room, e.key, seg.hash, replaces) : 0;
     if (i == 0) {
-        if (cold != 0) room.colds.free(cold);
+        free_extras(room, extras);
         return 0;
     }
     Tcb& tcb = room.tcbs[i];
     tcb.way = way;
-    tcb.cold = cold;
+    tcb.cold = extras.cold;
+    tcb.buffers = extras.buffers;
     apply_options(room, tcb, l.options);
     tcb.set(k_passive | k_waits_for_accept);
     if (e.sack) tcb.set(k_sack);
@@ -89,7 +99,7 @@ Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u
     // RFC 7323 2.2, 2.3 [RFC7323:1]: scaled both ways, or not at all.
     if (e.peer_wind_shift != 0xff) {
         tcb.snd_wind_shift = e.peer_wind_shift;
-        tcb.rcv_wind_shift = wind_shift_for(tcb.rcv.buff);
+        tcb.rcv_wind_shift = wind_shift_of(room, l);
     }
     tcb.peer_mss = e.peer_mss;
     tcb.send_mss = eff_snd_mss(room, tcb);

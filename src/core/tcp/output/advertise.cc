@@ -36,11 +36,13 @@ u32 advertise(Room& room, Tcb& tcb) {
     if (worth_offering(room, tcb, space)) window = space;
     // RFC 9293 3.8.6 [SHLD-14]: rounding to the scale must not move the right edge to the left, so
     // it rounds up. A flood of tiny segments would keep the window open that way: an eighth of the
-    // buffer is what rounding may give away in all (RFC 7323 2.4 allows the step back).
+    // buffer, or a half where the unit is so large that full segments lose as much, is what
+    // rounding may give away in all (RFC 7323 2.4 allows the step back).
     const u32 unit = 1u << shift;
+    const u32 given_away = tcb.rcv.buff / (unit > 128 ? 2 : 8);
     // RFC 9293 3.1 [MUST-1]: the field has 16 bits and no sign.
     u32 field = (window + unit - 1) >> shift;
-    if ((field << shift) > space + tcb.rcv.buff / 8 || field > 65535) field = window >> shift;
+    if ((field << shift) > space + given_away || field > 65535) field = window >> shift;
     // RFC 7323 2.4 [RFC7323:2]: what any acknowledgement has offered stays welcome.
     tcb.rcv.edge = max(tcb.rcv.edge, tcb.rcv.nxt + (field << shift));
     return field;

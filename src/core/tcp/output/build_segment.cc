@@ -135,8 +135,33 @@ void set_urgent(const Room& room, const Tcb& tcb, wire::TcpHeader& header) {
     header.urgent = static_cast<u16>(std::min(ahead, 65535));
 }
 
+// RFC 5482 3.1: told again in the first segment without SYN, for listeners that keep nothing of a
+// SYN. A full segment has no room for it.
+u16 due_user_timeout(Room& room, const Tcb& tcb, u32 payload) {
+    if (tcb.cold == 0 || !room.colds[tcb.cold].user_timeout_due || payload + 4 > tcb.send_mss)
+        return 0;
+    room.colds[tcb.cold].user_timeout_due = false;
+    return user_timeout_field(room, options_of(room, tcb));
+}
+
+// RFC 7413 4.1.1 [RFC7413:2]: in SYN and SYN-ACK alone.
+void add_fast_open(const Room& room, const Tcb& tcb, bool answer, FastOpenCookie& cookie,
+                   wire::TcpOptionsToSend& o) {
+    if (tcb.cold == 0) return;
+    const Cold& c = room.colds[tcb.cold];
+    o.fast_open = answer ? c.fast_open_cookie : c.fast_open_asks;
+    if (!o.fast_open) return;
+    if (answer) {
+        cookie = fast_open_cookie(room, tcb.key);
+        o.cookie = cookie.bytes;
+    } else if (const FastOpenServer* known = fast_open_cookie_for(room, tcb)) {
+        o.cookie = std::span(known->cookie).first(known->cookie_length);
+    }
+}
+
 u32 build_options(Room& room, Tcb& tcb, bool syn, u32 payload, std::byte* to) {
     wire::TcpOptionsToSend o;
+    FastOpenCookie cookie;
     std::array<wire::SackBlock, 4> blocks;
     const TcpOptions& wanted = options_of(room, tcb);
     const bool answer = tcb.state == State::SynReceived;
@@ -144,12 +169,15 @@ u32 build_options(Room& room, Tcb& tcb, bool syn, u32 payload, std::byte* to) {
         o.mss = receive_mss(room, tcb.way, tcb.mss_limit);  // [MUST-14] [SHLD-5]
         const bool scale =
             answer ? tcb.rcv_wind_shift != 0 || tcb.snd_wind_shift != 0 : wanted.window_scale;
-        if (scale) o.window_scale = wind_shift_for(tcb.rcv.buff);
+        if (scale) o.window_scale = wind_shift_for(receive_buffer_max(room, tcb));
         // RFC 2018 2 [RFC2018:1]: in SYN alone, and to a SYN that had it; blocks only then.
         o.sack_permitted = answer ? tcb.has(k_sack) : wanted.sack;
         o.timestamps = answer ? tcb.has(k_timestamps) : wanted.timestamps;
+        o.user_timeout = user_timeout_field(room, wanted);
+        add_fast_open(room, tcb, answer, cookie, o);
     } else {
         o.timestamps = tcb.has(k_timestamps);
+        o.user_timeout = due_user_timeout(room, tcb, payload);
         // SACK blocks ride on pure acknowledgements only, so that data segments stay full.
         if (tcb.has(k_sack) && payload == 0) {
             const u32 n = sack_blocks(room, tcb, blocks);
@@ -185,6 +213,7 @@ void sent(Room& room, Tcb& tcb, const Plan& plan) {
         if (tcb.has(k_sack) && !syn) note_in_flight(room, tcb, plan, occupies);
         if (again) {
             if (tcb.retransmissions < 0xffff) ++tcb.retransmissions;
+            if (Buffers* b = buffers(room, tcb)) b->resent += plan.len;
             ++room.cx.counters.tcp_retransmissions;
             // RFC 6298 3: a segment sent twice gives no sample.
             if (tcb.has(k_rtt_timing) && plan.seq < tcb.rtt_seq) stop_rtt_timing(tcb);
@@ -192,14 +221,14 @@ void sent(Room& room, Tcb& tcb, const Plan& plan) {
             tcb.rtt_start_us = room.now_us();
         } else if (!tcb.has(k_rtt_timing)) {
             tcb.set(k_rtt_timing);
-            tcb.rtt_seq = end;
+            tcb.rtt_seq = syn ? plan.seq + 1 : end;  // the SYN-ACK may leave data out
             tcb.rtt_start_us = room.now_us();
         }
         const bool idle = tcb.snd.una == tcb.snd.max;
         if (!plan.head_only && tcb.snd.nxt < end) tcb.snd.nxt = end;
         tcb.snd.max = max(tcb.snd.max, end);
         // RFC 6298 5.1 [RFC6298:4]: every segment that holds data runs the timer.
-        if (!is_set(tcb, Deadline::Retransmission))
+        if (!is_set(tcb, Deadline::Retransmission) || tcb.state == State::SynReceived)
             arm_retransmission(room, tcb);
         else if (Flight* f = flight_of(room, tcb); f != nullptr && !again)
             put_off_probe(room, tcb, *f);
@@ -229,7 +258,8 @@ bool build_segment(Room& room, Tcb& tcb, const Plan& plan) {
     const bool tracked = plan.len > 0 || (plan.flags & wire::Fin) != 0;
     const bool sack = tcb.has(k_sack) && !(plan.flags & wire::Syn);
     const bool known = !tracked || !sack || make_flight(room, tcb) != nullptr;
-    Packet packet = known ? payload_of(room, tcb, plan.seq, plan.len) : Packet{};
+    const u32 syn_octet = (plan.flags & wire::Syn) ? 1 : 0;
+    Packet packet = known ? payload_of(room, tcb, plan.seq + syn_octet, plan.len) : Packet{};
     if (!packet) {
         room.cx.drop(DropReason::MemoryCeiling, tcb.way.interface);
         return false;

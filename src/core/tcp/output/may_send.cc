@@ -11,17 +11,22 @@ bool fin_allowed(const Tcb& tcb) {
                                      tcb.state == State::LastAck);
 }
 
-Plan plan_syn(Tcb& tcb) {
+Plan plan_syn(const Room& room, Tcb& tcb) {
     tcb.clear(k_syn_due);
     const bool answer = tcb.state == State::SynReceived;
     const bool again = tcb.snd.max != tcb.snd.iss;
     Plan plan{true, tcb.snd.iss, 0, wire::Syn, SendReason::OpenActive};
     if (answer) {
         plan.flags |= wire::Ack;
-        plan.reason =
-            again && tcb.backoff > 0 ? SendReason::OpenAnswerRetry : SendReason::OpenSimultaneous;
+        const bool fast = opens_fast(room, tcb);
+        plan.reason = again && (fast || tcb.backoff > 0) ? SendReason::OpenAnswerRetry
+                      : fast                             ? SendReason::OpenAnswerData
+                                                         : SendReason::OpenSimultaneous;
     } else if (again) {
         plan.reason = SendReason::OpenRetry;
+    } else if (fast_open_cookie_for(room, tcb) != nullptr) {
+        plan.len = fast_open_text(room, tcb);
+        if (plan.len > 0) plan.reason = SendReason::OpenWithData;
     }
     return plan;
 }
@@ -158,7 +163,8 @@ void note_full(Room& room, const Tcb& tcb, u32 available) {
 bool worth_sending(const Tcb& tcb, u32 len, u32 available, bool resend) {
     if (len >= tcb.send_mss || resend) return true;
     const bool all = len == available;
-    const bool idle = tcb.snd.nxt == tcb.snd.una;
+    const u32 syn = tcb.state == State::SynReceived ? 1 : 0;
+    const bool idle = tcb.snd.nxt == tcb.snd.una + syn;
     // RFC 9293 3.9.1.2 [MUST-60]: what is there leaves, however little, when nothing is
     // outstanding.
     if (all && (idle || tcb.has(k_no_delay | k_fin_queued))) return true;
@@ -239,9 +245,9 @@ u32 longest_segment(const Room& room, const Tcb& tcb) {
 }
 
 Plan may_send(Room& room, Tcb& tcb) {
-    if (tcb.has(k_syn_due)) return plan_syn(tcb);
+    if (tcb.has(k_syn_due)) return plan_syn(room, tcb);
     if (tcb.state == State::SynSent || tcb.state == State::Closed || tcb.has(k_detached)) return {};
-    if (tcb.state != State::SynReceived) {
+    if (tcb.state != State::SynReceived || opens_fast(room, tcb)) {
         if (tcb.has(k_probe_due)) return plan_probe(room, tcb);
         // Duplicate ACKs first: each tells the peer of one segment that arrived. RFC 2018 4: SACK
         // blocks do not fit beside full text, so none of them rides on data.

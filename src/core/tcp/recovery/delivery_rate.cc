@@ -38,7 +38,7 @@ DeliveryRate delivery_rate(Room& room, Flight& f, const AckSample& a) {
     r.app_limited = n.app_limited;
     r.interval_us = std::max(n.sent_us - n.first_sent_us, d.delivered_us - n.delivered_us);
     if (r.interval_us != 0 && r.interval_us >= f.rack.min_rtt_us)
-        r.rate = u64{r.delivered} * 1'000'000 / r.interval_us;
+        r.rate = d.rate = u64{r.delivered} * 1'000'000 / r.interval_us;
     return r;
 }
 

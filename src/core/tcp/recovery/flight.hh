@@ -108,6 +108,7 @@ struct Flight {
         u64 delivered = 0, lost = 0;
         u64 app_limited_until = 0;  // until so much is delivered, samples are too low
         u32 delivered_us = 0, first_sent_us = 0;
+        u64 rate = 0;  // the last sample, bytes per second
     } delivery;
 
     struct Pace {

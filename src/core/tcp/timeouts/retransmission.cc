@@ -50,7 +50,9 @@ void retransmission_timeout(Room& room, Index i) {
     // RFC 9293 3.8.3 [MUST-22]: SYN has the same R1 and R2.
     if (tcb.state == State::SynSent || tcb.state == State::SynReceived) {
         tcb.set(k_syn_due | k_syn_retried);
-        tcb.snd.nxt = tcb.snd.iss;
+        fast_open_unanswered(room, tcb);
+        // An answer may have left behind the SYN-ACK; it has to wait for the third step now.
+        if (!opens_fast(room, tcb)) tcb.snd.nxt = tcb.snd.iss;
     } else {
         // [MUST-35]: into a closed window only probes go, and the network is not to blame.
         if (tcb.snd.wnd == 0)

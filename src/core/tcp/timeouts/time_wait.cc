@@ -130,7 +130,7 @@ void expire_embryos(Room& room) {
                 continue;
             }
             age_remove(ages, room.embryos, i);
-            e.retries = (e.retries + 1u) & 31u;
+            e.retries = (e.retries + 1u) & 15u;
             const Duration rto = limits.tcp_rto_initial * (1u << e.retries);
             e.deadline = room.tick_after(rto);
             age_push(room.embryo_ages[level + 1], room.embryos, i);

@@ -7,16 +7,18 @@ namespace tern {
 
 namespace {
 
-Timer event_of_loss(const Room& room, const Tcb& tcb) {
+Timer timer_of_loss(const Room& room, const Tcb& tcb) {
     if (tcb.has(k_persist)) return Timer::Persist;
     const Flight* f = flight_of(room, tcb);
     if (f == nullptr || f->timer == LossTimer::Timeout) return Timer::Retransmission;
     return f->timer == LossTimer::Probe ? Timer::TailProbe : Timer::Reordering;
 }
 
-Timer event_of(const Room& room, const Tcb& tcb, Deadline d) {
+}  // namespace
+
+Timer timer_of(const Room& room, const Tcb& tcb, Deadline d) {
     switch (d) {
-        case Deadline::Retransmission: return event_of_loss(room, tcb);
+        case Deadline::Retransmission: return timer_of_loss(room, tcb);
         case Deadline::DelayedAck: return Timer::DelayedAck;
         case Deadline::KeepAlive: return Timer::KeepAlive;
         case Deadline::User: return Timer::User;
@@ -26,10 +28,12 @@ Timer event_of(const Room& room, const Tcb& tcb, Deadline d) {
     return Timer::User;
 }
 
+namespace {
+
 void tell_deadline(Room& room, const Tcb& tcb, Deadline d, TimerEvent::What what,
                    Duration in = {}) {
     if (room.cx.observer) [[unlikely]]
-        tell_timer(room, tcb.key, event_of(room, tcb, d), what, in);
+        tell_timer(room, tcb.key, timer_of(room, tcb, d), what, in);
 }
 
 void tell_set(Room& room, const Tcb& tcb, Deadline d, Duration in) {
