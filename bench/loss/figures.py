@@ -150,7 +150,7 @@ def fat_pipe(algorithms, runs, keep):
     with Path() as path:
         for algorithm in algorithms:
             for run in range(runs):
-                for pair, ends in k_pairs.items():
+                for pair, ends in {**k_pairs, "tern to tern": ("tern", "tern")}.items():
                     keep({"figure": "L5", "algorithm": algorithm, "pair": pair, "run": run,
                           **again_until_valid(path, lambda: filled(path, cell, ends, algorithm, run,
                                                                    seconds))})
