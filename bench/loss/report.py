@@ -183,7 +183,7 @@ def heat_map(all_ratios):
             out.append(text(4, top + y * k_high + 11, f"{rate} Mbit/s, loss {loss:g} %, {late}"))
         for m, pair in enumerate(list(k_pairs)[1:]):
             out += panel(all_ratios, algorithm, pair, k_left + m * wide, top, rows, columns)
-    size = f'width="{k_left + 2 * wide}" height="{len(algorithms) * high + 20}"'
+    size = f'width="{max(k_left + 2 * wide, 620)}" height="{len(algorithms) * high + 20}"'
     legend = text(4, 16, "Goodput of tern over the kernel's, medians; red: below 0.95. "
                          "Columns: round trip, and the queue in BDP.", size=11)
     head = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif">',
