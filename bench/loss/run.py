@@ -39,11 +39,11 @@ def cells_of(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true",
-                        help="ten cells and all figures: under a quarter of an hour (the default)")
-    parser.add_argument("--full", action="store_true", help="all 324 cells: about nine hours")
+    parser.add_argument("--quick", action="store_true", help="nine cells with CUBIC and BBR, the "
+                        "figures once with CUBIC: ten minutes (the default)")
+    parser.add_argument("--full", action="store_true", help="all 324 cells: about eleven hours")
     parser.add_argument("--cells", help='as "rate=10,100 rtt=20 loss=0,1 reorder=none queue=1"')
-    parser.add_argument("--algorithms", default="cubic,reno,bbr", help="default: %(default)s")
+    parser.add_argument("--algorithms", help="default: cubic,reno,bbr")
     parser.add_argument("--runs", type=int, default=3, help="of each pair in a cell, default 3")
     parser.add_argument("--only", help="grid, L2, L3, L4 or L5; several with commas")
     parser.add_argument("--json", type=pathlib.Path, default=k_results,
@@ -67,8 +67,12 @@ def main():
 
 
 def measure(options):
-    only = options.only.split(",") if options.only else ["grid", *figures.k_all]
-    algorithms = options.algorithms.split(",")
+    everything = ["grid", *figures.k_all]
+    only = options.only.split(",") if options.only else everything
+    if unknown := set(only) - set(everything):
+        stop(f"--only {unknown.pop()}: one of {', '.join(everything)}")
+    quick = not options.full and options.cells is None
+    algorithms = (options.algorithms or ("cubic,bbr" if quick else "cubic,reno,bbr")).split(",")
     with options.json.open("a" if options.more else "w") as file:
         def keep(record):
             file.write(json.dumps(record) + "\n")
@@ -77,7 +81,8 @@ def measure(options):
             Grid(cells_of(options), algorithms, options.runs, keep).run()
         for name, figure in figures.k_all.items():
             if name in only:
-                figure(algorithms, options.runs, keep)
+                once = quick and options.only is None
+                figure(algorithms[:1] if once else algorithms, 1 if once else options.runs, keep)
 
 
 if __name__ == "__main__":
