@@ -20,9 +20,10 @@ k_binaries = k_root / "build" / "bench" / "bin"
 k_page = k_root / "docs" / "performance.md"
 k_begin, k_end = "<!-- bench/run.py: begin -->", "<!-- bench/run.py: end -->"
 k_build = """\
-    cmake --preset bench && cmake --build --preset bench --target all lwip_peer gvisor_peer
+    cmake --preset bench && cmake --build --preset bench --target all lwip_peer gvisor_peer ns3_peer
 The peers are Debian packages: scripts/setup.sh bench"""
-k_peers = {"lwIP": "lwip_peer", "gVisor": "gvisor_peer"}
+k_stacks = {"lwIP": "lwip_peer", "gVisor": "gvisor_peer"}
+k_simulators = {"ns-3": "ns3_peer"}
 
 
 class Figure(NamedTuple):
@@ -36,11 +37,10 @@ class Figure(NamedTuple):
 class Bench:
     """One command for tern, the same for each peer unless it is about tern alone."""
 
-    def __init__(self, goal, command, with_peers=True):
-        self.goal, self.command = goal, command
+    def __init__(self, goal, command, peers=None, seconds=None):
+        self.goal, self.command, self.seconds = goal, command, seconds
         self.programs = {"tern": command.split()[0]}
-        if with_peers:
-            self.programs |= k_peers
+        self.programs |= k_stacks if peers is None else peers
         self.figures = []
         self.results = {name: [] for name in self.programs}
 
@@ -49,7 +49,7 @@ class Bench:
 
     def words(self, name):
         words = self.command.split()
-        return words if name == "tern" else [k_peers[name]] + words
+        return words if name == "tern" else [self.programs[name]] + words
 
     def median(self, name, key):
         return statistics.median(result[key] for result in self.results[name])
@@ -67,11 +67,11 @@ def connections(quick):
     single = Bench("S7", "connections")
     single.show("connections, one at a time", key, "/s", lambda: 2e6)
     single.show("the first 1,000 of them", "first_1000_per_s", "/s", lambda: 2e6)
-    many = Bench("S7", "connections --concurrent 64", with_peers=False)
+    many = Bench("S7", "connections --concurrent 64", peers={})
     many.show("64 at a time", key, "/s", lambda: 2e6)
     benches = [single, many]
     for n in (1_000_000,) if quick else (1_000_000, 10_000_000):
-        standing = Bench("S7", f"connections --concurrent 64 --time-waits {n}", with_peers=False)
+        standing = Bench("S7", f"connections --concurrent 64 --time-waits {n}", peers={})
         standing.show(f"64 at a time, {n:,} TIME-WAITs standing", key, "/s",
                       lambda: many.median("tern", key))
         benches.append(standing)
@@ -85,11 +85,22 @@ def requests(quick):
     one.show("round trip of 64 bytes, 1 connection", key, "µs", lambda: 0.4)
     benches = [one]
     for n in (1_000, 100_000) if quick else (1_000, 100_000, 1_000_000):
-        b = Bench("S8", f"requests --connections {n} --opening-seconds {opening}", n <= 100_000)
+        b = Bench("S8", f"requests --connections {n} --opening-seconds {opening}",
+                  peers=None if n <= 100_000 else {})
         b.show(f"the same over {n:,} connections", key, "µs",
                lambda: 1.5 * one.median("tern", key))
         benches.append(b)
     return benches
+
+
+def simulator(quick):
+    simulated = 2 if quick else 10
+    b = Bench("S10", "sim", k_simulators, simulated)
+    b.show(f"1 Gbit/s, 10 ms, CUBIC: {simulated} s simulated", "wall_s", "s",
+           lambda: b.median("ns-3", "wall_s") / 100)
+    b.show("time per data packet", "ns_per_data_packet", "ns",
+           lambda: b.median("ns-3", "ns_per_data_packet") / 100)
+    return [b]
 
 
 def stop(message):
@@ -128,7 +139,7 @@ def measure(benches, rounds, seconds):
             for name in b.programs:
                 words = b.words(name)
                 print(f"round {turn} of {rounds}: {' '.join(words)}", file=sys.stderr)
-                result, share = run(words, seconds)
+                result, share = run(words, b.seconds or seconds)
                 b.results[name].append(result)
                 least = min(least, share)
     return least
@@ -156,10 +167,10 @@ def times_better(figure, own, other):
     return number(own / other if figure.unit.endswith("/s") else other / own)
 
 
-def row(b, figure):
+def row(b, figure, peers):
     own = b.median("tern", figure.key)
-    cells = [b.goal, figure.what, *(cell(b, figure, name) for name in ["tern", *k_peers])]
-    for name in k_peers:
+    cells = [b.goal, figure.what, *(cell(b, figure, name) for name in ["tern", *peers])]
+    for name in peers:
         cells.append(times_better(figure, own, b.median(name, figure.key))
                      if name in b.programs else "")
     goal = figure.goal()
@@ -174,14 +185,21 @@ def processor():
     return "an unnamed processor"
 
 
-def table(benches, how, least):
+def table(benches, peers):
+    benches = [b for b in benches if (b.goal == "S10") == (peers is k_simulators)]
+    if not benches:
+        return []
+    words = ["", "what", "tern", *peers, *(f"times {name}" for name in peers), "goal", "times goal"]
+    return ["", "| " + " | ".join(words) + " |", "|" + "---|" * len(words),
+            *(row(b, figure, peers) for b in benches for figure in b.figures)]
+
+
+def report(benches, how, least):
     built = min((k_binaries / b.programs["tern"]).stat().st_mtime for b in benches)
     lines = [f"{how} on {datetime.date.today()}, programs of {datetime.date.fromtimestamp(built)}, "
              f"{os.cpu_count()} cores of {processor()}. No program got less than {least:.0%} of a "
-             "core.", "",
-             "| | what | tern | lwIP | gVisor | times lwIP | times gVisor | goal | times goal |",
-             "|---|---|---|---|---|---|---|---|---|"]
-    return "\n".join(lines + [row(b, figure) for b in benches for figure in b.figures])
+             "core."]
+    return "\n".join(lines + table(benches, k_stacks) + table(benches, k_simulators))
 
 
 def page_around():
@@ -197,7 +215,7 @@ def main():
     parser.add_argument("--quick", action="store_true",
                         help="one short round without the longest benchmarks: under a minute")
     parser.add_argument("--rounds", type=int, help="default: 3, with --quick 1")
-    parser.add_argument("--only", choices=["S1", "S7", "S8"],
+    parser.add_argument("--only", choices=["S1", "S7", "S8", "S10"],
                         help="print the rows of one goal; the page is not written")
     parser.add_argument("--no-write", action="store_true", help="print the table alone")
     options = parser.parse_args()
@@ -205,7 +223,8 @@ def main():
     if rounds < 1:
         parser.error("--rounds is at least 1")
     seconds = 0.7 if options.quick else 3
-    benches = [b for b in bulk() + connections(options.quick) + requests(options.quick)
+    quick = options.quick
+    benches = [b for b in bulk() + connections(quick) + requests(quick) + simulator(quick)
                if options.only in (None, b.goal)]
     write = not options.no_write and options.only is None
 
@@ -215,7 +234,7 @@ def main():
     least = measure(benches, rounds, seconds)
     kind = "Quick run" if options.quick else "Run"
     times = f"{rounds} round{'s' if rounds > 1 else ''} of {seconds} s for each program"
-    text = table(benches, f"{kind}, {times},", least)
+    text = report(benches, f"{kind}, {times},", least)
     print(text)
     if write:
         before, after = page_around()

@@ -1,6 +1,6 @@
 // S10: one flow over 1 Gbit/s with a round trip of 10 ms, 10 simulated seconds: how long does that
 // take by the wall clock? Every packet goes into the digest, and with --events into a log besides.
-// Its peer will be ns-3 on the same scenario; there is none yet.
+// Its peer is ns-3 on the same scenario.
 #include <cstdint>
 #include <cstdio>
 #include <cstring>

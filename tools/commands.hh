@@ -13,5 +13,6 @@ void add_udp(CLI::App& app);
 void add_demo(CLI::App& app);
 void add_wire(CLI::App& app);
 void add_sim(CLI::App& app);
+void add_chaos(CLI::App& app);
 
 }  // namespace tern::tools

@@ -53,6 +53,7 @@ int run(int argc, char** argv) {
     add_demo(app);
     add_wire(app);
     add_sim(app);
+    add_chaos(app);
 #ifdef TERN_HAS_SHOW
     add_show(app);
 #endif

@@ -39,19 +39,12 @@ std::string contents_of(const std::string& file) {
     return text.str();
 }
 
-void write_file(const std::filesystem::path& file, const std::string& text) {
-    std::ofstream out(file, std::ios::binary);
-    out << text;
-    out.flush();
-    if (!out) throw std::runtime_error(file.string() + ": " + file_trouble(errno));
-}
-
 void draw(const SimResult& result, const std::string& directory) {
     std::error_code error;
     std::filesystem::create_directories(directory, error);
     if (error) throw std::runtime_error(directory + ": " + file_trouble(error.value()));
     for (const auto& [name, plot] : sim_plots(result))
-        write_file(std::filesystem::path(directory) / name, svg_of(plot));
+        write_file((std::filesystem::path(directory) / name).string(), svg_of(plot));
 }
 
 void tell(const SimResult& result, const SimOptions& o) {

@@ -147,6 +147,9 @@ public:
         out_.seed = top_.number("seed", 0, ~u64{0} >> 1, 1);
         out_.duration = top_.time("duration");
         if (out_.duration <= Duration{}) top_.fail("duration", "duration: expected more than 0");
+        out_.memory = top_.size("memory", 0);
+        out_.judged = top_.flag("judged", false);
+        out_.faults_may_miss = top_.flag("faults-may-miss", false);
         for (Table& t : top_.tables("host")) host(t);
         for (Table& t : top_.tables("router")) router(t);
         for (Table& t : top_.tables("wire")) wire(t);
@@ -154,6 +157,8 @@ public:
             table.fail("name", fmt::format("{} has no wire: expected a [[wire]] to it", name));
         for (Table& t : top_.tables("bulk")) flow(t, SimFlow::Kind::Bulk);
         for (Table& t : top_.tables("requests")) flow(t, SimFlow::Kind::Requests);
+        for (Table& t : top_.tables("exchange")) flow(t, SimFlow::Kind::Exchange);
+        for (Table& t : top_.tables("datagrams")) flow(t, SimFlow::Kind::Datagrams);
         for (Table& t : top_.tables("fault")) fault(t);
         for (Table& t : top_.tables("check")) check(t);
         top_.done();
@@ -170,7 +175,7 @@ private:
     }
 
     void host(Table& t) {
-        const SimHost host{t.text("name"), t.text("address")};
+        const SimHost host{t.text("name"), t.text("address"), t.size("memory", 0)};
         const auto cidr = Cidr::parse(host.address);
         if (!cidr || !cidr->address.is_v4() || !host.address.contains('/'))
             t.fail("address", fmt::format("address: \"{}\": expected an IPv4 address with its "
@@ -231,17 +236,31 @@ private:
         if (f.to == f.from) t.fail("to", "to: expected another host than from");
         f.port = static_cast<u16>(t.number("port", 1, 65535));
         f.start = t.time("start", Duration{});
-        f.buffer = static_cast<u32>(std::min<u64>(t.size("buffer", 0), u64{1} << 30));
-        f.congestion = t.one_of("congestion", {"cubic", "reno", "bbr", "dctcp"},
-                                "congestion control", "cubic");
-        if (kind == SimFlow::Kind::Bulk) {
-            f.size = t.size("size");
-            f.retry = t.flag("retry", false);
-        } else {
-            f.count = t.number("count", 1, 1'000'000'000);
-            f.request = message_size(t, "request");
-            f.response = message_size(t, "response");
-            f.interval = t.time("interval", Duration{});
+        switch (kind) {
+            case SimFlow::Kind::Bulk:
+                f.size = t.size("size");
+                f.retry = t.flag("retry", false);
+                break;
+            case SimFlow::Kind::Requests:
+                f.count = t.number("count", 1, 1'000'000'000);
+                f.request = message_size(t, "request");
+                f.response = message_size(t, "response");
+                f.interval = t.time("interval", Duration{});
+                break;
+            case SimFlow::Kind::Exchange: exchange(t, f); break;
+            case SimFlow::Kind::Datagrams:
+                f.count = t.number("count", 1, 1'000'000'000);
+                f.size = t.size("size");
+                if (f.size < 8 || f.size > 65'000)
+                    t.fail("size", "size: expected 8 to 65000 bytes");
+                f.interval = t.time("interval", std::chrono::milliseconds(10));
+                break;
+        }
+        if (kind != SimFlow::Kind::Datagrams) {
+            f.buffer = static_cast<u32>(std::min<u64>(t.size("buffer", 0), u64{1} << 30));
+            f.keep_alive = t.time("keep-alive", Duration{});
+            f.congestion = t.one_of("congestion", {"cubic", "reno", "bbr", "dctcp"},
+                                    "congestion control", "cubic");
         }
         for (const SimFlow& other : out_.flows)
             if (other.to == f.to && other.port == f.port)
@@ -250,6 +269,19 @@ private:
         add_name(t, flows_, f.name);
         out_.flows.push_back(f);
         t.done();
+    }
+
+    static void exchange(Table& t, SimFlow& f) {
+        f.count = t.number("count", 1, 1'000'000, 1);
+        f.sends = t.size("sends");
+        f.gets = t.size("gets");
+        f.interval = t.time("interval", Duration{});
+        f.simultaneous = t.flag("simultaneous", false);
+        f.abort_every = static_cast<u32>(t.number("abort-every", 0, 1'000'000, 0));
+        f.pause = t.time("pause", Duration{});
+        f.retry = t.flag("retry", false);
+        if (f.simultaneous && (f.count != 1 || f.retry))
+            t.fail("simultaneous", "simultaneous: expected one connection without retry");
     }
 
     static u32 message_size(Table& t, const char* key) {
@@ -261,12 +293,23 @@ private:
 
     void fault(Table& t) {
         using Kind = SimFault::Kind;
-        const std::vector<std::string> kinds = {"partition", "impair", "restart", "clock-jump"};
+        const std::vector<std::string> kinds = {"partition", "impair",     "mtu",
+                                                "restart",   "clock-jump", "odd"};
         SimFault f;
         const std::string kind = t.one_of("kind", kinds, "kind of fault");
         f.kind = static_cast<Kind>(std::ranges::find(kinds, kind) - kinds.begin());
         f.at = t.time("at");
-        if (f.kind == Kind::Partition || f.kind == Kind::Impair) {
+        if (f.kind == Kind::Mtu) {
+            f.target = t.one_of("wire", wires_, "wire");
+            f.mtu = static_cast<u32>(t.number("mtu", 68, 65535));
+            f.length = t.time("for");
+        } else if (f.kind == Kind::Odd) {
+            f.target = t.one_of("host", hosts_, "host");
+            const auto& odd = oddities();
+            const std::string how = t.one_of("how", odd, "oddity");
+            f.odd = static_cast<sim::Oddity>(std::ranges::find(odd, how) - odd.begin());
+            f.length = t.time("for");
+        } else if (f.kind == Kind::Partition || f.kind == Kind::Impair) {
             f.target = t.one_of("wire", wires_, "wire");
             const std::string way = t.one_of("way", {"there", "back", "both"}, "way", "both");
             f.there = way != "back";
@@ -281,6 +324,15 @@ private:
         }
         out_.faults.push_back(f);
         t.done();
+    }
+
+    static const std::vector<std::string>& oddities() {
+        static const std::vector<std::string> all = [] {
+            std::vector<std::string> names;
+            for (const sim::Oddity o : sim::k_oddities) names.emplace_back(name_of(o));
+            return names;
+        }();
+        return all;
     }
 
     void check(Table& t) {

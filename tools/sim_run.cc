@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <optional>
 
 #include <fmt/format.h>
 
+#include "tern/sim_judge.hh"
 #include "text.hh"
 
 namespace tern::tools {
@@ -16,8 +18,10 @@ Impairment impairment_of(const std::string& text) { return *Impairment::parse(te
 
 class Run {
 public:
-    Run(const Scenario& scenario, u64 seed) : scenario_(scenario), world_({.seed = seed}) {
+    Run(const Scenario& scenario, u64 seed)
+        : scenario_(scenario), world_(world_options(scenario, seed)) {
         build();
+        if (scenario.judged) judge_.emplace(world_);
         load();
         for (const SimFault& fault : scenario.faults) schedule(fault);
     }
@@ -26,21 +30,37 @@ public:
 private:
     struct Flow {
         const SimFlow* wanted;
-        std::unique_ptr<sim::Bulk> bulk;
-        std::unique_ptr<sim::Requests> requests;
+        std::unique_ptr<sim::Bulk> bulk{};
+        std::unique_ptr<sim::Requests> requests{};
+        std::unique_ptr<sim::Exchange> exchange{};
+        std::unique_ptr<sim::Datagrams> datagrams{};
         u64 bytes_before = 0;
 
         u64 bytes() const {
-            return bulk ? bulk->received() : requests->completed() * wanted->response;
+            if (bulk) return bulk->received();
+            if (requests) return requests->completed() * wanted->response;
+            return exchange ? exchange->received() : datagrams->received() * wanted->size;
         }
-        const TcpStatus& status() { return bulk ? bulk->status() : requests->status(); }
+        TcpStatus status() {
+            if (bulk) return bulk->status();
+            if (requests) return requests->status();
+            return exchange ? exchange->status() : TcpStatus{};
+        }
     };
 
+    static sim::WorldOptions world_options(const Scenario& scenario, u64 seed) {
+        sim::WorldOptions o{.seed = seed};
+        if (scenario.memory != 0) o.memory_limit = scenario.memory;
+        return o;
+    }
     void build();
     void load();
+    void load(Flow& flow, sim::Host& from, sim::Host& to, const TcpOptions& tcp);
     void schedule(const SimFault& fault);
     void look(Duration every, u32 left);
     FlowResult result_of(Flow& flow);
+    void add_result(const sim::Exchange& exchange, const SimFlow& wanted, FlowResult& r);
+    void judge_world();
     void judge(const SimCheck& check, const FlowResult& flow);
     void fail(const std::string& what, const std::string& text) {
         result_.failures.push_back({what, text});
@@ -52,11 +72,16 @@ private:
     std::map<std::string, sim::Wire*> wires_;
     std::vector<sim::Wire*> wires_in_order_;
     std::deque<Flow> flows_;
+    std::optional<sim::Judge> judge_;
     SimResult result_;
 };
 
 void Run::build() {
-    for (const SimHost& h : scenario_.hosts) nodes_[h.name] = &world_.host(h.name, h.address);
+    for (const SimHost& h : scenario_.hosts) {
+        sim::HostOptions options;
+        if (h.memory != 0) options.memory_limit = h.memory;
+        nodes_[h.name] = &world_.host(h.name, h.address, options);
+    }
     for (const std::string& r : scenario_.routers) nodes_[r] = &world_.router(r);
     for (const SimWire& w : scenario_.wires) {
         sim::Wire& wire = world_.wire(*nodes_.at(w.a), *nodes_.at(w.b), impairment_of(w.there),
@@ -73,24 +98,58 @@ void Run::load() {
         TcpOptions tcp;
         tcp.send_buffer = tcp.receive_buffer = f.buffer;
         tcp.congestion = f.congestion;
-        Flow& flow = flows_.emplace_back(Flow{&f, {}, {}});
-        if (f.kind == SimFlow::Kind::Bulk) {
-            flow.bulk = std::make_unique<sim::Bulk>(world_, from, to,
-                                                    sim::BulkOptions{.bytes = f.size,
-                                                                     .port = f.port,
-                                                                     .start = f.start,
-                                                                     .retry = f.retry,
-                                                                     .tcp = tcp});
-        } else {
-            flow.requests =
-                std::make_unique<sim::Requests>(world_, from, to,
-                                                sim::RequestOptions{.count = f.count,
-                                                                    .request = f.request,
-                                                                    .response = f.response,
-                                                                    .port = f.port,
-                                                                    .start = f.start,
-                                                                    .interval = f.interval,
-                                                                    .tcp = tcp});
+        if (f.keep_alive > Duration{}) {
+            tcp.keep_alive = true;
+            tcp.keep_alive_idle = tcp.keep_alive_interval = f.keep_alive;
+        }
+        load(flows_.emplace_back(Flow{&f}), from, to, tcp);
+    }
+}
+
+void Run::load(Flow& flow, sim::Host& from, sim::Host& to, const TcpOptions& tcp) {
+    const SimFlow& f = *flow.wanted;
+    const u32 count = static_cast<u32>(f.count);
+    switch (f.kind) {
+        case SimFlow::Kind::Bulk: {
+            const sim::BulkOptions o{
+                .bytes = f.size, .port = f.port, .start = f.start, .retry = f.retry, .tcp = tcp};
+            flow.bulk = std::make_unique<sim::Bulk>(world_, from, to, o);
+            return;
+        }
+        case SimFlow::Kind::Requests: {
+            const sim::RequestOptions o{.count = f.count,
+                                        .request = f.request,
+                                        .response = f.response,
+                                        .port = f.port,
+                                        .start = f.start,
+                                        .interval = f.interval,
+                                        .tcp = tcp};
+            flow.requests = std::make_unique<sim::Requests>(world_, from, to, o);
+            return;
+        }
+        case SimFlow::Kind::Exchange: {
+            const sim::ExchangeOptions o{.count = count,
+                                         .interval = f.interval,
+                                         .there = f.sends,
+                                         .back = f.gets,
+                                         .port = f.port,
+                                         .start = f.start,
+                                         .simultaneous = f.simultaneous,
+                                         .abort_every = f.abort_every,
+                                         .pause = f.pause,
+                                         .retry = f.retry,
+                                         .tcp = tcp};
+            flow.exchange = std::make_unique<sim::Exchange>(world_, from, to, o);
+            return;
+        }
+        case SimFlow::Kind::Datagrams: {
+            const sim::DatagramOptions o{.count = count,
+                                         .size = static_cast<u32>(f.size),
+                                         .port = f.port,
+                                         .start = f.start,
+                                         .interval = f.interval};
+            flow.datagrams = std::make_unique<sim::Datagrams>(world_, from, to, o);
+            return;
         }
     }
 }
@@ -117,6 +176,10 @@ void Run::schedule(const SimFault& f) {
             }
             return;
         }
+        case SimFault::Kind::Mtu:
+            return world_.shrink_mtu(*wires_.at(f.target), f.mtu, from, until);
+        case SimFault::Kind::Odd:
+            return world_.make_odd(*world_.find_host(f.target), f.odd, from, until);
         case SimFault::Kind::Restart:
             return world_.restart(*world_.find_host(f.target), from, f.length);
         case SimFault::Kind::ClockJump:
@@ -150,7 +213,7 @@ void Run::look(Duration every, u32 left) {
 
 FlowResult Run::result_of(Flow& flow) {
     const SimFlow& wanted = *flow.wanted;
-    const TcpStatus& status = flow.status();
+    const TcpStatus status = flow.status();
     FlowResult r{.name = wanted.name, .kind = wanted.kind, .bytes = flow.bytes()};
     r.retransmissions = status.retransmissions;
     r.srtt = status.srtt;
@@ -165,6 +228,13 @@ FlowResult Run::result_of(Flow& flow) {
         r.done = bulk.done();
         r.error = bulk.error();
         r.attempts = bulk.attempts();
+    } else if (flow.exchange) {
+        add_result(*flow.exchange, wanted, r);
+        finished = flow.exchange->finished();
+    } else if (flow.datagrams) {
+        r.expected = wanted.count * wanted.size;
+        r.exact = flow.datagrams->intact();
+        r.done = flow.datagrams->sent() == wanted.count;
     } else {
         const sim::Requests& requests = *flow.requests;
         finished = requests.finished();
@@ -184,6 +254,37 @@ FlowResult Run::result_of(Flow& flow) {
     }
     if (finished) r.finished = finished->time_since_epoch();
     return r;
+}
+
+void Run::add_result(const sim::Exchange& exchange, const SimFlow& wanted, FlowResult& r) {
+    r.expected = wanted.count * (wanted.sends + wanted.gets);
+    r.done = exchange.done();
+    r.exact = exchange.intact() && r.done;
+    r.error = exchange.error();
+    r.attempts = exchange.attempts();
+    // A restart, or a clock that jumps beyond R2, takes with it what was acknowledged and not
+    // read; nothing else may.
+    const bool may_forget = std::ranges::any_of(scenario_.faults, [&](const SimFault& f) {
+        const bool forgets =
+            f.kind == SimFault::Kind::Restart || f.kind == SimFault::Kind::ClockJump;
+        return forgets && f.target == wanted.to;
+    });
+    if (exchange.lost_any() && !may_forget)
+        fail("acknowledged " + wanted.name,
+             wanted.name + ": bytes were acknowledged that the application never got");
+}
+
+// Whatever the checks ask for: no damage, and the rules of sim::Judge.
+void Run::judge_world() {
+    for (const Flow& flow : flows_) {
+        const bool intact = flow.bulk       ? flow.bulk->intact()
+                            : flow.requests ? flow.requests->intact()
+                            : flow.exchange ? flow.exchange->intact()
+                                            : flow.datagrams->intact();
+        if (!intact) fail("bytes of " + flow.wanted->name, flow.wanted->name + ": wrong bytes");
+    }
+    for (const std::string& what : judge_->complaints()) fail("rules", what);
+    for (const std::string& what : judge_->leftovers()) fail("leftovers", what);
 }
 
 void Run::judge(const SimCheck& check, const FlowResult& flow) {
@@ -228,8 +329,13 @@ SimResult Run::go(u32 samples) {
     for (const SimCheck& check : scenario_.checks)
         for (const FlowResult& flow : result_.flows)
             if (flow.name == check.flow) judge(check, flow);
-    for (const std::string& what : world_.never_struck())
-        fail("fault " + what, "never struck, so this run did not test it: " + what);
+    if (judge_) judge_world();
+    for (const sim::Host* host : world_.hosts())
+        result_.segments += host->counters().tcp_segments_out;
+    result_.faults = world_.faults();
+    if (!scenario_.faults_may_miss)
+        for (const std::string& what : world_.never_struck())
+            fail("fault " + what, "never struck, so this run did not test it: " + what);
     return std::move(result_);
 }
 

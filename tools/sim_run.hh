@@ -47,6 +47,8 @@ struct SimFailure {
 struct SimResult {
     u64 seed = 0;
     u64 digest = 0, events = 0;
+    u64 segments = 0;  // that TCP sent, of all hosts
+    sim::World::FaultCount faults{};
     std::vector<FlowResult> flows{};
     std::vector<LaneResult> lanes{};
     std::vector<SimSample> samples{};

@@ -27,11 +27,16 @@ bool drop_flow(Scenario& s, std::size_t i) {
 
 bool halve_load(Scenario& s, std::size_t i) {
     SimFlow& f = s.flows[i];
-    if (f.kind == SimFlow::Kind::Requests) {
-        if (f.count < 2) return false;
+    if (f.kind != SimFlow::Kind::Bulk && f.count > 1) {
         f.count /= 2;
         return true;
     }
+    if (f.kind == SimFlow::Kind::Exchange && f.sends + f.gets >= k_least_bytes) {
+        f.sends /= 2;
+        f.gets /= 2;
+        return true;
+    }
+    if (f.kind != SimFlow::Kind::Bulk) return false;
     if (f.size < 2 * k_least_bytes) return false;
     f.size /= 2;
     return true;

@@ -28,29 +28,44 @@ std::string of(const SimWire& w) {
     return out;
 }
 
+std::string of(const SimFlow& f, const std::string& common) {
+    using Kind = SimFlow::Kind;
+    std::string out = common;
+    if (f.kind == Kind::Bulk)
+        return out + fmt::format("size = \"{}\"\n{}", f.size, f.retry ? "retry = true\n" : "");
+    out += fmt::format("count = {}\n", f.count);
+    if (f.interval > Duration{}) out += fmt::format("interval = {}\n", time(f.interval));
+    if (f.kind == Kind::Requests)
+        return out + fmt::format("request = \"{}\"\nresponse = \"{}\"\n", f.request, f.response);
+    if (f.kind == Kind::Datagrams) return out + fmt::format("size = \"{}\"\n", f.size);
+    out += fmt::format("sends = \"{}\"\ngets = \"{}\"\n", f.sends, f.gets);
+    if (f.simultaneous) out += "simultaneous = true\n";
+    if (f.abort_every != 0) out += fmt::format("abort-every = {}\n", f.abort_every);
+    if (f.pause > Duration{}) out += fmt::format("pause = {}\n", time(f.pause));
+    return out + (f.retry ? "retry = true\n" : "");
+}
+
 std::string of(const SimFlow& f) {
-    const bool bulk = f.kind == SimFlow::Kind::Bulk;
+    constexpr const char* names[] = {"bulk", "requests", "exchange", "datagrams"};
     std::string out = fmt::format("[[{}]]\nname = {}\nfrom = {}\nto = {}\nport = {}\n",
-                                  bulk ? "bulk" : "requests", quoted(f.name), quoted(f.from),
+                                  names[static_cast<u8>(f.kind)], quoted(f.name), quoted(f.from),
                                   quoted(f.to), f.port);
     if (f.start > Duration{}) out += fmt::format("start = {}\n", time(f.start));
     if (f.buffer != 0) out += fmt::format("buffer = \"{}\"\n", f.buffer);
     if (!f.congestion.empty()) out += fmt::format("congestion = {}\n", quoted(f.congestion));
-    if (bulk)
-        return out + fmt::format("size = \"{}\"\n{}", f.size, f.retry ? "retry = true\n" : "");
-    out += fmt::format("count = {}\nrequest = \"{}\"\nresponse = \"{}\"\n", f.count, f.request,
-                       f.response);
-    if (f.interval > Duration{}) out += fmt::format("interval = {}\n", time(f.interval));
-    return out;
+    if (f.keep_alive > Duration{}) out += fmt::format("keep-alive = {}\n", time(f.keep_alive));
+    return of(f, out);
 }
 
 std::string of(const SimFault& f) {
     using Kind = SimFault::Kind;
-    constexpr const char* names[] = {"partition", "impair", "restart", "clock-jump"};
-    const bool on_wire = f.kind == Kind::Partition || f.kind == Kind::Impair;
+    constexpr const char* names[] = {"partition", "impair", "mtu", "restart", "clock-jump", "odd"};
+    const bool on_wire = f.kind <= Kind::Mtu;
     std::string out =
         fmt::format("[[fault]]\nkind = \"{}\"\n{} = {}\nat = {}\n", names[static_cast<u8>(f.kind)],
                     on_wire ? "wire" : "host", quoted(f.target), time(f.at));
+    if (f.kind == Kind::Mtu) out += fmt::format("mtu = {}\n", f.mtu);
+    if (f.kind == Kind::Odd) out += fmt::format("how = \"{}\"\n", name_of(f.odd));
     if (on_wire && !(f.there && f.back))
         out += fmt::format("way = \"{}\"\n", f.there ? "there" : "back");
     if (f.kind == Kind::Impair) out += fmt::format("impair = {}\n", quoted(f.impair));
@@ -76,9 +91,14 @@ std::string write_scenario(const Scenario& s, std::string_view remark) {
         at = end + 1;
     }
     out += fmt::format("seed = {}\nduration = {}\n", s.seed, time(s.duration));
-    for (const SimHost& h : s.hosts)
+    if (s.memory != 0) out += fmt::format("memory = \"{}\"\n", s.memory);
+    if (s.judged) out += "judged = true\n";
+    if (s.faults_may_miss) out += "faults-may-miss = true\n";
+    for (const SimHost& h : s.hosts) {
         out +=
             fmt::format("\n[[host]]\nname = {}\naddress = {}\n", quoted(h.name), quoted(h.address));
+        if (h.memory != 0) out += fmt::format("memory = \"{}\"\n", h.memory);
+    }
     for (const std::string& r : s.routers)
         out += fmt::format("\n[[router]]\nname = {}\n", quoted(r));
     for (const SimWire& w : s.wires) out += "\n" + of(w);

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <cstring>
 #include <ctime>
+#include <fstream>
 #include <initializer_list>
+#include <stdexcept>
 #include <utility>
 
 #include <fmt/core.h>
@@ -191,6 +193,13 @@ std::optional<i64> parse_http_date(std::string_view text) {
     const char* end = ::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
     if (end == nullptr || *end != '\0') return std::nullopt;
     return ::timegm(&parts);
+}
+
+void write_file(const std::string& file, const std::string& text) {
+    std::ofstream out(file, std::ios::binary);
+    out << text;
+    out.flush();
+    if (!out) throw std::runtime_error(file + ": " + file_trouble(errno));
 }
 
 }  // namespace tern::tools

@@ -24,5 +24,6 @@ std::string http_date(i64 seconds);  // "Sun, 06 Nov 1994 08:49:37 GMT"
 std::optional<i64> parse_http_date(std::string_view text);
 double seconds_of(Duration d);
 std::string file_trouble(int number);  // what errno says about a file, and what helps
+void write_file(const std::string& file, const std::string& text);  // or throws with the trouble
 
 }  // namespace tern::tools

@@ -73,6 +73,10 @@ public:
     void send(std::string_view text) { send(std::as_bytes(std::span{text})); }
     void close();  // FIN behind what waits
     void abort();  // RST
+    // What arrives stays in the receive queue, and the window closes; until read_on(), or until the
+    // connection is over.
+    void pause() { paused_ = true; }
+    void read_on();
     bool alive() const { return host_ != nullptr; }
     // The last known one when the connection is over.
     const TcpStatus& status();
@@ -90,11 +94,41 @@ private:
     Host* host_;
     TcpConnection connection_;
     u32 slot_;
-    bool close_when_empty_ = false, ended_ = false;
+    bool close_when_empty_ = false, ended_ = false, paused_ = false, over_ = false;
     std::vector<std::byte> waiting_;
     TcpStatus status_{};
 };
 using StreamPtr = std::shared_ptr<Stream>;
+
+// Stands between a host's stack and its wire, and may change, drop or add packets: an odd peer, a
+// middlebox. It calls `on` for each packet that shall go on, before it returns.
+class Door {
+public:
+    using Pass = std::function<void(Packet)>;
+    virtual ~Door() = default;
+    virtual void leaving(Packet packet, const Pass& on) { on(std::move(packet)); }
+    virtual void arriving(Packet packet, const Pass& on) { on(std::move(packet)); }
+};
+
+// Packets at a host's end of its wire.
+struct HostTraffic {
+    u64 arrived = 0;
+    u64 unheard = 0;  // of these, while the host was down
+    u64 left = 0;
+    u64 doors_took_in = 0, doors_added_in = 0;
+    u64 doors_took_out = 0, doors_added_out = 0;
+};
+
+// What a peer may do that no stack of ours does. Checksums stay right.
+enum class Oddity : u8 {
+    Renege,        // SACKs what arrived, and then drops it (RFC 2018 8)
+    DivideAcks,    // acknowledges in small steps what it could in one (RFC 3465 2.3)
+    ShrinkWindow,  // takes back a part of the window that it offered (RFC 9293 3.8.6)
+    CloseWindow,   // offers none, and does not tell when it is open again
+};
+inline constexpr Oddity k_oddities[] = {Oddity::Renege, Oddity::DivideAcks, Oddity::ShrinkWindow,
+                                        Oddity::CloseWindow};
+std::string_view name_of(Oddity oddity);  // "renege", "divide-acks", ...
 
 struct HostOptions {
     u64 memory_limit = u64{64} << 20;  // of its stack's records; packets count with the world's
@@ -134,8 +168,13 @@ public:
     void on_event(std::function<void(const Event&)> told);
     // The event log, of the stacks after a restart too.
     void observe(Observer* observer);
+    Observer* observer() const;
     // Of all its stacks so far, those of restarts included.
     Counters counters() const;
+    const HostTraffic& traffic() const;
+    u64 memory_limit() const;
+    // The last one added is the next to the wire. It outlives every run of the world.
+    void add_door(Door& door);
 
     // Loses power: connections, timers and what it had to send are gone. Faults by time are in
     // World. From a callback of the same host it happens right after the callback.
@@ -187,11 +226,13 @@ struct LaneCounters {
     u64 entered = 0, delivered = 0, delivered_bytes = 0;
     u64 cut = 0;            // a partition took it
     u64 lost = 0;           // by chance or by number
-    u64 queue_dropped = 0;  // the queue was full
+    u64 queue_dropped = 0;  // the queue was full, or CoDel wanted it shorter
     u64 memory_dropped = 0;
+    u64 too_big = 0;  // a fault had made the MTU smaller
     u64 duplicated = 0, corrupted = 0, reordered = 0;
     u64 under_way() const {
-        return entered + duplicated - delivered - cut - lost - queue_dropped - memory_dropped;
+        return entered + duplicated - delivered - cut - lost - queue_dropped - memory_dropped -
+               too_big;
     }
 };
 
@@ -263,9 +304,16 @@ public:
     void change(Wire& wire, Way way, Instant when, const Impairment& impairment);
     void restart(Host& host, Instant when, Duration down = {});
     void jump_clock(Host& host, Instant when, Duration ahead);  // clocks never run back
+    // Packets above `mtu` are lost meanwhile; a router in front of the wire tells the sender.
+    void shrink_mtu(Wire& wire, u32 mtu, Instant from, Instant until);
+    void make_odd(Host& host, Oddity oddity, Instant from, Instant until);
 
     // The faults so far that hit nothing, the ones given to wire() included.
     std::vector<std::string> never_struck() const;
+    struct FaultCount {
+        u32 asked = 0, struck = 0;
+    };
+    FaultCount faults() const;  // of those by time
     // The end of a run: throws FaultNeverStruck when there are such.
     void finish() const;
 
@@ -274,6 +322,9 @@ public:
     u64 digest() const;
     u64 events() const;  // how many things happened
     u64 memory_used() const;
+    u64 packets() const;  // that exist: under way, and in the queues of hosts
+    std::vector<Host*> hosts() const;
+    std::vector<Wire*> wires() const;
 
 private:
     std::unique_ptr<WorldInside> inside_;

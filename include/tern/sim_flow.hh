@@ -66,4 +66,65 @@ private:
     std::unique_ptr<Inside> inside_;
 };
 
+struct ExchangeOptions {
+    u32 count = 1;        // connections
+    Duration interval{};  // from the start of one to the start of the next
+    u64 there = 100'000;  // bytes that each client sends, and
+    u64 back = 100'000;   // that each server sends; who has sent all closes, and goes on reading
+    u16 port = 9;
+    Duration start{};
+    bool simultaneous = false;  // both hosts connect, to each other: one connection
+    u32 abort_every = 0;        // each n-th client aborts when half of `back` has arrived; 0: none
+    Duration pause{};           // readers stop reading for that long, again and again
+    bool retry = false;         // a connection that broke is made again
+    TcpOptions tcp = {};
+};
+
+// Both ways at once on each of some connections: bulk both ways, half-closes, aborts, many short
+// connections.
+class Exchange {
+public:
+    Exchange(World& world, Host& from, Host& to, const ExchangeOptions& options = {});
+    ~Exchange();
+    Exchange(const Exchange&) = delete;
+
+    u64 received() const;   // bytes, by both sides, of all attempts
+    bool intact() const;    // every byte was the right one, and every end came behind the last
+    bool done() const;      // each connection has ended as it should; after that:
+    bool lost_any() const;  // a client saw its bytes acknowledged that no server has received
+    u32 completed() const;
+    u32 aborted() const;  // on purpose
+    u32 attempts() const;
+    std::optional<Instant> finished() const;
+    Error error() const;        // why the last connection broke
+    const TcpStatus& status();  // of the last client
+
+private:
+    struct Inside;
+    std::unique_ptr<Inside> inside_;
+};
+
+struct DatagramOptions {
+    u32 count = 100;
+    u32 size = 200;  // bytes, at least 8
+    u16 port = 5000;
+    Duration start{}, interval = std::chrono::milliseconds(10);
+};
+
+// Numbered datagrams from one host to another.
+class Datagrams {
+public:
+    Datagrams(World& world, Host& from, Host& to, const DatagramOptions& options = {});
+    ~Datagrams();
+    Datagrams(const Datagrams&) = delete;
+
+    u32 sent() const;
+    u32 received() const;  // duplicates too
+    bool intact() const;   // each one is one that was sent
+
+private:
+    struct Inside;
+    std::unique_ptr<Inside> inside_;
+};
+
 }  // namespace tern::sim

@@ -30,7 +30,10 @@ public:
                   "\n";
     }
     void on_segment_sent(const SegmentSentEvent& e) override { sent = e.reason; }
-    void on_segment_arrived(const SegmentArrivedEvent& e) override { after = e.after; }
+    void on_segment_arrived(const SegmentArrivedEvent& e) override {
+        after = e.after;
+        arrived_window = e.window;
+    }
     void on_window(const WindowEvent& e) override {
         window = e;
         ++whys[std::string{e.why}];
@@ -42,6 +45,7 @@ public:
     std::string states;
     SendReason sent = SendReason::Unknown;
     State after = State::Closed;
+    u32 arrived_window = 0;
     WindowEvent window{};
     std::map<std::string, int> whys;
 
@@ -371,6 +375,17 @@ TEST_F(EventLog, EveryMoveOfTheSendersWindowsIsTold) {
                                        "retransmission timeout",
                                        "nothing was sent for longer than RTO"};
     for (const std::string& why : wanted) EXPECT_GT(log.whys[why], 0) << why;
+}
+
+SCRIPT("the window of the third step is told scaled, as that of every later segment") {
+    Log log;
+    t.setup.observer = &log;
+    t.listen();
+    t.inject("< S 0:0(0) win 5000 <mss 1000,wscale 3>");
+    CHECK(log.arrived_window == 5000);  // in a SYN it is not
+    t.expect("> S. 0:0(0) ack 1");
+    t.inject("< . 1:1(0) ack 1 win 1000");
+    CHECK(log.arrived_window == 8000);
 }
 
 }  // namespace

@@ -122,6 +122,12 @@ void drop_queues(Room& room, Tcb& tcb, bool receive_too) {
     }
 }
 
+bool has_unread(const Room& room, const Tcb& tcb) {
+    if (tcb.receive_queue == 0) return false;
+    const ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
+    return !q.chain.empty() || q.runs != 0;
+}
+
 void detach(Room& room, Index i) {
     Tcb& tcb = room.tcbs[i];
     if (tcb.has(k_detached)) return;

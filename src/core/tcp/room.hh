@@ -135,6 +135,7 @@ Index new_tcb(Room& room, const FlowKey& key, u64 hash, u32 replaces = 0);
 u32 find_flow(const Room& room, const FlowKey& key, u64 hash);  // a flow-table value; 0: none
 void detach(Room& room, Index i);  // out of the table, timers and lists
 void free_tcb(Room& room, Index i);
+bool has_unread(const Room& room, const Tcb& tcb);  // bytes that wait for the application
 void drop_queues(Room& room, Tcb& tcb, bool receive_too);
 // The connection is over: tells the application and frees what nobody holds any more.
 void finish(Room& room, Index i, Cause cause, Error error);

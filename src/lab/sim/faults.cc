@@ -61,6 +61,37 @@ void World::jump_clock(Host& host, Instant when, Duration ahead) {
     });
 }
 
+void World::shrink_mtu(Wire& wire, u32 mtu, Instant from, Instant until) {
+    WorldInside& in = *inside_;
+    Fault& fault = in.fault("the MTU of " + std::to_string(mtu) + " on " + wire.name() + " from " +
+                            text_of(from) + " to " + text_of(until));
+    in.at(from, [&in, &wire, &fault, mtu] {
+        in.note(fault.what);
+        for (const auto& lane : wire.inside_->lanes) lane->shrink_mtu(mtu, fault);
+    });
+    in.at(until, [&in, &wire, &fault] {
+        in.note("end of " + fault.what);
+        for (const auto& lane : wire.inside_->lanes) lane->restore_mtu();
+    });
+}
+
+void World::make_odd(Host& host, Oddity oddity, Instant from, Instant until) {
+    WorldInside& in = *inside_;
+    Fault& fault = in.fault("the oddity " + std::string{name_of(oddity)} + " of " + host.name() +
+                            " from " + text_of(from) + " to " + text_of(until));
+    const u64 seed = in.derive("odd " + host.name(), in.odd_peers.size());
+    OddPeer& peer = in.odd_peers.emplace_back(oddity, seed, fault);
+    host.add_door(peer);
+    in.at(from, [&in, &peer, &fault] {
+        in.note(fault.what);
+        peer.be_odd(true);
+    });
+    in.at(until, [&in, &peer, &fault] {
+        in.note("end of " + fault.what);
+        peer.be_odd(false);
+    });
+}
+
 std::vector<std::string> World::never_struck() const {
     std::vector<std::string> missed;
     for (const Fault& fault : inside_->faults)
@@ -68,6 +99,12 @@ std::vector<std::string> World::never_struck() const {
     for (const auto& wire : inside_->wires)
         for (const auto& lane : wire->inside_->lanes) lane->never_struck(missed);
     return missed;
+}
+
+World::FaultCount World::faults() const {
+    FaultCount count{static_cast<u32>(inside_->faults.size())};
+    for (const Fault& fault : inside_->faults) count.struck += fault.struck;
+    return count;
 }
 
 void World::finish() const {

@@ -45,7 +45,8 @@ void Host::Inside::boot() {
     config.limits = options.limits;
     stack.emplace(config);
     told = Instant::min();
-    interface = stack->add_interface({.name = out->name(), .ethernet = false, .mtu = out->mtu()});
+    interface =
+        stack->add_interface({.name = out->name(), .ethernet = false, .mtu = out->full_mtu()});
     check(stack->add_address(interface, address).has_value());
     check(stack->add_route({Ipv4Address::any(), 0}, interface).has_value());
     for (const auto& program : programs) face.after({}, program);
@@ -159,6 +160,12 @@ void Host::observe(Observer* observer) {
     inside_->observer = observer;
     if (inside_->stack) inside_->stack->set_observer(observer);
 }
+
+const HostTraffic& Host::traffic() const { return inside_->traffic; }
+u64 Host::memory_limit() const { return inside_->options.memory_limit; }
+void Host::add_door(Door& door) { inside_->doors.push_back(&door); }
+
+Observer* Host::observer() const { return inside_->observer; }
 
 Counters Host::counters() const {
     Counters all = inside_->past;

@@ -35,6 +35,8 @@ struct Host::Inside final : Actor {
     std::vector<std::function<void()>> programs{};
     std::function<void(const Event&)> on_event{};
     Observer* observer = nullptr;
+    std::vector<Door*> doors{};  // from the stack to the wire
+    HostTraffic traffic{};
     Counters past{};  // of stacks that are gone
     // Event::user is the place in these, counted from 1. Deques: callbacks may add to them.
     std::deque<StreamPtr> streams{};
@@ -50,6 +52,8 @@ struct Host::Inside final : Actor {
     void wake() override;
     void turn();
     void transmit();
+    void receive_through_doors(PacketBatch&& batch);
+    void leave(PacketBatch&& batch);
     void tell(const Event& event);
     void tell_stream(const Event& event);
     void read(const StreamPtr& stream, bool peer_closed);

@@ -5,10 +5,65 @@ namespace tern::sim {
 
 void Host::arrive(u32, PacketBatch&& batch) {
     Inside& in = *inside_;
-    if (!in.stack) return batch.clear();  // nobody is there
+    in.traffic.arrived += batch.size();
+    if (!in.stack) {  // nobody is there
+        in.traffic.unheard += batch.size();
+        return batch.clear();
+    }
     in.told = in.clock();
-    in.stack->receive(in.told, in.interface, std::move(batch));
+    if (in.doors.empty())
+        in.stack->receive(in.told, in.interface, std::move(batch));
+    else
+        in.receive_through_doors(std::move(batch));
     in.turn();
+}
+
+namespace {
+
+// Through the doors from `at` on; `step` is the way, and `last` takes what came through them all.
+void pass(const std::vector<Door*>& doors, std::ptrdiff_t at, std::ptrdiff_t step, Packet packet,
+          u64& took, u64& added, const Door::Pass& last) {
+    if (at < 0 || at >= std::ssize(doors)) return last(std::move(packet));
+    u32 passed = 0;
+    const Door::Pass on = [&](Packet p) {
+        ++passed;
+        pass(doors, at + step, step, std::move(p), took, added, last);
+    };
+    Door& door = *doors[static_cast<std::size_t>(at)];
+    step > 0 ? door.leaving(std::move(packet), on) : door.arriving(std::move(packet), on);
+    if (passed == 0)
+        ++took;
+    else
+        added += passed - 1;
+}
+
+}  // namespace
+
+void Host::Inside::receive_through_doors(PacketBatch&& batch) {
+    for (u32 i = 0; i < batch.size(); ++i)
+        pass(doors, std::ssize(doors) - 1, -1, batch.take(i), traffic.doors_took_in,
+             traffic.doors_added_in, [this](Packet p) {
+                 PacketBatch one;
+                 one.push(std::move(p));
+                 stack->receive(told, interface, std::move(one));
+             });
+    batch.clear();
+}
+
+void Host::Inside::leave(PacketBatch&& batch) {
+    if (doors.empty()) {
+        traffic.left += batch.size();
+        return out->enter(std::move(batch));
+    }
+    for (u32 i = 0; i < batch.size(); ++i)
+        pass(doors, 0, 1, batch.take(i), traffic.doors_took_out, traffic.doors_added_out,
+             [this](Packet p) {
+                 ++traffic.left;
+                 PacketBatch one;
+                 one.push(std::move(p));
+                 out->enter(std::move(one));
+             });
+    batch.clear();
 }
 
 void Host::Inside::wake() {
@@ -55,7 +110,7 @@ void Host::Inside::transmit() {
     for (bool more = true; more;) {
         PacketBatch batch = stack->transmit(told, interface);
         more = batch.full();  // one that is not has emptied the stack
-        if (!batch.empty()) out->enter(std::move(batch));
+        if (!batch.empty()) leave(std::move(batch));
     }
 }
 
@@ -102,6 +157,8 @@ void Host::Inside::tell_stream(const Event& event) {
         if ((event.bits & Writable) && stream->on_writable) stream->on_writable();
     }
     if (!(event.bits & Closed)) return;
+    stream->over_ = true;
+    read(stream, false);
     stream->status();
     if (stream->on_closed) stream->on_closed(event.error);
     stack->tcp().release(stream->connection_);
@@ -110,6 +167,7 @@ void Host::Inside::tell_stream(const Event& event) {
 
 void Host::Inside::read(const StreamPtr& stream, bool peer_closed) {
     while (stream->on_data) {
+        if (stream->paused_ && !stream->over_) return;
         const Result<Slice> slice = stack->tcp().receive(stream->connection_);
         if (!slice) {
             peer_closed = slice.error() == Error::EndOfStream;

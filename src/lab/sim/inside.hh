@@ -7,6 +7,7 @@
 #include "lab/sim/digest.hh"
 #include "lab/sim/fault.hh"
 #include "lab/sim/lane.hh"
+#include "lab/sim/odd_peer.hh"
 #include "lab/sim/schedule.hh"
 #include "tern/sim.hh"
 
@@ -45,6 +46,7 @@ struct WorldInside {
     Schedule schedule;
     Digest digest;
     std::deque<Fault> faults;
+    std::deque<OddPeer> odd_peers;
 
     std::deque<Action> actions;
     std::vector<Action*> idle_actions;

@@ -24,7 +24,7 @@ std::string percent(double share) {
 }  // namespace
 
 Lane::Lane(WorldInside& world, u32 number, std::string name, const LinkFacts& facts, u64 seed)
-    : world_(world), number_(number), name_(std::move(name)), facts_(facts),
+    : world_(world), number_(number), name_(std::move(name)), facts_(facts), mtu_now_(facts.mtu),
       impair_(static_cast<Link&>(*this), ImpairOptions{.seed = seed}) {}
 
 Lane::~Lane() = default;
@@ -80,6 +80,22 @@ bool Lane::lost_to_cut() {
     return true;
 }
 
+void Lane::shrink_mtu(u32 mtu, Fault& fault) {
+    mtu_now_ = std::min(mtu, facts_.mtu);
+    shrunk_by_ = &fault;
+}
+
+void Lane::restore_mtu() {
+    mtu_now_ = facts_.mtu;
+    shrunk_by_ = nullptr;
+}
+
+bool Lane::fits(const Packet& packet) {
+    if (packet.size() <= mtu_now_) return true;
+    if (shrunk_by_ != nullptr) shrunk_by_->struck = true;
+    return false;
+}
+
 void Lane::enter(PacketBatch&& batch) {
     const u32 entry = microseconds(world_.now);
     PacketBatch passing;
@@ -87,6 +103,10 @@ void Lane::enter(PacketBatch&& batch) {
         Packet packet = batch.take(i);
         ++entered_;
         if (lost_to_cut()) continue;
+        if (shrunk_by_ != nullptr && !fits(packet)) {
+            ++too_big_;
+            continue;
+        }
         packet->tag = entry;
         passing.push(std::move(packet));
     }
@@ -142,8 +162,9 @@ LaneCounters Lane::count() const {
             .delivered_bytes = delivered_bytes_,
             .cut = cut_,
             .lost = c.lost,
-            .queue_dropped = c.queue_dropped,
+            .queue_dropped = c.queue_dropped + c.codel_dropped,
             .memory_dropped = c.memory_dropped,
+            .too_big = too_big_,
             .duplicated = c.duplicated,
             .corrupted = c.corrupted,
             .reordered = c.reordered};

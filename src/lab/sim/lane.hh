@@ -20,7 +20,12 @@ public:
     Node& from() const { return *from_; }
     Node& to() const { return *to_; }
     u32 from_port() const { return from_port_; }
-    u32 mtu() const { return facts_.mtu; }
+    u32 mtu() const { return mtu_now_; }
+    u32 full_mtu() const { return facts_.mtu; }  // which no fault has made smaller
+    void shrink_mtu(u32 mtu, Fault& fault);
+    void restore_mtu();
+    // Within the MTU; when not, a fault that made it smaller has struck.
+    bool fits(const Packet& packet);
     const std::string& name() const { return name_; }
 
     void enter(PacketBatch&& batch);
@@ -60,6 +65,8 @@ private:
     u32 number_;
     std::string name_;
     LinkFacts facts_;
+    u32 mtu_now_;
+    Fault* shrunk_by_ = nullptr;
     Impairment impairment_;
     Impair impair_;  // in front of this as its inner link
     Node* from_ = nullptr;
@@ -70,7 +77,7 @@ private:
     std::vector<std::string> missed_;  // of impairments that were in force before
     Chain arrived_;
     bool announced_ = false;
-    u64 entered_ = 0, delivered_ = 0, delivered_bytes_ = 0, cut_ = 0;
+    u64 entered_ = 0, delivered_ = 0, delivered_bytes_ = 0, cut_ = 0, too_big_ = 0;
     Duration last_delay_{}, worst_delay_{};
 };
 

@@ -97,11 +97,11 @@ void Router::Inside::forward(Packet packet) {
         ++counters.no_route;
         return send_error(unreachable, k_network_unreachable, 0, packet, *header);
     }
-    const u32 mtu = ports[*port]->mtu();
-    if (packet.size() > mtu) {
+    if (!ports[*port]->fits(packet)) {
         ++counters.too_big;
         if (!header->dont_fragment) return;
-        return send_error(unreachable, k_fragmentation_needed, mtu, packet, *header);
+        return send_error(unreachable, k_fragmentation_needed, ports[*port]->mtu(), packet,
+                          *header);
     }
     if (!make_exclusive(packet)) return;
     decrement_ttl(packet.data());

@@ -66,6 +66,16 @@ void Stream::abort() {
     (void)host_->stack().tcp().abort(connection_);
 }
 
+void Stream::read_on() {
+    paused_ = false;
+    if (!alive()) return;
+    host_->after({}, [this, self = host_->inside_->streams[slot_]] {
+        if (!alive() || paused_) return;
+        (void)host_->stack();  // a turn follows, in which the window that opens is told
+        host_->inside_->read(self, false);
+    });
+}
+
 // Looking changes nothing: the stack is not even told the time.
 const TcpStatus& Stream::status() {
     if (alive())

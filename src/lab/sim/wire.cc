@@ -9,7 +9,7 @@ Wire::~Wire() = default;
 const std::string& Wire::name() const { return inside_->name; }
 Node& Wire::a() const { return *inside_->a; }
 Node& Wire::b() const { return *inside_->b; }
-u32 Wire::mtu() const { return inside_->lane(Way::There).mtu(); }
+u32 Wire::mtu() const { return inside_->lane(Way::There).full_mtu(); }
 
 void Wire::cut(Way way) {
     Lane& lane = inside_->lane(way);

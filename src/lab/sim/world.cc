@@ -165,6 +165,19 @@ u64 World::seed_for(std::string_view purpose) const {
 u64 World::digest() const { return inside_->digest.value(); }
 u64 World::events() const { return inside_->happened; }
 u64 World::memory_used() const { return inside_->budget.used(); }
+u64 World::packets() const { return inside_->pool.packets_in_use(); }
+
+std::vector<Host*> World::hosts() const {
+    std::vector<Host*> all;
+    for (const auto& host : inside_->hosts) all.push_back(host.get());
+    return all;
+}
+
+std::vector<Wire*> World::wires() const {
+    std::vector<Wire*> all;
+    for (const auto& wire : inside_->wires) all.push_back(wire.get());
+    return all;
+}
 
 void World::at(Instant when, std::function<void()> action) { inside_->at(when, std::move(action)); }
 

@@ -33,6 +33,17 @@ SCRIPT("without the peer's option nothing is scaled", covers("RFC7323:1")) {
     CHECK(t.app.read_all() == 100);
 }
 
+SCRIPT("an embryo's answers without SYN offer no more than its SYN-ACK did", covers("RFC7323:1")) {
+    t.setup.listen.options.receive_buffer = 1u << 20;
+    t.listen();
+    t.inject("< S 0:0(0) win 5000 <mss 1000,wscale 3>");
+    const auto syn_ack = t.expect("> S. 0:0(0) ack 1");
+    t.inject("< R 2:2(0) win 0");  // inside the window: challenged (RFC 5961 3.2)
+    const auto challenge = t.expect("> . 1:1(0) ack 1");
+    CHECK(challenge.window << syn_ack.window_scale <= 65535);
+    CHECK(challenge.window > 0);
+}
+
 SCRIPT("a shift above 14 counts as 14", covers("RFC7323:1")) {
     t.listen();
     t.inject("< S 0:0(0) win 5000 <mss 1000,wscale 15>");

@@ -123,6 +123,20 @@ SCRIPT("ABORT drops what is queued, in both directions", covers("RFC9293:U-17"))
     CHECK(error_of(t.app.try_read(10)) == Error::Aborted);
 }
 
+SCRIPT("ABORT in TIME-WAIT with unread bytes: what was dropped is no end of the stream",
+       covers("RFC9293:U-17")) {
+    t.passive_open();
+    t.app.close();
+    t.expect("> F. 1:1(0) ack 1");
+    t.inject("< . 1:1(0) ack 2");
+    t.inject("< FP. 1:101(100) ack 2");
+    t.expect("> . 2:2(0) ack 102");
+    t.state(State::TimeWait);
+    t.app.abort();
+    CHECK(t.app.try_read(100).error() == Error::Aborted);
+    t.state(State::TimeWait);
+}
+
 SCRIPT("STATUS in every state", covers("RFC9293:U-17")) {
     each_row([](Script& c, const Row& r) {
         const Standing at = standing(r.place);

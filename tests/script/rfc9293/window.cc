@@ -27,6 +27,21 @@ void fill(Script& t, u32 buffer) {
     t.check(t.status().rcv_wnd == 0, "the window is closed");
 }
 
+SCRIPT("bytes that come again with a newer acknowledgement bring the newer window with them",
+       covers("RFC9293:U-10")) {
+    t.passive_open({.mss = 1000, .wscale = {}, .window = 3000});
+    t.app.write(5000);
+    t.expect("> . 1:3001(3000) ack 1");
+    t.inject("+1ms < P. 101:201(100) ack 1 win 3000");  // behind a hole: 1:101 was lost
+    t.expect("> . 3001:3001(0) ack 1");
+    // The lost bytes again, from a peer that has read nothing of the 3000.
+    t.inject("+1ms < P. 1:101(100) ack 3001 win 100");
+    t.expect("> . 3001:3001(0) ack 201");
+    CHECK(t.status().snd_wnd == 100);
+    t.expect_within(1s, "> . 3001:3101(100) ack 201");
+    t.quiet(100ms);
+}
+
 }  // namespace
 
 SCRIPT("unscaled windows of 32 KiB and more are filled", covers("RFC9293:MUST-1")) {

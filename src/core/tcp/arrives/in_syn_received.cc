@@ -17,7 +17,10 @@ void bare_ack(Room& room, const Listener& l, const Embryo& e, u64 hash, SendReas
     bare.seq = e.iss + 1;
     bare.ack = e.irs + 1;
     bare.flags = wire::Ack;
-    bare.window = first_window(room, l);
+    // RFC 7323 2.3 [RFC7323:1]: without SYN the field is scaled; it must not offer more than
+    // before.
+    const u8 shift = e.peer_wind_shift != 0xff ? wind_shift_of(room, l) : u8{0};
+    bare.window = static_cast<u16>(first_window(room, l) >> shift);
     bare.ttl = l.options.ttl;
     bare.tos = static_cast<u8>(l.options.dscp << 2);
     if (e.timestamps) {

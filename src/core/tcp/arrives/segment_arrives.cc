@@ -137,6 +137,15 @@ void tell_arrival(Room& room, const FlowKey& key, const Segment& seg, State befo
                                           room.state_iss, room.state_irs});
 }
 
+// Of the window field of what arrives.
+u8 shift_of(const Room& room, u32 value) {
+    const Index i = index_of(value);
+    if (kind_of(value) == RecordKind::Tcb) return room.tcbs[i].snd_wind_shift;
+    if (kind_of(value) != RecordKind::Embryo) return 0;
+    const u8 shift = room.embryos[i].peer_wind_shift;
+    return shift != 0xff ? shift : u8{0};
+}
+
 void remember_initial(Room& room, u32 value, const Segment& seg) {
     room.state_iss = 0;
     room.state_irs = seg.syn() ? seg.seq.value : 0;
@@ -166,8 +175,7 @@ void segment_arrives(Room& room, Segment& seg) {
     if (watched) [[unlikely]] {
         before = room.state_now = state_of(room, value, listener);
         remember_initial(room, value, seg);
-        if (value != 0 && kind_of(value) == RecordKind::Tcb)
-            shift = room.tcbs[index_of(value)].snd_wind_shift;
+        shift = value != 0 ? shift_of(room, value) : u8{0};
     }
     const Verdict v = value != 0      ? dispatch(room, seg, value)
                       : listener != 0 ? in_listen(room, listener, seg)

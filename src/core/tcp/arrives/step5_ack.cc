@@ -199,9 +199,11 @@ Verdict step5_ack(Room& room, Index i, Segment& seg) {
     const Seq fin = data_end(room, tcb);
     const bool advances = tcb.snd.una < seg.ack;
     if (advances) acknowledged(room, i, seg);
-    // RFC 9293 3.10.7.4 [U-10]: an older segment does not move the window.
-    if (seg.ack >= tcb.snd.una &&
-        (tcb.snd.wl1 < seg.seq || (tcb.snd.wl1 == seg.seq && tcb.snd.wl2 <= seg.ack)))
+    // RFC 9293 3.10.7.4 [U-10]: an older segment does not move the window. One that acknowledges
+    // more than any before is not older, though it may carry old bytes again; without its window
+    // the edge would move to the right with SND.UNA, beyond what the peer has offered.
+    if (advances || (seg.ack >= tcb.snd.una &&
+                     (tcb.snd.wl1 < seg.seq || (tcb.snd.wl1 == seg.seq && tcb.snd.wl2 <= seg.ack))))
         learn_window(room, tcb, seg, true);
     if (!advances && tcb.snd.una < tcb.snd.max && flight_of(room, tcb) != nullptr) {
         if (seg.has_options && seg.ack == tcb.snd.una) {

@@ -8,7 +8,9 @@ Result<void> Tcp::abort(TcpConnection c) {
     Tcb* tcb = room.tcb_of(c);
     if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
     if (tcb->has(k_detached)) {
-        // Over already, or in TIME-WAIT, which stays: it protects others.
+        // Over already, or in TIME-WAIT, which stays: it protects others. What is dropped must not
+        // look like the end of the stream.
+        if (tcb->error == Error::None && has_unread(room, *tcb)) tcb->error = Error::Aborted;
         drop_queues(room, *tcb, true);
         return {};
     }

@@ -25,12 +25,6 @@ Result<void> close_sending(Room& room, Index i) {
     }
 }
 
-bool has_unread(const Room& room, const Tcb& tcb) {
-    if (tcb.receive_queue == 0) return false;
-    const ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
-    return !q.chain.empty() || q.runs != 0;
-}
-
 }  // namespace
 
 Result<void> Tcp::close(TcpConnection c) {

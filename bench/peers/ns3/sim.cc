@@ -1,0 +1,102 @@
+// ns-3's half of S10: one CUBIC flow over 1 Gbit/s with a round trip of 10 ms. With --cwnd FILE the
+// window goes there whenever it moves, as "seconds,segments" lines.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+#include "ns3/applications-module.h"
+#include "ns3/core-module.h"
+#include "ns3/internet-module.h"
+#include "ns3/network-module.h"
+#include "ns3/point-to-point-module.h"
+
+namespace {
+
+constexpr std::uint32_t k_mss = 1448;
+std::ofstream cwnd_file;
+
+void on_cwnd(std::uint32_t, std::uint32_t now) {
+    cwnd_file << ns3::Simulator::Now().GetSeconds() << ',' << now / double{k_mss} << '\n';
+}
+
+void trace_cwnd() {
+    ns3::Config::ConnectWithoutContext(
+        "/NodeList/0/$ns3::TcpL4Protocol/SocketList/0/CongestionWindow",
+        ns3::MakeCallback(&on_cwnd));
+}
+
+struct Options {
+    double seconds = 10;
+    bool json = false;
+    std::string cwnd;
+};
+
+Options parse(int argc, char** argv) {
+    Options o;
+    // The first word names the benchmark, as for the other peers.
+    for (int i = 2; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        if (word == "--json") {
+            o.json = true;
+        } else if (word == "--seconds" && i + 1 < argc && std::atof(argv[i + 1]) > 0) {
+            o.seconds = std::atof(argv[++i]);
+        } else if (word == "--cwnd" && i + 1 < argc) {
+            o.cwnd = argv[++i];
+        } else {
+            std::fprintf(stderr, "usage: ns3_peer sim [--seconds SIMULATED] [--cwnd FILE] [--json]\n");
+            std::exit(2);
+        }
+    }
+    return o;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using namespace ns3;
+    const Options o = parse(argc, argv);
+    Config::SetDefault("ns3::TcpL4Protocol::SocketType", TypeIdValue(TcpCubic::GetTypeId()));
+    Config::SetDefault("ns3::TcpSocket::SegmentSize", UintegerValue(k_mss));
+    // As on tern's side: enough to keep the line busy, too little to overflow its queue.
+    Config::SetDefault("ns3::TcpSocket::SndBufSize", UintegerValue(1600u << 10));
+    Config::SetDefault("ns3::TcpSocket::RcvBufSize", UintegerValue(2u << 20));
+    Config::SetDefault("ns3::TcpSocket::InitialCwnd", UintegerValue(10));
+
+    NodeContainer nodes(2);
+    PointToPointHelper wire;
+    wire.SetDeviceAttribute("DataRate", StringValue("1Gbps"));
+    wire.SetChannelAttribute("Delay", StringValue("5ms"));
+    wire.SetQueue("ns3::DropTailQueue", "MaxSize", StringValue("1000p"));
+    const NetDeviceContainer devices = wire.Install(nodes);
+    InternetStackHelper().Install(nodes);
+    const auto interfaces = Ipv4AddressHelper("10.0.0.0", "255.255.255.0").Assign(devices);
+
+    PacketSinkHelper sink("ns3::TcpSocketFactory", InetSocketAddress(Ipv4Address::GetAny(), 80));
+    const ApplicationContainer sinks = sink.Install(nodes.Get(1));
+    BulkSendHelper bulk("ns3::TcpSocketFactory", InetSocketAddress(interfaces.GetAddress(1), 80));
+    bulk.SetAttribute("SendSize", UintegerValue(64 * 1024));
+    bulk.Install(nodes.Get(0));
+    if (!o.cwnd.empty()) {
+        cwnd_file.open(o.cwnd);
+        Simulator::Schedule(MilliSeconds(1), &trace_cwnd);
+    }
+
+    Simulator::Stop(Seconds(o.seconds));
+    const auto start = std::chrono::steady_clock::now();
+    Simulator::Run();
+    const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
+    const auto received = DynamicCast<PacketSink>(sinks.Get(0))->GetTotalRx();
+    Simulator::Destroy();
+
+    const double packets = static_cast<double>(received) / k_mss;
+    const double gbit = static_cast<double>(received) * 8 / o.seconds / 1e9;
+    std::printf(o.json ? "{\"peer\":\"ns-3\",\"bench\":\"sim\",\"wall_s\":%.4f,\"data_per_s\":%.0f,"
+                         "\"ns_per_data_packet\":%.1f,\"gbit_per_s\":%.4f}\n"
+                       : "ns-3 sim: %.4f s wall, %.0f data packets per second, %.1f ns each, %.4f "
+                         "Gbit/s\n",
+                wall.count(), packets / wall.count(), wall.count() * 1e9 / packets, gbit);
+    return received > 0 ? 0 : 1;
+}
