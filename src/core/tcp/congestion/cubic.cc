@@ -106,6 +106,7 @@ public:
     void undone(Congestion& c) const override {
         CubicState& s = c.state<CubicState>();
         s.now = s.before;
+        s.hystart.undo();
     }
 
     // 5.8 [RFC9438:5]: time in which nothing was sent does not count; nor does the old curve after

@@ -9,7 +9,9 @@ class HyStart {
 public:
     // What slow start adds to cwnd for this ACK. `ended`: congestion avoidance begins.
     u32 growth(const Congestion& c, const CongestionAck& ack, bool& ended);
-    void finish() { done_ = true; }  // 4.3: the first slow start only
+    // 4.3: the first slow start only; unless what ended it was no loss.
+    void finish() { was_done_ = done_, done_ = true; }
+    void undo() { done_ = was_done_; }
 
 private:
     void begin_round(const Congestion& c);
@@ -20,7 +22,7 @@ private:
     u32 baseline_us_ = 0;
     u8 samples_ = 0;
     u8 css_rounds_ = 0;
-    bool in_css_ = false, begun_ = false, done_ = false;
+    bool in_css_ = false, begun_ = false, done_ = false, was_done_ = false;
 };
 
 }  // namespace tern

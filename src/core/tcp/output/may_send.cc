@@ -83,7 +83,9 @@ Plan plan_lost(Room& room, Tcb& tcb) {
     const u32 ahead = static_cast<u32>(lost.seq - tcb.snd.una);
     if (on_the_way > 0 && on_the_way + lost.piece > tcb.cwnd) return {};
     if (ahead > 0 && ahead + lost.piece > tcb.snd.wnd) return {};
-    if (!pace_allows(room, tcb)) return {};
+    // RFC 9937 6: the retransmission that recovery begins with waits for nothing.
+    const bool begins = tcb.has(k_recovery) && flight_of(room, tcb)->prr.out == 0;
+    if (!begins && !pace_allows(room, tcb)) return {};
     u32 most = tcb.cwnd > on_the_way ? tcb.cwnd - on_the_way : 0;
     most =
         std::min({most, paced_segment(room, tcb), tcb.snd.wnd > ahead ? tcb.snd.wnd - ahead : 0});
