@@ -105,10 +105,7 @@ TcpOptions NetOptions::tcp() const {
     o.timestamps = !no_timestamps;
     o.window_scale = !no_window_scale;
     o.congestion = congestion;
-    o.ecn = ecn == "off"        ? Ecn::Off
-            : ecn == "classic"  ? Ecn::Classic
-            : ecn == "accurate" ? Ecn::Accurate
-                                : Ecn::Accept;
+    o.ecn = ecn_of(ecn);
     // Whole responses are written at once, so Nagle would only hold back their last segment.
     o.no_delay = true;
     return o;

@@ -158,6 +158,8 @@ Reply Host::counters() const {
         .set("segments_out", c.tcp_segments_out)
         .set("retransmissions", c.tcp_retransmissions)
         .set("predicted", c.tcp_predicted)
+        .set("marks_in", c.tcp_marks_in)
+        .set("mark_reductions", c.tcp_mark_reductions)
         .set("opened", c.tcp_connections_opened)
         .set("accepted", c.tcp_connections_accepted)
         .set("fast_opens", c.tcp_fast_opens)

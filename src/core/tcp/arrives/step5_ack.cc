@@ -209,7 +209,8 @@ Verdict step5_ack(Room& room, Index i, Segment& seg) {
                      (tcb.snd.wl1 < seg.seq || (tcb.snd.wl1 == seg.seq && tcb.snd.wl2 <= seg.ack))))
         learn_window(room, tcb, seg, true);
     if (!advances && tcb.snd.una < tcb.snd.max && flight_of(room, tcb) != nullptr) {
-        if (seg.has_options && seg.ack == tcb.snd.una) {
+        const bool sack = seg.has_options && room.options.sack_count > 0;
+        if (sack && seg.ack == tcb.snd.una) {
             flight_acknowledged(room, tcb, seg, tcb.snd.una);
             if (!tcb.has(k_persist)) choose_loss_timer(room, tcb);
             want_output(room, tcb);

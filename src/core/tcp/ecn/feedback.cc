@@ -53,11 +53,11 @@ bool is_new_data(const Tcb& tcb, const Plan& plan) {
     return plan.len > 0 && plan.seq == tcb.snd.max && plan.reason != SendReason::ProbeWindow;
 }
 
-u16 ace_for(AccEcn& a, const Plan& plan, bool syn) {
-    const u8 handshake = a.handshake_ace;
-    if (syn) return wire::ace_flags(handshake);
-    a.handshake_ace = 0;
+// 3.2.2.1: the handshake's encoding is for the first ACK of a SYN-ACK, if that is bare.
+u16 ace_for(const Tcb& tcb, AccEcn& a, const Plan& plan) {
     a.unacked_marks = 0;
+    const bool opening = tcb.state == State::SynReceived;
+    const u8 handshake = opening ? u8{0} : std::exchange(a.handshake_ace, u8{0});
     const bool pure = plan.len == 0 && (plan.flags & wire::Fin) == 0;
     return wire::ace_flags(handshake != 0 && pure ? handshake : a.in.cep);
 }
@@ -74,10 +74,10 @@ u16 classic_flags(Tcb& tcb, bool new_data) {
 }  // namespace
 
 void note_marks(Room& room, Tcb& tcb, const Segment& seg) {
+    if (tcb.ecn == Ecn::Off) return;
     const u8 field = seg.arrival->tos & 3;
     if (field == k_ce) room.cx.counters.tcp_marks_in += packets_of(seg);
     if (tcb.ecn == Ecn::Accurate) return count(room, tcb, seg, field);
-    if (tcb.ecn != Ecn::Classic) return;
     if (!algorithm_of(room, tcb).wants_marks())
         latch(room, tcb, seg, field == k_ce);
     else if (seg.len > 0)
@@ -85,16 +85,16 @@ void note_marks(Room& room, Tcb& tcb, const Segment& seg) {
 }
 
 u8 put_ecn(Room& room, Tcb& tcb, const Plan& plan, wire::TcpHeader& header) {
-    const bool syn = (plan.flags & wire::Syn) != 0;
-    if (syn && (plan.flags & wire::Ack) == 0) {
-        header.flags |= ecn_of_syn(tcb);
+    if (plan.flags & wire::Syn) {
+        const bool answer = (plan.flags & wire::Ack) != 0;
+        header.flags |= answer ? ecn_of_syn_ack(room, tcb) : ecn_of_syn(tcb);
         return k_not_ect;
     }
     const bool new_data = is_new_data(tcb, plan);
     if (tcb.ecn == Ecn::Accurate)
-        header.flags |= ace_for(room.colds[tcb.cold].acc_ecn, plan, syn);
+        header.flags |= ace_for(tcb, room.colds[tcb.cold].acc_ecn, plan);
     else if (tcb.ecn == Ecn::Classic)
-        header.flags |= syn ? u16{wire::Ece} : classic_flags(tcb, new_data);
+        header.flags |= classic_flags(tcb, new_data);
     // RFC 3168 6.1.4 to 6.1.6 [RFC3168:2]: nothing else may be marked.
     return tcb.ect && new_data ? k_ect_0 : k_not_ect;
 }

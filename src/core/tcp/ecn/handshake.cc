@@ -1,5 +1,5 @@
-// Who agrees to what: the flags of SYN and SYN-ACK (RFC 3168 6.1.1, RFC 9768 3.1), and what the
-// last ACK of the handshake tells.
+// Who agrees to what: the flags of SYN and SYN-ACK (RFC 3168 6.1.1 [RFC3168:1], RFC 9768 3.1
+// [RFC9768:1], RFC 9293 3.8.2 [SHLD-8]), and what the last ACK of the handshake tells.
 #include "core/tcp/room.hh"
 
 namespace tern {
@@ -62,6 +62,12 @@ u16 ecn_of_syn_ack(const Embryo& e) {
     return e.ecn == Ecn::Accurate ? wire::ace_flags(k_told_back[e.syn_mark]) : u16{wire::Ece};
 }
 
+u16 ecn_of_syn_ack(const Room& room, const Tcb& tcb) {
+    if (tcb.backoff >= k_syn_acks_that_agree || tcb.ecn == Ecn::Off) return 0;
+    if (tcb.ecn == Ecn::Classic) return wire::Ece;
+    return wire::ace_flags(room.colds[tcb.cold].acc_ecn.handshake_ace);
+}
+
 void ecn_of_syn_again(Embryo& e, u16 syn_flags) {
     // RFC 9768 3.1.5: who asks again without has taken the request back, and neither side marks.
     if (wire::ace_of(syn_flags) == 0b000) e.ecn = Ecn::Off;
@@ -92,6 +98,8 @@ void learn_ecn_of_syn(Room& room, Tcb& tcb, const Segment& seg) {
 
 void ecn_of_embryo(Room& room, Tcb& tcb, const Embryo& e) {
     begin(room, tcb, e.ecn);
+    if (e.ecn == Ecn::Accurate)
+        room.colds[tcb.cold].acc_ecn.handshake_ace = k_told_back[e.syn_mark];
     // It may be the SYN-ACK without the flags that the peer has seen.
     if (e.retries >= k_syn_acks_that_agree) tcb.ect = false;
 }
