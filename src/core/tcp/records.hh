@@ -86,19 +86,19 @@ inline constexpr u8 k_not_ect = 0, k_ect_1 = 1, k_ect_0 = 2, k_ce = 3;
 
 // RFC 9768 3.2: what Accurate ECN counts. The initial values tell a zeroed field from a true one.
 struct MarkCounts {
-    u32 cep = 5;                      // packets marked CE
-    u32 e0b = 1, ceb = 0, e1b = 1;    // bytes by mark; 24 bits of each are told
+    u32 cep = 5;                    // packets marked CE
+    u32 e0b = 1, ceb = 0, e1b = 1;  // bytes by mark; 24 bits of each are told
 };
 struct AccEcn {
-    MarkCounts in;           // r.*: of what has arrived
-    MarkCounts told;         // s.*: of what we sent, as the peer tells
-    u32 bytes_told = 0;      // sum of our byte counters in the last option; 0: none was sent
-    u32 ahead = 0;           // marked bytes believed from ACE alone, which ECEB will count again
-    u8 unacked_marks = 0;    // packets marked CE since the last ACK left
-    u8 last = k_not_ect;     // the IP-ECN field of the last packet
-    u8 handshake_ace = 0;    // what SYN-ACK, or the ACK of it, has to say; 0: nothing any more
-    bool heard = false;      // a segment without SYN has come
-    bool deaf = false;       // what the peer tells was mangled: believed no more
+    MarkCounts in;         // r.*: of what has arrived
+    MarkCounts told;       // s.*: of what we sent, as the peer tells
+    u32 bytes_told = 0;    // sum of our byte counters in the last option; 0: none was sent
+    u32 ahead = 0;         // marked bytes believed from ACE alone, which ECEB will count again
+    u8 unacked_marks = 0;  // packets marked CE since the last ACK left
+    u8 last = k_not_ect;   // the IP-ECN field of the last packet
+    u8 handshake_ace = 0;  // what SYN-ACK, or the ACK of it, has to say; 0: nothing any more
+    bool heard = false;    // a segment without SYN has come
+    bool deaf = false;     // what the peer tells was mangled: believed no more
     bool option_seen = false;
     bool option_bad = false;
 };
@@ -120,7 +120,7 @@ struct Cold {
     bool fast_open_pending = false;  // counts for the listener's limit
     bool fast_open_cookie = false;   // our SYN-ACK gives a cookie
     bool fast_open_taken = false;    // data in SYN was
-    AccEcn acc_ecn;  // with Ecn::Accurate
+    AccEcn acc_ecn;                  // with Ecn::Accurate
 };
 
 // What a connection needs that has sizes of its own, or moves bulk data (buffers.cc).

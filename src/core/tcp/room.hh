@@ -370,9 +370,9 @@ void note_paced(const Room& room, const Tcb& tcb, Flight& f, u32 len);
 
 // --- ecn/: RFC 3168, RFC 9768
 Ecn ecn_wanted(const Room& room, const TcpOptions& options);
-u16 ecn_of_syn(const Tcb& tcb);              // flags; of a SYN after its last retry
-Ecn ecn_answer(Ecn ours, u16 syn_flags);     // to a SYN
-u16 ecn_of_syn_ack(const Embryo& e);         // flags
+u16 ecn_of_syn(const Tcb& tcb);           // flags; of a SYN after its last retry
+Ecn ecn_answer(Ecn ours, u16 syn_flags);  // to a SYN
+u16 ecn_of_syn_ack(const Embryo& e);      // flags
 u16 ecn_of_syn_ack(const Room& room, const Tcb& tcb);
 void ecn_of_syn_again(Embryo& e, u16 flags);  // the same SYN, retransmitted
 void learn_ecn_of_syn_ack(Room& room, Tcb& tcb, const Segment& seg);

@@ -20,8 +20,8 @@ struct PacketLine {
     bool has_time = false;
     i64 time_ns = 0;  // "+100ms": how long after the line before
     bool has_mark = false;
-    u8 mark = 0;      // the IP-ECN field: [noecn] [ect1] [ect0] [ce]
-    u16 flags = 0;    // S F R P U E W A(AE) and "." for ACK
+    u8 mark = 0;    // the IP-ECN field: [noecn] [ect1] [ect0] [ce]
+    u16 flags = 0;  // S F R P U E W A(AE) and "." for ACK
     u32 seq = 0;
     u32 seq_end = 0;
     u32 length = 0;  // must be seq_end - seq

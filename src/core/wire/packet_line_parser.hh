@@ -262,7 +262,8 @@ private:
         if (name == "sack") return sack(begin);
         if (name == "ECN") return acc_ecn(begin);
         if (name == "nop" || name == "eol") return true;
-        return fail_at(begin, "option must be mss, wscale, sackOK, sack, TS, ECN0, ECN1, nop or eol");
+        return fail_at(begin,
+                       "option must be mss, wscale, sackOK, sack, TS, ECN0, ECN1, nop or eol");
     }
     constexpr bool timestamps() {
         skip_spaces();

@@ -60,6 +60,8 @@ ImpairDirection impairments_of(const std::string& text) {
             d.rate = number_of(value);
         else if (name == "queue")
             d.queue_packets = static_cast<u32>(number_of(value));
+        else if (name == "mark")
+            d.mark.packets = static_cast<u32>(number_of(value));
         else if (name == "drop") {
             std::istringstream numbers(value);
             for (std::string n; std::getline(numbers, n, ':');) d.drop_nth.push_back(number_of(n));

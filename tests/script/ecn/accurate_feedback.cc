@@ -76,8 +76,9 @@ SCRIPT("beside SACK the option goes as far as two blocks leave room", covers("RF
     t.inject("+1ms < [ect0] .AE 1001:2001(1000) ack 1");
     t.expect("> .AE 1:1(0) ack 1 <TS val 11 ecr 1010,sack 1001:2001,ECN0 e0b 1001>");
     t.inject("+1ms < [ce] .AE 3001:4001(1000) ack 1");
-    t.expect("> .AW 1:1(0) ack 1 <TS val 12 ecr 1010,sack 3001:4001 1001:2001,"
-             "ECN0 e0b 1001 ceb 1000>");
+    t.expect(
+        "> .AW 1:1(0) ack 1 <TS val 12 ecr 1010,sack 3001:4001 1001:2001,"
+        "ECN0 e0b 1001 ceb 1000>");
     // Three counters and two blocks are more than 40 bytes: what is lost comes first.
     t.inject("+1ms < [ect1] .AE 5001:6001(1000) ack 1");
     const auto ack = t.next();

@@ -17,7 +17,8 @@ namespace {
 u8 at(std::span<const std::byte> bytes, std::size_t i) { return static_cast<u8>(bytes[i]); }
 
 // RFC 9293 3.1 [MUST-68] [MUST-69], 3.2 [MUST-65].
-void check_options(std::span<const std::byte> options, bool syn) {
+void check_options(std::span<const std::byte> options, u8 flags) {
+    const bool syn = (flags & wire::Syn) != 0, asks = syn && (flags & wire::Ack) == 0;
     while (!options.empty()) {
         const u8 kind = at(options, 0);
         if (kind == 0) {
@@ -32,6 +33,8 @@ void check_options(std::span<const std::byte> options, bool syn) {
             ASSERT_LE(length, options.size()) << "option " << int{kind} << " past the header";
         }
         EXPECT_TRUE(kind != 2 || syn) << "MSS in a segment without SYN";
+        // RFC 9768 3.2.3.2.1 [RFC9768:5].
+        EXPECT_TRUE((kind != 172 && kind != 174) || !asks) << "an AccECN option in a SYN";
         options = options.subspan(length);
     }
 }
@@ -43,7 +46,7 @@ void check_tcp(std::span<const std::byte> packet) {
     ASSERT_LE(header, tcp.size());
     // RFC 9293 3.1 [U-1]: reserved bits are zero.
     EXPECT_EQ(at(tcp, 12) & 0x0e, 0) << "reserved bits";
-    check_options(tcp.first(header).subspan(20), (at(tcp, 13) & wire::Syn) != 0);
+    check_options(tcp.first(header).subspan(20), at(tcp, 13));
 }
 
 // Which flows may use ECN, and what of them may be marked.

@@ -84,8 +84,8 @@ void learn_option_test(const Room& room, AccEcn& a) {
     const wire::TcpOptions& o = room.options;
     if (o.acc_ecn_order == 0xff) return;
     a.option_seen = true;
-    a.option_bad = (o.acc_ecn_count >= 1 && o.acc_ecn[0] == 0) ||
-                   (o.acc_ecn_count == 3 && o.acc_ecn[2] == 0);
+    a.option_bad =
+        (o.acc_ecn_count >= 1 && o.acc_ecn[0] == 0) || (o.acc_ecn_count == 3 && o.acc_ecn[2] == 0);
 }
 
 void take_marks(Room& room, Tcb& tcb, const Segment& seg) {

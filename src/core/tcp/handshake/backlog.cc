@@ -48,8 +48,7 @@ void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset,
         bare.options.cookie = cookie.bytes;
     }
     // RFC 9768 3.2.3.2.1, 3.2.3.2.2 [RFC9768:5]: once, to see whether it gets through.
-    if (e.ecn == Ecn::Accurate && why == SendReason::OpenAnswer)
-        put_mark_counts({}, bare.options);
+    if (e.ecn == Ecn::Accurate && why == SendReason::OpenAnswer) put_mark_counts({}, bare.options);
     send_bare(room, e.key, bare, why);
 }
 
