@@ -58,6 +58,10 @@ void NetOptions::add_to(CLI::App& app) {
     app.add_option("--congestion", congestion, "congestion control: cubic, reno, bbr or dctcp")
         ->check(CLI::IsMember({"cubic", "reno", "bbr", "dctcp"}))
         ->group(group);
+    app.add_option("--ecn", ecn, "off, accept, classic (RFC 3168) or accurate (RFC 9768)")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"off", "accept", "classic", "accurate"}))
+        ->group(group);
     app.add_flag("--no-sack", no_sack, "do not offer this TCP option")->group(group);
     app.add_flag("--no-timestamps", no_timestamps, "do not offer this TCP option")->group(group);
     app.add_flag("--no-window-scale", no_window_scale, "do not offer this TCP option")
@@ -101,6 +105,7 @@ TcpOptions NetOptions::tcp() const {
     o.timestamps = !no_timestamps;
     o.window_scale = !no_window_scale;
     o.congestion = congestion;
+    o.ecn = ecn_of(ecn);
     // Whole responses are written at once, so Nagle would only hold back their last segment.
     o.no_delay = true;
     return o;

@@ -22,6 +22,7 @@ struct NetOptions {
     std::string name_space;
     std::string wait = "sleep";
     std::string congestion = "cubic";
+    std::string ecn = "accept";
     std::string impair_in, impair_out;
     u64 seed = 0;
     u64 memory = u64{256} << 20;

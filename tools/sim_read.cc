@@ -261,6 +261,7 @@ private:
             f.keep_alive = t.time("keep-alive", Duration{});
             f.congestion = t.one_of("congestion", {"cubic", "reno", "bbr", "dctcp"},
                                     "congestion control", "cubic");
+            f.ecn = t.one_of("ecn", {"off", "accept", "classic", "accurate"}, "ECN", "accept");
         }
         for (const SimFlow& other : out_.flows)
             if (other.to == f.to && other.port == f.port)

@@ -98,6 +98,7 @@ void Run::load() {
         TcpOptions tcp;
         tcp.send_buffer = tcp.receive_buffer = f.buffer;
         tcp.congestion = f.congestion;
+        tcp.ecn = ecn_of(f.ecn);
         if (f.keep_alive > Duration{}) {
             tcp.keep_alive = true;
             tcp.keep_alive_idle = tcp.keep_alive_interval = f.keep_alive;

@@ -35,7 +35,7 @@ struct SimFlow {
     u16 port = 80;
     Duration start{};
     u32 buffer = 0;  // of either side; 0: the stack's own
-    std::string congestion;
+    std::string congestion, ecn;
     Duration keep_alive{};  // idle time and interval; 0: none
     u64 size = 0;           // Bulk; Datagrams: of each
     bool retry = false;     // Bulk, Exchange

@@ -53,6 +53,7 @@ std::string of(const SimFlow& f) {
     if (f.start > Duration{}) out += fmt::format("start = {}\n", time(f.start));
     if (f.buffer != 0) out += fmt::format("buffer = \"{}\"\n", f.buffer);
     if (!f.congestion.empty()) out += fmt::format("congestion = {}\n", quoted(f.congestion));
+    if (!f.ecn.empty() && f.ecn != "accept") out += fmt::format("ecn = {}\n", quoted(f.ecn));
     if (f.keep_alive > Duration{}) out += fmt::format("keep-alive = {}\n", time(f.keep_alive));
     return of(f, out);
 }

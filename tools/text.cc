@@ -65,6 +65,12 @@ std::string file_trouble(int number) {
     }
 }
 
+Ecn ecn_of(std::string_view name) {
+    if (name == "off") return Ecn::Off;
+    if (name == "classic") return Ecn::Classic;
+    return name == "accurate" ? Ecn::Accurate : Ecn::Accept;
+}
+
 double seconds_of(Duration d) { return std::chrono::duration<double>(d).count(); }
 
 std::string human_bytes(u64 bytes) { return scaled(static_cast<double>(bytes), "B"); }

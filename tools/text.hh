@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "tern/time.hh"
+#include "tern/tcp.hh"
 
 namespace tern::tools {
 
@@ -22,6 +22,7 @@ std::string url_encode(std::string_view path);  // "/" stays
 std::optional<std::string> url_decode(std::string_view path);
 std::string http_date(i64 seconds);  // "Sun, 06 Nov 1994 08:49:37 GMT"
 std::optional<i64> parse_http_date(std::string_view text);
+Ecn ecn_of(std::string_view name);  // "off", "accept", "classic", "accurate"; else Accept
 double seconds_of(Duration d);
 std::string file_trouble(int number);  // what errno says about a file, and what helps
 void write_file(const std::string& file, const std::string& text);  // or throws with the trouble

@@ -44,6 +44,15 @@ enum TcpEventBits : u16 {
     Acceptable = 128,  // listener: accept() will give a connection
 };
 
+// Explicit congestion notification: routers mark packets instead of dropping them, and the receiver
+// tells the sender. It works when both ends agree to it in the handshake.
+enum class Ecn : u8 {
+    Off,
+    Accept,    // not asked for; a peer that asks for either form gets it
+    Classic,   // asked for: RFC 3168, told once a round trip
+    Accurate,  // asked for: RFC 9768, every mark counted; else what the peer can do
+};
+
 // Per connection; a listener hands its own to the connections it accepts.
 struct TcpOptions {
     bool no_delay = false;    // true: no Nagle (RFC 9293 [MUST-17])
@@ -71,6 +80,8 @@ struct TcpOptions {
     bool sack = true;               // announce that we understand SACK blocks
     u16 max_segment = 0;            // 0: from the MTU; otherwise an upper bound on MSS
     std::string_view congestion{};  // congestion control by name; empty: cubic
+    // Settled by the handshake. An algorithm that wants marks ("dctcp") turns Accept into Accurate.
+    Ecn ecn = Ecn::Accept;
     Duration linger_fin_wait_2 = std::chrono::seconds(60);  // after release() only
 };
 
@@ -131,6 +142,10 @@ struct TcpStatus {  // RFC 9293 3.9.1.6, and what engineers ask next
     u32 backoff;          // expirations of RTO since the last new ACK
     bool timestamps, sack, window_scale;
     u8 snd_wind_shift, rcv_wind_shift;
+    Ecn ecn;           // as agreed: Off, Classic or Accurate
+    bool ecn_capable;  // our data may be marked
+    // Accurate: packets that arrived with a mark, and packets of ours that did, as the peer tells.
+    u32 marks_received, marks_told;
     bool in_recovery;
     bool urgent_pending;  // urgent data not read yet
     u64 urgent_ahead;     // bytes from the reading point to the urgent mark

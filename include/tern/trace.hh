@@ -47,6 +47,7 @@ constexpr std::string_view name_of(State s) {
     X(OpenAnswerData,     "answer to SYN whose cookie is ours: its bytes are taken (RFC 7413)") \
     X(OpenRetry,          "SYN was not answered within RTO: ask again") \
     X(OpenAnswerRetry,    "SYN-ACK was not confirmed within RTO: answer again") \
+    X(OpenWithoutEcn,     "SYN that asked for ECN was refused: ask again without") \
     X(Data,               "new data, inside the peer's window and cwnd") \
     X(DataLast,           "new data that empties the send queue: PSH") \
     X(DataOverride,       "small data after the silly-window override timer") \
@@ -64,6 +65,7 @@ constexpr std::string_view name_of(State s) {
     X(AckOutOfOrder,      "data behind a hole: duplicate ACK so that the peer learns of the loss") \
     X(AckHoleFilled,      "a hole was filled: tell the peer at once") \
     X(AckDuplicate,       "nothing new in it: our ACK may have been lost") \
+    X(AckMarks,           "congestion marks began or ended: tell the peer") \
     X(AckFin,             "acknowledge the peer's FIN") \
     X(AckWindowProbe,     "answer to a probe of our closed window") \
     X(AckKeepAlive,       "answer to a keep-alive") \

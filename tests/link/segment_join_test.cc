@@ -86,6 +86,13 @@ TEST_F(SegmentJoinTest, WhatDiffersStaysApart) {
              const u16 sum = load16(tcp + 16);
              store16(tcp + 16, static_cast<u16>(sum > 0x100 ? sum - 0x100 : sum + 0xfeff));
          }},
+        {"CWR on the first, with a sum that holds",
+         [](auto& all) {
+             std::byte* tcp = all[0].data() + 34;
+             tcp[13] |= std::byte{0x80};
+             const u16 sum = load16(tcp + 16);
+             store16(tcp + 16, static_cast<u16>(sum > 0x80 ? sum - 0x80 : sum + 0xff7f));
+         }},
         {"another order", [](auto& all) { std::swap(all[0], all[1]); }},
         {"a mark",
          [&](auto& all) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include "support/covers.hh"
 #include "wire/bytes.hh"
 
 namespace tern::wire {
@@ -112,7 +113,8 @@ TEST(PacketLine, IsRefusedWithColumnAndReason) {
         {"S 1:1(0) ack 1", "column 10: ack without '.' among the flags"},
         {". 1:1(0) win 65536", "column 14: number too large for its field"},
         {". 1:1(0) urg 65536", "column 14: number too large for its field"},
-        {". 1:1(0) <", "column 11: option must be mss, wscale, sackOK, sack, TS, nop or eol"},
+        {". 1:1(0) <",
+         "column 11: option must be mss, wscale, sackOK, sack, TS, ECN0, ECN1, nop or eol"},
         {". 1:1(0) <mss>", "column 14: space expected"},
         {". 1:1(0) <mss 65536>", "column 15: number too large for its field"},
         {". 1:1(0) <wscale 256>", "column 18: number too large for its field"},
@@ -214,6 +216,24 @@ TEST(PacketLine, PrintingAndReadingAreInverse) {
     }));
 }
 
+TEST(PacketLine, MarksAndTheirCountsAreReadAndPrinted) {
+    test::covers({"RFC9768:5"});
+    constexpr Line order_0 = "< [ce] PA. 1:11(10) ack 1 <ECN0 e0b 1 ceb 10>";
+    EXPECT_EQ(order_0.packet().mark, 3);
+    EXPECT_EQ(order_0.packet().acc_ecn_order, 0);
+    EXPECT_EQ(order_0.packet().acc_ecn_count, 2);
+    EXPECT_EQ(order_0.packet().acc_ecn[1], 10u);
+    EXPECT_EQ(print_line(order_0.packet()), order_0.text());
+    constexpr Line order_1 = "> [noecn] EWA. 0:0(0) ack 1 <ECN1 e1b 16777215 ceb 0 e0b 1>";
+    EXPECT_TRUE(order_1.packet().has_mark);
+    EXPECT_EQ(order_1.packet().acc_ecn[0], 0xffffffu);
+    EXPECT_EQ(print_line(order_1.packet()), order_1.text());
+    for (const char* wrong :
+         {"[ect] . 0:0(0)", "[ce . 0:0(0)", ". 0:0(0) <ECN e0b 1>", ". 0:0(0) <ECN0 ceb 1>",
+          ". 0:0(0) <ECN0 e0b 16777216>", ". 0:0(0) <ECN1 e1b 1,ECN0 e0b 1>"})
+        EXPECT_FALSE(try_parse_line(wrong)) << wrong;
+}
+
 TEST(PacketLine, AnyTextIsReadOrRefused) {
     EXPECT_TRUE(rc::check([](std::vector<u8> picks) {
         constexpr std::string_view pieces[] = {"+",      "1",
@@ -228,6 +248,7 @@ TEST(PacketLine, AnyTextIsReadOrRefused) {
                                                "mss",    "wscale",
                                                "sackOK", "TS val 1 ecr 2",
                                                "sack",   "1:2",
+                                               "[ce]",   "ECN0 e0b 1",
                                                "nop",    ",",
                                                "...>",   "4294967296",
                                                "x",      "("};

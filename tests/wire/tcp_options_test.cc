@@ -407,6 +407,34 @@ TEST(TcpOptions, WhatIsEmittedIsWellFormedAndParsed) {
     }));
 }
 
+TEST(TcpOptions, AccEcnCountersGoOutInEveryLengthAndComeBack) {
+    test::covers({"RFC9768:5"});
+    for (u8 order = 0; order < 2; ++order) {
+        for (u8 count = 0; count <= 3; ++count) {
+            for (const bool timestamps : {false, true}) {
+                TcpOptionsToSend send;
+                send.timestamps = timestamps;
+                send.acc_ecn_order = order;
+                send.acc_ecn_count = count;
+                send.acc_ecn = {0x123456, 0xffabcdef, 7};
+                const std::array<SackBlock, 4> blocks{};
+                send.sack = blocks;
+                Bytes bytes(40);
+                const u32 n = emit_tcp_options(send, bytes.data());
+                ASSERT_EQ(n % 4, 0u);
+                expect_well_formed(std::span{bytes}.first(n));
+                const TcpOptions got = parse(first(bytes, n)).options;
+                ASSERT_EQ(got.acc_ecn_order, order);
+                ASSERT_EQ(got.acc_ecn_count, count);
+                constexpr std::array<u32, 3> low = {0x123456, 0xabcdef, 7};
+                EXPECT_TRUE(std::equal(low.begin(), low.begin() + count, got.acc_ecn.begin()));
+                EXPECT_EQ(got.has_timestamps, timestamps);
+                EXPECT_GE(got.sack_count, timestamps ? 1 : 2);
+            }
+        }
+    }
+}
+
 }  // namespace
 
 }  // namespace tern::wire

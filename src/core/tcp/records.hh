@@ -12,6 +12,8 @@ constexpr u32 tagged(RecordKind kind, Index i) { return static_cast<u32>(kind) <
 constexpr RecordKind kind_of(u32 value) { return static_cast<RecordKind>(value >> 30); }
 constexpr Index index_of(u32 value) { return value & 0x3fffffff; }
 
+inline constexpr u8 k_no_scaling = 15;
+
 // SYN-RECEIVED from a listener: what must be remembered until the third step of the handshake.
 struct Embryo {
     FlowKey key;
@@ -20,7 +22,9 @@ struct Embryo {
     u32 deadline = 0;  // tick of the next SYN-ACK
     Index next = 0, prev = 0;
     u16 peer_mss = 536;
-    u8 peer_wind_shift = 0;   // 0xff: no window scaling
+    u8 peer_wind_shift : 4 = 0;  // k_no_scaling: none
+    Ecn ecn : 2 = Ecn::Off;
+    u8 syn_mark : 2 = 0;      // the IP-ECN field of the SYN
     u8 retries : 4 = 0;       // SYN-ACKs sent again
     u8 wants_cookie : 1 = 0;  // RFC 7413: the SYN-ACK gives one
     u8 sack : 1 = 0;
@@ -77,6 +81,28 @@ struct FastOpenServer {
     std::array<u8, 16> cookie{};
 };
 
+// The IP-ECN field (RFC 3168 5).
+inline constexpr u8 k_not_ect = 0, k_ect_1 = 1, k_ect_0 = 2, k_ce = 3;
+
+// RFC 9768 3.2: what Accurate ECN counts. The initial values tell a zeroed field from a true one.
+struct MarkCounts {
+    u32 cep = 5;                    // packets marked CE
+    u32 e0b = 1, ceb = 0, e1b = 1;  // bytes by mark; 24 bits of each are told
+};
+struct AccEcn {
+    MarkCounts in;         // r.*: of what has arrived
+    MarkCounts told;       // s.*: of what we sent, as the peer tells
+    u32 bytes_told = 0;    // sum of our byte counters in the last option; 0: none was sent
+    u32 ahead = 0;         // marked bytes believed from ACE alone, which ECEB will count again
+    u8 unacked_marks = 0;  // packets marked CE since the last ACK left
+    u8 last = k_not_ect;   // the IP-ECN field of the last packet
+    u8 handshake_ace = 0;  // what SYN-ACK, or the ACK of it, has to say; 0: nothing any more
+    bool heard = false;    // a segment without SYN has come
+    bool deaf = false;     // what the peer tells was mangled: believed no more
+    bool option_seen = false;
+    bool option_bad = false;
+};
+
 // What few connections need.
 struct Cold {
     TcpOptions options;  // as the application gave them
@@ -94,6 +120,7 @@ struct Cold {
     bool fast_open_pending = false;  // counts for the listener's limit
     bool fast_open_cookie = false;   // our SYN-ACK gives a cookie
     bool fast_open_taken = false;    // data in SYN was
+    AccEcn acc_ecn;                  // with Ecn::Accurate
 };
 
 // What a connection needs that has sizes of its own, or moves bulk data (buffers.cc).

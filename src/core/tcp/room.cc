@@ -217,7 +217,7 @@ bool valid_options(const Room& room, const TcpOptions& o) {
 bool needs_cold(const TcpOptions& o) {
     const TcpOptions d;
     return o.user_timeout || o.user_timeout_option || o.keep_alive || !o.timestamps ||
-           !o.window_scale || !o.sack || o.keep_alive_idle != d.keep_alive_idle ||
+           !o.window_scale || !o.sack || o.ecn != d.ecn || o.keep_alive_idle != d.keep_alive_idle ||
            o.keep_alive_interval != d.keep_alive_interval ||
            o.keep_alive_probes != d.keep_alive_probes || o.linger_fin_wait_2 != d.linger_fin_wait_2;
 }

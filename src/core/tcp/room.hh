@@ -368,6 +368,29 @@ u32 paced_segment(const Room& room, const Tcb& tcb);  // longest_segment(), or a
 bool pace_allows(Room& room, Tcb& tcb);               // false: the Pace deadline will ask again
 void note_paced(const Room& room, const Tcb& tcb, Flight& f, u32 len);
 
+// --- ecn/: RFC 3168, RFC 9768
+Ecn ecn_wanted(const Room& room, const TcpOptions& options);
+u16 ecn_of_syn(const Tcb& tcb);           // flags; of a SYN after its last retry
+Ecn ecn_answer(Ecn ours, u16 syn_flags);  // to a SYN
+u16 ecn_of_syn_ack(const Embryo& e);      // flags
+u16 ecn_of_syn_ack(const Room& room, const Tcb& tcb);
+void ecn_of_syn_again(Embryo& e, u16 flags);  // the same SYN, retransmitted
+void learn_ecn_of_syn_ack(Room& room, Tcb& tcb, const Segment& seg);
+void learn_ecn_of_syn(Room& room, Tcb& tcb, const Segment& seg);  // simultaneous open
+void ecn_of_embryo(Room& room, Tcb& tcb, const Embryo& e);
+void learn_ecn_of_last_ack(Room& room, Tcb& tcb, const Segment& seg);
+void learn_option_test(const Room& room, AccEcn& a);
+void note_marks(Room& room, Tcb& tcb, const Segment& seg);  // acceptable, and not yet trimmed
+void take_marks(Room& room, Tcb& tcb, const Segment& seg);  // of an ACK that is no news yet
+// Puts the flags into `header`; what they say is said then. Returns the IP-ECN field.
+u8 put_ecn(Room& room, Tcb& tcb, const Plan& plan, wire::TcpHeader& header);
+// CWR, as a flag or as a bit of ACE: who cuts a super-segment would leave it on the first piece.
+bool next_has_cwr(const Room& room, const Tcb& tcb);
+void put_mark_counts(const MarkCounts& c, wire::TcpOptionsToSend& o);
+void put_acc_ecn_option(Room& room, Tcb& tcb, u32 payload, wire::TcpOptionsToSend& o);
+// RFC 3168 6.1.2: CWR tells of every reduction, whatever its reason.
+inline void say_reduced(Tcb& tcb) { tcb.cwr_due = tcb.ecn == Ecn::Classic && tcb.ect; }
+
 // --- handshake/
 struct Sequence {
     Seq iss;

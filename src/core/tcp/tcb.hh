@@ -71,9 +71,14 @@ struct alignas(64) Tcb {
         u32 buff = 0;  // RCV.BUFF, may grow (buffers.cc)
     } rcv;
     State state = State::Closed;
-    u8 timers = 0;          // which deadlines are set
-    u8 snd_wind_shift = 0;  // Snd.Wind.Shift
-    u8 rcv_wind_shift = 0;  // Rcv.Wind.Shift
+    u8 timers = 0;              // which deadlines are set
+    u8 snd_wind_shift : 4 = 0;  // Snd.Wind.Shift
+    u8 rcv_wind_shift : 4 = 0;  // Rcv.Wind.Shift
+    Ecn ecn : 2 = Ecn::Off;     // as agreed; in SYN-SENT as asked for
+    bool ect : 1 = false;       // new data leaves as ECN-capable
+    bool ece_due : 1 = false;   // Classic: a mark has arrived, CWR has not
+    bool cwr_due : 1 = false;   // Classic: the next new data says that cwnd was reduced
+    bool marked : 1 = false;    // cwnd was reduced for a mark: not again until `recover` is passed
     u32 flags = 0;
     Index self = 0;
     u16 retransmissions = 0;  // segments sent again; stays at its top

@@ -62,6 +62,15 @@ void append_sack(std::string& text, const PacketLine& line) {
     }
 }
 
+void append_acc_ecn(std::string& text, const PacketLine& line) {
+    text += line.acc_ecn_order == 0 ? "ECN0" : "ECN1";
+    for (std::size_t i = 0; i < line.acc_ecn_count; ++i) {
+        text += ' ';
+        text += acc_ecn_name(line.acc_ecn_order, i);
+        append(text, " ", line.acc_ecn[i]);
+    }
+}
+
 void append_options(std::string& text, const PacketLine& line) {
     text += " <";
     const std::size_t begin = text.size();
@@ -85,6 +94,10 @@ void append_options(std::string& text, const PacketLine& line) {
     if (line.sack_count > 0) {
         comma();
         append_sack(text, line);
+    }
+    if (line.acc_ecn_order != 0xff) {
+        comma();
+        append_acc_ecn(text, line);
     }
     text += '>';
 }
@@ -125,6 +138,9 @@ PacketLine line_of(const TcpHeader& header, const TcpOptions& options, u32 paylo
     for (std::size_t i = 0; i < options.sack_count; ++i)
         line.sack[i] = {(options.sack[i].left - ack_base.value).value,
                         (options.sack[i].right - ack_base.value).value};
+    line.acc_ecn_order = options.acc_ecn_order;
+    line.acc_ecn_count = options.acc_ecn_count;
+    line.acc_ecn = options.acc_ecn;
     return line;
 }
 
@@ -135,6 +151,7 @@ std::string print_line(const PacketLine& line) {
         text += ' ';
     }
     if (line.has_direction) text += line.outbound ? "> " : "< ";
+    if (line.has_mark) text.append("[").append(k_mark_names[line.mark]).append("] ");
     append_flags(text, line.flags);
     append(text, " ", line.seq);
     append(text, ":", line.seq_end);

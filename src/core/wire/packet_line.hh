@@ -19,7 +19,9 @@ struct PacketLine {
     bool outbound = false;  // '>' from the stack under test, '<' to it
     bool has_time = false;
     i64 time_ns = 0;  // "+100ms": how long after the line before
-    u16 flags = 0;    // S F R P U E W A(AE) and "." for ACK
+    bool has_mark = false;
+    u8 mark = 0;    // the IP-ECN field: [noecn] [ect1] [ect0] [ce]
+    u16 flags = 0;  // S F R P U E W A(AE) and "." for ACK
     u32 seq = 0;
     u32 seq_end = 0;
     u32 length = 0;  // must be seq_end - seq
@@ -40,9 +42,19 @@ struct PacketLine {
     u32 ts_ecr = 0;
     u8 sack_count = 0;
     std::array<std::array<u32, 2>, 4> sack{};
+    u8 acc_ecn_order = 0xff;  // 0xff: no AccECN option
+    u8 acc_ecn_count = 0;
+    std::array<u32, 3> acc_ecn{};
 
     friend bool operator==(const PacketLine&, const PacketLine&) = default;
 };
+
+// As in an AccECN option of order 0; order 1 is the other way round. RFC 9768 3.2.3.
+inline constexpr std::array<std::string_view, 3> k_acc_ecn_names = {"e0b", "ceb", "e1b"};
+constexpr std::string_view acc_ecn_name(u8 order, std::size_t i) {
+    return k_acc_ecn_names[order == 0 ? i : 2 - i];
+}
+inline constexpr std::array<std::string_view, 4> k_mark_names = {"noecn", "ect1", "ect0", "ce"};
 
 // The error reads "column 12: seq range and length disagree"; columns count from 1.
 std::expected<PacketLine, std::string> try_parse_line(std::string_view text);

@@ -21,7 +21,7 @@ public:
     // Every part returns false once a reason is known.
     constexpr bool run() {
         skip_spaces();
-        return time() && direction() && flags() && range() && fields();
+        return time() && direction() && mark() && flags() && range() && fields();
     }
     constexpr const PacketLine& line() const { return line_; }
     constexpr const char* reason() const { return reason_; }
@@ -137,6 +137,22 @@ private:
         return spaces("space expected behind the direction");
     }
 
+    // --- ['[' mark ']']
+    constexpr bool mark() {
+        if (!take('[')) return true;
+        const std::size_t begin = at_;
+        while (!done() && peek() != ']') ++at_;
+        const std::string_view name = text_.substr(begin, at_ - begin);
+        if (!take(']')) return fail("']' expected behind the mark");
+        for (u8 i = 0; i < k_mark_names.size(); ++i) {
+            if (name != k_mark_names[i]) continue;
+            line_.has_mark = true;
+            line_.mark = i;
+            return spaces("space expected behind the mark");
+        }
+        return fail_at(begin, "mark must be noecn, ect1, ect0 or ce");
+    }
+
     // --- flags: letters and '.', or '-' alone
     static constexpr u16 flag_of(char c) {
         switch (c) {
@@ -244,8 +260,10 @@ private:
         if (name == "sackOK") return once(line_.sack_permitted, begin);
         if (name == "TS") return once(line_.has_timestamps, begin) && timestamps();
         if (name == "sack") return sack(begin);
+        if (name == "ECN") return acc_ecn(begin);
         if (name == "nop" || name == "eol") return true;
-        return fail_at(begin, "option must be mss, wscale, sackOK, sack, TS, nop or eol");
+        return fail_at(begin,
+                       "option must be mss, wscale, sackOK, sack, TS, ECN0, ECN1, nop or eol");
     }
     constexpr bool timestamps() {
         skip_spaces();
@@ -265,6 +283,24 @@ private:
             if (!number(block[1])) return false;
         }
         return line_.sack_count > 0 || fail("SACK block expected: left:right");
+    }
+
+    // "ECN0 e0b 1 ceb 0": counters in the order of the option, from the left.
+    constexpr bool acc_ecn(std::size_t begin) {
+        if (line_.acc_ecn_order != 0xff) return fail_at(begin, "given twice");
+        if (peek() != '0' && peek() != '1') return fail("ECN0 or ECN1 expected");
+        line_.acc_ecn_order = peek() == '0' ? 0 : 1;
+        ++at_;
+        for (skip_spaces(); is_letter(peek()); skip_spaces()) {
+            u8& count = line_.acc_ecn_count;
+            if (count == line_.acc_ecn.size()) return fail("at most three counters");
+            const std::string_view name = acc_ecn_name(line_.acc_ecn_order, count);
+            if (text_.substr(at_, name.size()) != name) return fail("counters in another order");
+            at_ += name.size();
+            if (!number_behind_word(line_.acc_ecn[count])) return false;
+            if (line_.acc_ecn[count++] > 0xffffff) return fail("a counter has 24 bits");
+        }
+        return true;
     }
 
     std::string_view text_;

@@ -26,6 +26,11 @@ enum TcpFlag : u16 {
     Ae = 256,
 };
 
+// RFC 9768 3.2.2: AE, CWR and ECE as one number, the ACE field.
+inline constexpr u16 k_ecn_flags = Ae | Cwr | Ece;
+constexpr u8 ace_of(u16 flags) { return static_cast<u8>(flags >> 6 & 7); }
+constexpr u16 ace_flags(u32 ace) { return static_cast<u16>((ace & 7) << 6); }
+
 struct TcpHeader {
     u16 source_port = 0;
     u16 destination_port = 0;

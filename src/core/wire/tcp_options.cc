@@ -87,6 +87,22 @@ constexpr u32 k_nop = static_cast<u32>(TcpOptionKind::Nop);
 constexpr u32 k_two_nops = k_nop << 24 | k_nop << 16;
 constexpr u32 k_nop_nop_timestamps = k_two_nops | one_option(TcpOptionKind::Timestamps, 10);
 
+// RFC 9768 3.2.3: the low 24 bits of each counter; NOPs make it whole words. Left out where it does
+// not fit.
+std::byte* emit_acc_ecn(const TcpOptionsToSend& options, std::byte* at, const std::byte* begin) {
+    const u32 length = 2 + 3u * options.acc_ecn_count;
+    const u32 padding = (4 - length % 4) % 4;
+    if (options.acc_ecn_order == 0xff || at - begin + length + padding > 40) return at;
+    at = std::fill_n(at, padding, std::byte{k_nop});
+    const auto kind = options.acc_ecn_order == 0 ? TcpOptionKind::AccEcn0 : TcpOptionKind::AccEcn1;
+    *at++ = static_cast<std::byte>(kind);
+    *at++ = static_cast<std::byte>(length);
+    for (u32 i = 0; i < options.acc_ecn_count; ++i)
+        for (const u32 shift : {16u, 8u, 0u})
+            *at++ = static_cast<std::byte>(options.acc_ecn[i] >> shift);
+    return at;
+}
+
 }  // namespace
 
 // RFC 9293 3.1 [MUST-4] [MUST-6] [MUST-7], 3.2 [MUST-64].
@@ -133,7 +149,7 @@ std::byte* emit_fast_open(const TcpOptionsToSend& options, std::byte* at, const 
 }  // namespace
 
 // RFC 9293 3.1 [MUST-68] [MUST-69]: every option in whole words, so that no End is needed. The
-// order is the one most stacks send: mss, sackOK, TS, wscale, SACK blocks.
+// order is the one most stacks send: mss, sackOK, TS, wscale, AccECN, SACK blocks.
 u32 emit_tcp_options(const TcpOptionsToSend& options, std::byte* to) {
     std::byte* at = to;
     const auto word = [&at](u32 value) {
@@ -158,6 +174,7 @@ u32 emit_tcp_options(const TcpOptionsToSend& options, std::byte* to) {
     if (options.user_timeout != 0)
         word(one_option(TcpOptionKind::UserTimeout, 4) << 16 | options.user_timeout);
     at = emit_fast_open(options, at, to);
+    at = emit_acc_ecn(options, at, to);
 
     const std::size_t room = 40 - static_cast<std::size_t>(at - to);
     const std::size_t blocks = room < 4 ? 0 : std::min(options.sack.size(), (room - 4) / 8);

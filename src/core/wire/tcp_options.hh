@@ -73,6 +73,9 @@ struct TcpOptionsToSend {
     bool timestamps = false;
     u32 ts_val = 0;
     u32 ts_ecr = 0;
+    u8 acc_ecn_order = 0xff;  // 0xff: none
+    u8 acc_ecn_count = 0;     // counters, 0..3
+    std::array<u32, 3> acc_ecn{};
     std::span<const SackBlock> sack;
     u16 user_timeout = 0;  // 0: none, and never on the wire (RFC 5482 3.4)
     bool fast_open = false;

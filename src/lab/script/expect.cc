@@ -17,6 +17,10 @@ bool same_options(const wire::PacketLine& wanted, const wire::PacketLine& got, b
     if (wanted.has_window_scale != got.has_window_scale) return false;
     if (wanted.has_window_scale && wanted.window_scale != got.window_scale) return false;
     if (wanted.sack_count != got.sack_count) return false;
+    if (wanted.acc_ecn_order != 0xff &&
+        (wanted.acc_ecn_order != got.acc_ecn_order || wanted.acc_ecn_count != got.acc_ecn_count ||
+         wanted.acc_ecn != got.acc_ecn))
+        return false;
     if (!std::equal(wanted.sack.begin(), wanted.sack.begin() + wanted.sack_count, got.sack.begin()))
         return false;
     // Timestamps that were negotiated need no mention on each line.
@@ -27,6 +31,7 @@ bool same_options(const wire::PacketLine& wanted, const wire::PacketLine& got, b
 // The fields that every segment of a range shares.
 const char* first_difference(const wire::PacketLine& wanted, const wire::PacketLine& got,
                              bool timestamps) {
+    if (wanted.has_mark && wanted.mark != got.mark) return "mark";
     if (wanted.has_ack && (!got.has_ack || wanted.ack != got.ack)) return "ack";
     if (wanted.has_window && wanted.window != got.window) return "win";
     if (wanted.has_urgent && wanted.urgent != got.urgent) return "urg";

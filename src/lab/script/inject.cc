@@ -44,6 +44,9 @@ std::string option_bytes(const wire::PacketLine& line, const Flow& flow, Instant
         o.ts_val = static_cast<u32>(milliseconds_of(now));  // the script starts at 1000
         o.ts_ecr = flow.last_ts_val;
     }
+    o.acc_ecn_order = line.acc_ecn_order;
+    o.acc_ecn_count = line.acc_ecn_count;
+    o.acc_ecn = line.acc_ecn;
     std::string out(wire::k_tcp_header_max, '\0');
     out.resize(wire::emit_tcp_options(o, reinterpret_cast<std::byte*>(out.data())));
     return out;
@@ -92,7 +95,7 @@ Packet Script::build(const wire::PacketLine& line, const Twist& twist, Where at)
     const u32 segment = static_cast<u32>(tcp.header_length + payload.size());
     wire::Ipv4Header ip;
     ip.total_length = static_cast<u16>(wire::k_ipv4_header + segment);
-    ip.tos = twist.tos;
+    ip.tos = static_cast<u8>(twist.tos | line.mark);
     ip.ttl = twist.ttl;
     ip.dont_fragment = true;
     ip.protocol = static_cast<u8>(wire::IpProtocol::Tcp);

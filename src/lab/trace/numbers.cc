@@ -17,6 +17,14 @@ void copy_options(const wire::TcpOptions& from, wire::PacketLine& line) {
     line.window_scale = from.window_scale;
     line.has_timestamps = from.has_timestamps;
     line.sack_count = from.sack_count;
+    line.acc_ecn_order = from.acc_ecn_order;
+    line.acc_ecn_count = from.acc_ecn_count;
+    line.acc_ecn = from.acc_ecn;
+}
+
+// The IP-ECN field of an IPv4 packet.
+u8 mark_of(const FrameView& v) {
+    return v.network.size() < 2 ? u8{0} : static_cast<u8>(std::to_integer<u8>(v.network[1]) & 3);
 }
 
 void learn(const FrameView& v, Numbers::Direction& ours, Numbers::Direction& theirs) {
@@ -51,6 +59,8 @@ wire::PacketLine Numbers::line_of(const FrameView& v) {
     Direction& ours = direction(v.source, v.destination);
     learn(v, ours, theirs);
     wire::PacketLine line;
+    line.mark = mark_of(v);
+    line.has_mark = line.mark != 0;
     line.flags = v.tcp.flags;
     line.seq = v.tcp.seq.value - ours.initial;
     line.length = v.length();

@@ -54,7 +54,7 @@ bool SegmentJoin::continues(const Packet& p, const Segment& s) const {
     const u32 options = at_.payload - at_.tcp - wire::k_tcp_header;
     return !closed_ && s.ip == at_.ip && s.payload == at_.payload && s.seq == at_.seq + held &&
            size <= size_ && first_.size() - at_.ip + size <= k_ip_most &&
-           (s.flags & ~wire::Psh) == (at_.flags & ~wire::Cwr) && same(p, first_, 0, s.ip + 2) &&
+           (s.flags & ~wire::Psh) == at_.flags && same(p, first_, 0, s.ip + 2) &&
            load16(p.data() + s.ip + k_id) ==
                static_cast<u16>(load16(first_.data() + s.ip + k_id) + segments_) &&
            same(p, first_, s.ip + 6, 4) && same(p, first_, s.ip + k_addresses, 8) &&

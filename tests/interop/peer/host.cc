@@ -60,6 +60,8 @@ ImpairDirection impairments_of(const std::string& text) {
             d.rate = number_of(value);
         else if (name == "queue")
             d.queue_packets = static_cast<u32>(number_of(value));
+        else if (name == "mark")
+            d.mark.packets = static_cast<u32>(number_of(value));
         else if (name == "drop") {
             std::istringstream numbers(value);
             for (std::string n; std::getline(numbers, n, ':');) d.drop_nth.push_back(number_of(n));
@@ -158,6 +160,8 @@ Reply Host::counters() const {
         .set("segments_out", c.tcp_segments_out)
         .set("retransmissions", c.tcp_retransmissions)
         .set("predicted", c.tcp_predicted)
+        .set("marks_in", c.tcp_marks_in)
+        .set("mark_reductions", c.tcp_mark_reductions)
         .set("opened", c.tcp_connections_opened)
         .set("accepted", c.tcp_connections_accepted)
         .set("fast_opens", c.tcp_fast_opens)

@@ -15,6 +15,21 @@ Service service(const Words& w) {
     return *named;
 }
 
+constexpr std::string_view k_ecn[] = {"off", "accept", "classic", "accurate"};
+
+Ecn ecn(const std::string& name) {
+    for (u8 i = 0; i < std::size(k_ecn); ++i)
+        if (name == k_ecn[i]) return Ecn{i};
+    throw Complaint{"no such ECN: " + name};
+}
+
+// The name lives as long as the program: a word does not.
+std::string_view congestion(const std::string& name) {
+    for (const std::string_view known : {"cubic", "reno", "bbr", "dctcp"})
+        if (name == known) return known;
+    throw Complaint{"no such congestion control: " + name};
+}
+
 TcpOptions options_of(const Words& w, TcpOptions o = {}) {
     o.no_delay = w.yes("no_delay", o.no_delay);
     o.keep_alive = w.yes("keep_alive", o.keep_alive);
@@ -30,6 +45,8 @@ TcpOptions options_of(const Words& w, TcpOptions o = {}) {
     o.window_scale = w.yes("window_scale", o.window_scale);
     o.sack = w.yes("sack", o.sack);
     o.max_segment = static_cast<u16>(w.number("max_segment", o.max_segment));
+    if (w.has("ecn")) o.ecn = ecn(w.text("ecn"));
+    if (w.has("congestion")) o.congestion = congestion(w.text("congestion"));
     return o;
 }
 
@@ -238,6 +255,8 @@ Reply Commands::status(const Words& w) {
         .set("sack", s->sack)
         .set("window_scale", s->window_scale)
         .set("snd_wind_shift", s->snd_wind_shift)
+        .set("ecn", k_ecn[static_cast<u8>(s->ecn)])
+        .set("ecn_capable", s->ecn_capable)
         .set("urgent_pending", s->urgent_pending)
         .set("urgent_ahead", s->urgent_ahead)
         .set("fast_open", s->fast_open)

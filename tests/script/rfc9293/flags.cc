@@ -47,7 +47,9 @@ bool is_right_answer(const RawTcp& got, const Arriving& a, const Seg& s, const E
             return got.flags == wire::Ack && got.seq == at.snd_nxt + iss &&
                    got.ack == first + want.taken + peer_isn;
         case Reply::SynAck:
-            return got.flags == (wire::Syn | wire::Ack) && got.ack == s.seq + 1 + peer_isn;
+            // What ECN the answer agrees to is for tests/script/ecn.
+            return (got.flags & ~wire::k_ecn_flags) == (wire::Syn | wire::Ack) &&
+                   got.ack == s.seq + 1 + peer_isn;
         case Reply::Reset: return is_right_reset(got, a, s, iss, peer_isn);
     }
     return false;

@@ -17,7 +17,8 @@ namespace {
 u8 at(std::span<const std::byte> bytes, std::size_t i) { return static_cast<u8>(bytes[i]); }
 
 // RFC 9293 3.1 [MUST-68] [MUST-69], 3.2 [MUST-65].
-void check_options(std::span<const std::byte> options, bool syn) {
+void check_options(std::span<const std::byte> options, u8 flags) {
+    const bool syn = (flags & wire::Syn) != 0, asks = syn && (flags & wire::Ack) == 0;
     while (!options.empty()) {
         const u8 kind = at(options, 0);
         if (kind == 0) {
@@ -32,6 +33,8 @@ void check_options(std::span<const std::byte> options, bool syn) {
             ASSERT_LE(length, options.size()) << "option " << int{kind} << " past the header";
         }
         EXPECT_TRUE(kind != 2 || syn) << "MSS in a segment without SYN";
+        // RFC 9768 3.2.3.2.1 [RFC9768:5].
+        EXPECT_TRUE((kind != 172 && kind != 174) || !asks) << "an AccECN option in a SYN";
         options = options.subspan(length);
     }
 }
@@ -41,21 +44,55 @@ void check_tcp(std::span<const std::byte> packet) {
     const std::size_t header = std::size_t{at(tcp, 12)} / 16 * 4;
     ASSERT_GE(header, 20u);
     ASSERT_LE(header, tcp.size());
-    // RFC 9293 3.1 [U-1]: reserved bits are zero; so are AE, CWR and ECE of a stack without ECN.
-    EXPECT_EQ(at(tcp, 12) & 0x0f, 0) << "reserved bits";
-    EXPECT_EQ(at(tcp, 13) & 0xc0, 0) << "CWR or ECE";
-    check_options(tcp.first(header).subspan(20), (at(tcp, 13) & wire::Syn) != 0);
+    // RFC 9293 3.1 [U-1]: reserved bits are zero.
+    EXPECT_EQ(at(tcp, 12) & 0x0e, 0) << "reserved bits";
+    check_options(tcp.first(header).subspan(20), at(tcp, 13));
 }
+
+// Which flows may use ECN, and what of them may be marked.
+class EcnRules {
+public:
+    void see(const trace::FrameView& v, bool outbound) {
+        const bool syn = v.tcp.has(wire::Syn);
+        const std::pair key{outbound ? v.source.port : v.destination.port,
+                            outbound ? v.destination.port : v.source.port};
+        const u16 bits = v.tcp.flags & wire::k_ecn_flags;
+        Flow& f = flows_[key];
+        if (syn && !v.tcp.has(wire::Ack)) f.asked = bits != 0 || (f.asked && outbound);
+        if (!outbound) return;
+        // RFC 3168 6.1.1, RFC 9768 3.1.1: flags only where somebody has asked.
+        EXPECT_TRUE(bits == 0 || f.asked || syn) << "AE, CWR or ECE of a flow without ECN";
+        const Seq end = v.tcp.seq + v.length();
+        const bool fresh = syn || !f.any || v.tcp.seq >= f.end;
+        // RFC 3168 6.1.1, 6.1.4 to 6.1.6.
+        const bool capable = (at(v.network, 1) & 3) != 0;
+        EXPECT_TRUE(!capable || (v.length() > 0 && fresh && !syn && !v.tcp.has(wire::Rst)))
+            << "ECN-capable, and neither new nor data";
+        if (fresh) f.end = end;
+        f.any = !v.tcp.has(wire::Rst);
+    }
+
+private:
+    struct Flow {
+        bool asked = false;
+        bool any = false;
+        Seq end;
+    };
+    std::map<std::pair<u16, u16>, Flow> flows_;
+};
 
 class Witness final : public test::Seen {
 public:
     Witness() { script::set_witness(this); }
     void on_frame(const FrameEvent& e) override {
-        if (!e.outbound || e.ethernet || e.bytes.size() < 40 || at(e.bytes, 9) != 6) return;
+        if (e.ethernet || e.bytes.size() < 40 || at(e.bytes, 9) != 6) return;
+        const trace::FrameView view = trace::view_of(e);
+        if (view.kind == trace::FrameView::Kind::Tcp) ecn_.see(view, e.outbound);
+        if (!e.outbound) return;
         check_tcp(e.bytes);
         // RFC 9293 3.1 [MUST-2]; what the link completes or cuts has no sum yet.
         const bool complete = !e.checksum_partial && e.gso_size == 0;
-        EXPECT_TRUE(!complete || trace::checksums_hold(trace::view_of(e))) << "checksum";
+        EXPECT_TRUE(!complete || trace::checksums_hold(view)) << "checksum";
     }
     // RFC 9293 3.8.6 [SHLD-14]: the right edge of our window never moves to the left.
     void on_segment_sent(const SegmentSentEvent& e) override {
@@ -72,6 +109,7 @@ public:
 
 private:
     std::map<std::pair<u16, u16>, u32> edges_;
+    EcnRules ecn_;
 };
 
 Witness g_witness;

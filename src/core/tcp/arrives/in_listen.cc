@@ -58,12 +58,12 @@ Verdict cookie_returns(Room& room, Index listener, const FlowKey& key, Segment& 
     e.irs = seg.seq - 1;
     e.iss = seg.ack - 1;
     e.peer_mss = *mss;
-    e.peer_wind_shift = 0xff;
+    e.peer_wind_shift = k_no_scaling;
     if (seg.has_timestamps && l.options.timestamps) {
         e.timestamps = 1;
         e.ts_recent = seg.ts_val;
         const u32 scale = seg.ts_ecr >> 1 & 15;
-        if (scale != 15) e.peer_wind_shift = static_cast<u8>(scale);
+        e.peer_wind_shift = scale & 0xf;
         e.sack = (seg.ts_ecr & 1) && l.options.sack;
     }
     tell_transition(room, key.id(), State::Listen, Cause::SynArrived);
@@ -83,8 +83,10 @@ u32 learn_syn(const Room& room, const Listener& l, const FlowKey& key, const Seg
     if (room.iss_above && e.iss <= *room.iss_above) e.iss = *room.iss_above + 0x10001;
     // RFC 9293 3.7.1 [MUST-15]: no MSS option means 536.
     e.peer_mss = o.has_mss ? o.mss : 536;
-    e.peer_wind_shift =
-        o.has_window_scale && l.options.window_scale ? std::min<u8>(o.window_scale, 14) : 0xff;
+    const bool scaling = o.has_window_scale && l.options.window_scale;
+    e.peer_wind_shift = (scaling ? std::min<u8>(o.window_scale, 14) : k_no_scaling) & 0xf;
+    e.ecn = ecn_answer(l.options.ecn, seg.flags);
+    e.syn_mark = seg.arrival->tos & 3;
     e.sack = o.sack_permitted && l.options.sack;
     e.timestamps = o.has_timestamps && l.options.timestamps;
     e.ts_recent = o.ts_val;

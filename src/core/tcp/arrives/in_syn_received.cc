@@ -17,9 +17,10 @@ void bare_ack(Room& room, const Listener& l, const Embryo& e, u64 hash, SendReas
     bare.seq = e.iss + 1;
     bare.ack = e.irs + 1;
     bare.flags = wire::Ack;
+    if (e.ecn == Ecn::Accurate) bare.flags |= wire::ace_flags(MarkCounts{}.cep);
     // RFC 7323 2.3 [RFC7323:1]: without SYN the field is scaled; it must not offer more than
     // before.
-    const u8 shift = e.peer_wind_shift != 0xff ? wind_shift_of(room, l) : u8{0};
+    const u8 shift = e.peer_wind_shift != k_no_scaling ? wind_shift_of(room, l) : u8{0};
     bare.window = static_cast<u16>(first_window(room, l) >> shift);
     bare.ttl = l.options.ttl;
     bare.tos = static_cast<u8>(l.options.dscp << 2);
@@ -47,6 +48,7 @@ Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
     const Seq rcv_nxt = e.irs + 1;
     // The same SYN again: our SYN-ACK was lost.
     if (seg.syn() && !seg.has(wire::Ack) && !seg.rst() && seg.seq == e.irs) {
+        ecn_of_syn_again(e, seg.flags);
         send_syn_ack(room, l, e, initial_sequence(room, e.key).ts_offset,
                      SendReason::OpenAnswerRetry);
         return Verdict::done();

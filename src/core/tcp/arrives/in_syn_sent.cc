@@ -16,8 +16,8 @@ void learn_syn(Room& room, Tcb& tcb, const Segment& seg) {
     tcb.peer_mss = o.has_mss ? o.mss : 536;
     // RFC 7323 2.2: both sides must have sent the option.
     if (o.has_window_scale && wanted.window_scale) {
-        tcb.snd_wind_shift = std::min<u8>(o.window_scale, 14);
-        tcb.rcv_wind_shift = wind_shift_for(receive_buffer_max(room, tcb));
+        tcb.snd_wind_shift = std::min<u8>(o.window_scale, 14) & 0xf;
+        tcb.rcv_wind_shift = wind_shift_for(receive_buffer_max(room, tcb)) & 0xf;
     } else {
         tcb.snd_wind_shift = tcb.rcv_wind_shift = 0;
     }
@@ -29,6 +29,18 @@ void learn_syn(Room& room, Tcb& tcb, const Segment& seg) {
     }
     tcb.send_mss = eff_snd_mss(room, tcb);
     if (seg.has_options) learn_user_timeout(room, tcb);
+    if (seg.has(wire::Ack))
+        learn_ecn_of_syn_ack(room, tcb, seg);
+    else
+        learn_ecn_of_syn(room, tcb, seg);
+}
+
+// RFC 3168 6.1.1.1 [RFC3168:5]: it may be the flags that were refused.
+void ask_without_ecn(Room& room, Tcb& tcb) {
+    tcb.ecn = Ecn::Off;
+    tcb.snd.nxt = tcb.snd.iss;
+    tcb.set(k_syn_due);
+    want_output(room, tcb);
 }
 
 // What the SYN-ACK left out of our data is sent again, as if for the first time (RFC 7413 4.2.2
@@ -54,6 +66,10 @@ Verdict in_syn_sent(Room& room, Index i, Segment& seg) {
     // Second: the RST bit. RFC 5961 asks for the exact acknowledgement, which we had.
     if (seg.rst()) {
         if (!ack) return Verdict::drop(DropReason::TcpSynSentReset);
+        if (ecn_of_syn(tcb) != 0) {
+            ask_without_ecn(room, tcb);
+            return Verdict::done();
+        }
         finish(room, i, Cause::Refused, Error::Refused);
         return Verdict::done();
     }

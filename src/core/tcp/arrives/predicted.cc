@@ -9,7 +9,8 @@ bool predicted(Room& room, Index i, Segment& seg) {
     constexpr u32 special = k_recovery | k_released | k_urgent_in | k_persist | k_after_timeout |
                             k_fin_queued | k_urgent_out;
     if (tcb.state != State::Established || tcb.has(special)) return false;
-    if ((seg.flags & ~wire::Psh) != wire::Ack || seg.seq != tcb.rcv.nxt) return false;
+    const u16 any = tcb.ecn == Ecn::Off ? wire::Psh : wire::Psh | wire::k_ecn_flags;
+    if ((seg.flags & ~any) != wire::Ack || seg.seq != tcb.rcv.nxt) return false;
     if (seg.has_options && (room.options.sack_count != 0 || room.options.has_user_timeout))
         return false;
     if (tcb.has(k_timestamps)) {
@@ -27,8 +28,10 @@ bool predicted(Room& room, Index i, Segment& seg) {
     // A shrunken window keeps the connection alive at step 5; that is not the usual day.
     if (tcb.snd.una + tcb.snd.wnd < tcb.snd.max || seg.ack + window < tcb.snd.max) return false;
     // From here on it is the same as the steps do, in their order.
+    note_marks(room, tcb, seg);
     update_ts_recent(room, tcb, seg);
     note_activity(room, tcb);
+    take_marks(room, tcb, seg);
     if (advances) acknowledged(room, i, seg);
     if (window != tcb.snd.wnd) {
         learn_window(room, tcb, seg, true);

@@ -143,7 +143,7 @@ u8 shift_of(const Room& room, u32 value) {
     if (kind_of(value) == RecordKind::Tcb) return room.tcbs[i].snd_wind_shift;
     if (kind_of(value) != RecordKind::Embryo) return 0;
     const u8 shift = room.embryos[i].peer_wind_shift;
-    return shift != 0xff ? shift : u8{0};
+    return shift != k_no_scaling ? shift : u8{0};
 }
 
 void remember_initial(Room& room, u32 value, const Segment& seg) {

@@ -76,6 +76,7 @@ Verdict step1_sequence(Room& room, Tcb& tcb, Segment& seg) {
         if (seg.rst()) return Verdict::drop(DropReason::TcpResetOutOfWindow);  // [U-5]
         return Verdict::ack(DropReason::TcpOutOfWindow);
     }
+    if (!seg.rst()) note_marks(room, tcb, seg);
     // RFC 7323 4.3 (2) [RFC7323:5]: judged by where the segment begins, before any trimming.
     update_ts_recent(room, tcb, seg);
     if (!seg.rst()) trim(room, tcb, seg);

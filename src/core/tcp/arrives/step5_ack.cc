@@ -114,7 +114,7 @@ void acknowledged(Room& room, Index i, Segment& seg) {
     tcb.backoff = 0;
     tcb.clear(k_r1_told);
     if (flight != nullptr) flight_acknowledged(room, tcb, seg, before);
-    if (!handled) grow_cwnd(room, tcb, acked, flight_before);
+    if (!handled && !tcb.marked) grow_cwnd(room, tcb, acked, flight_before);
     if (tcb.has(k_after_timeout) && tcb.snd.una >= tcb.recover) timeout_repaired(room, tcb);
     if (tcb.has(k_urgent_out) && tcb.snd.una >= room.colds[tcb.cold].snd_up)
         tcb.clear(k_urgent_out);
@@ -178,6 +178,7 @@ Verdict ack_of_syn(Room& room, Index i, Segment& seg) {
     tcb.snd.nxt = max(tcb.snd.nxt, tcb.snd.una);
     learn_window(room, tcb, seg, true);
     enter_established(room, i);
+    learn_ecn_of_last_ack(room, tcb, seg);
     // CLOSE was called before the handshake ended.
     if (tcb.has(k_fin_queued)) become(room, tcb, Cause::Close);
     return Verdict::next();
@@ -188,7 +189,8 @@ Verdict ack_of_syn(Room& room, Index i, Segment& seg) {
 Verdict step5_ack(Room& room, Index i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
     if (!seg.has(wire::Ack)) return Verdict::drop(DropReason::TcpNoAck);  // [U-8]
-    if (tcb.state == State::SynReceived)
+    const bool opens = tcb.state == State::SynReceived;
+    if (opens)
         if (auto v = ack_of_syn(room, i, seg)) return v;
     // RFC 5961 5.2 [RFC5961:3] [MAY-12].
     if (seg.ack < tcb.snd.una - std::max<u32>(tcb.snd.max_wnd, 1))
@@ -198,6 +200,7 @@ Verdict step5_ack(Room& room, Index i, Segment& seg) {
     // What the FIN's sequence number would be, before the queue shrinks.
     const Seq fin = data_end(room, tcb);
     const bool advances = tcb.snd.una < seg.ack;
+    if (!opens) take_marks(room, tcb, seg);
     if (advances) acknowledged(room, i, seg);
     // RFC 9293 3.10.7.4 [U-10]: an older segment does not move the window. One that acknowledges
     // more than any before is not older, though it may carry old bytes again; without its window
@@ -206,7 +209,8 @@ Verdict step5_ack(Room& room, Index i, Segment& seg) {
                      (tcb.snd.wl1 < seg.seq || (tcb.snd.wl1 == seg.seq && tcb.snd.wl2 <= seg.ack))))
         learn_window(room, tcb, seg, true);
     if (!advances && tcb.snd.una < tcb.snd.max && flight_of(room, tcb) != nullptr) {
-        if (seg.has_options && seg.ack == tcb.snd.una) {
+        const bool sack = seg.has_options && room.options.sack_count > 0;
+        if (sack && seg.ack == tcb.snd.una) {
             flight_acknowledged(room, tcb, seg, tcb.snd.una);
             if (!tcb.has(k_persist)) choose_loss_timer(room, tcb);
             want_output(room, tcb);

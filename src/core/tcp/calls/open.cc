@@ -200,7 +200,8 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
         forget_time_wait(room, index_of(old));
     }
     Tcb& tcb = room.tcbs[i];
-    if (!make_extras(room, tcb, o.options, o.fast_open)) {
+    tcb.ecn = ecn_wanted(room, o.options);
+    if (!make_extras(room, tcb, o.options, o.fast_open || tcb.ecn == Ecn::Accurate)) {
         free_tcb(room, i);
         return std::unexpected(Error::OutOfMemory);
     }

@@ -83,6 +83,16 @@ void fill_timers(const Room& room, const Tcb& tcb, TcpStatus& s) {
     }
 }
 
+void put_ecn_status(const Room& room, const Tcb& tcb, TcpStatus& s) {
+    if (tcb.state == State::SynSent) return;
+    s.ecn = tcb.ecn;
+    s.ecn_capable = tcb.ect;
+    if (tcb.ecn != Ecn::Accurate) return;
+    const AccEcn& a = room.colds[tcb.cold].acc_ecn;
+    s.marks_received = a.in.cep - MarkCounts{}.cep;
+    s.marks_told = a.told.cep - MarkCounts{}.cep;
+}
+
 }  // namespace
 
 Result<TcpStatus> Tcp::status(TcpConnection c) {
@@ -122,6 +132,7 @@ Result<TcpStatus> Tcp::status(TcpConnection c) {
     s.window_scale = tcb->snd_wind_shift != 0 || tcb->rcv_wind_shift != 0;
     s.snd_wind_shift = tcb->snd_wind_shift;
     s.rcv_wind_shift = tcb->rcv_wind_shift;
+    put_ecn_status(room, *tcb, s);
     s.in_recovery = tcb->has(k_recovery);
     s.urgent_pending = tcb->has(k_urgent_in);
     if (s.urgent_pending)  // [MUST-33]

@@ -115,6 +115,8 @@ void cwnd_after_timeout(Room& room, Tcb& tcb) {
     tcb.bytes_acked = 0;
     tcb.dup_acks = 0;
     tcb.recover = tcb.snd.max;  // RFC 6582 3.2 (4)
+    tcb.marked = false;
+    say_reduced(tcb);
     tcb.clear(k_recovery | k_partial_seen);
     tcb.set(k_after_timeout);
     tell_window(room, tcb, "retransmission timeout");

@@ -28,13 +28,13 @@ void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset,
     bare.seq = bare.iss = e.iss;
     bare.irs = e.irs;
     bare.ack = e.irs + 1;
-    bare.flags = wire::Syn | wire::Ack;
+    bare.flags = wire::Syn | wire::Ack | ecn_of_syn_ack(e);
     bare.window = first_window(room, l);
     bare.ttl = l.options.ttl;
     bare.tos = static_cast<u8>(l.options.dscp << 2);
     bare.state = State::SynReceived;
     bare.options.mss = receive_mss(room, way, l.options.max_segment);
-    if (e.peer_wind_shift != 0xff) bare.options.window_scale = wind_shift_of(room, l);
+    if (e.peer_wind_shift != k_no_scaling) bare.options.window_scale = wind_shift_of(room, l);
     bare.options.sack_permitted = e.sack;
     if (e.timestamps) {
         bare.options.timestamps = true;
@@ -47,6 +47,8 @@ void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset,
         bare.options.fast_open = true;
         bare.options.cookie = cookie.bytes;
     }
+    // RFC 9768 3.2.3.2.1, 3.2.3.2.2 [RFC9768:5]: once, to see whether it gets through.
+    if (e.ecn == Ecn::Accurate && why == SendReason::OpenAnswer) put_mark_counts({}, bare.options);
     send_bare(room, e.key, bare, why);
 }
 
@@ -71,7 +73,8 @@ Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u
     inet::Way way;
     if (!room.inet.find_way(e.key.remote_address(), way)) return 0;
     Extras extras;
-    const bool all = allocate_extras(room, l.options, extras, fast_open);
+    const bool cold_too = fast_open || e.ecn == Ecn::Accurate;
+    const bool all = allocate_extras(room, l.options, extras, cold_too);
     const Index i = all ? new_tcb(room, e.key, seg.hash, replaces) : 0;
     if (i == 0) {
         free_extras(room, extras);
@@ -97,13 +100,14 @@ Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u
     tcb.rcv.nxt = tcb.last_ack_sent = e.irs + 1;
     tcb.rcv.edge = tcb.rcv.nxt + std::min<u32>(tcb.rcv.buff, 65535);
     // RFC 7323 2.2, 2.3 [RFC7323:1]: scaled both ways, or not at all.
-    if (e.peer_wind_shift != 0xff) {
+    if (e.peer_wind_shift != k_no_scaling) {
         tcb.snd_wind_shift = e.peer_wind_shift;
-        tcb.rcv_wind_shift = wind_shift_of(room, l);
+        tcb.rcv_wind_shift = wind_shift_of(room, l) & 0xf;
     }
     tcb.peer_mss = e.peer_mss;
     tcb.send_mss = eff_snd_mss(room, tcb);
     if (e.retries > 0) tcb.set(k_syn_retried);
+    ecn_of_embryo(room, tcb, e);
     tcb.user = l.user;
     tcb.event_next = 0;
     (l.accept_tail != 0 ? room.tcbs[l.accept_tail].event_next : l.accept_head) = i;

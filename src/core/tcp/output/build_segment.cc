@@ -183,6 +183,7 @@ u32 build_options(Room& room, Tcb& tcb, bool syn, u32 payload, std::byte* to) {
             const u32 n = sack_blocks(room, tcb, blocks);
             o.sack = {blocks.data(), n};
         }
+        if (tcb.ecn == Ecn::Accurate) put_acc_ecn_option(room, tcb, payload, o);
     }
     if (o.timestamps) {
         o.ts_val = room.ts_clock(tcb.ts_offset);
@@ -273,6 +274,7 @@ bool build_segment(Room& room, Tcb& tcb, const Plan& plan) {
     const u32 window = syn ? std::min<u32>(tcb.rcv.buff, 65535) : advertise(room, tcb);
     header.window = static_cast<u16>(window);
     set_urgent(room, tcb, header);
+    const u8 ecn = put_ecn(room, tcb, plan, header);
     const u32 options_length = build_options(room, tcb, syn, plan.len, options);
     if (plan.len > tcb.send_mss) {
         packet->gso_size = tcb.send_mss;
@@ -302,7 +304,8 @@ bool build_segment(Room& room, Tcb& tcb, const Plan& plan) {
                    tcb.flight_size()});
     }
     room.inet.send(std::move(packet),
-                   {tcb.key.local_address(), tcb.key.remote_address(), 6, tcb.ttl, tcb.tos, true},
+                   {tcb.key.local_address(), tcb.key.remote_address(), 6, tcb.ttl,
+                    static_cast<u8>(tcb.tos | ecn), true},
                    tcb.way);
     sent(room, tcb, plan);
     return true;

@@ -23,7 +23,7 @@ Plan plan_syn(const Room& room, Tcb& tcb) {
                       : fast                             ? SendReason::OpenAnswerData
                                                          : SendReason::OpenSimultaneous;
     } else if (again) {
-        plan.reason = SendReason::OpenRetry;
+        plan.reason = tcb.backoff > 0 ? SendReason::OpenRetry : SendReason::OpenWithoutEcn;
     } else if (fast_open_cookie_for(room, tcb) != nullptr) {
         plan.len = fast_open_text(room, tcb);
         if (plan.len > 0) plan.reason = SendReason::OpenWithData;
@@ -242,6 +242,7 @@ Plan plan_data(Room& room, Tcb& tcb) {
 // RFC 9293 3.9.1.2 [SHLD-28]: segments of Eff.snd.MSS whenever that is possible.
 u32 longest_segment(const Room& room, const Tcb& tcb) {
     if (!room.inet.interface(tcb.way.interface).segmentation) return tcb.send_mss;
+    if (next_has_cwr(room, tcb)) return tcb.send_mss;
     // A super-segment still has to fit the 16-bit length of its IP header, and one flight record.
     return std::clamp((65535u - 120u) / tcb.send_mss, 1u, k_sent_pieces) * tcb.send_mss;
 }

@@ -119,6 +119,8 @@ struct Flight {
         u64 asked = 0;       // bytes per second, by the algorithm; 0: the usual
     } pace;
 
+    u32 marked = 0;  // bytes that met congestion, not told to congestion control yet
+
     // Congestion control.
     bool begun = false;
     Index large_state = 0;  // a LargeState, when it does not fit here

@@ -29,7 +29,12 @@ void take_reneging(Room& room, Tcb& tcb, Flight& f, AckSample& a) {
 void enter(Room& room, Tcb& tcb, Flight& f, u32 flight_before, u32 sacked_before) {
     remember_for_undo(tcb, f);
     prr_begin(f, flight_before, sacked_before);
-    tcb.ssthresh = congestion_reduced(room, tcb, f, CongestionSignal::Loss);
+    // RFC 3168 6.1.2: a mark of the same flight has reduced it already, unless by its share alone.
+    if (!tcb.marked || algorithm_of(room, tcb).wants_marks()) {
+        tcb.ssthresh = congestion_reduced(room, tcb, f, CongestionSignal::Loss);
+        say_reduced(tcb);
+    }
+    tcb.marked = false;
     tcb.recover = tcb.snd.max;
     tcb.set(k_recovery);
     tell_window(room, tcb, "a loss: recovery");
@@ -54,6 +59,8 @@ CongestionAck what_it_told(Room& room, const Tcb& tcb, Flight& f, const AckSampl
         ack.acked = std::min<u32>(ack.acked, tcb.send_mss);
     ack.delivered = a.delivered;
     ack.lost = a.lost;
+    ack.marked = std::min(f.marked, a.delivered);
+    f.marked -= ack.marked;
     ack.rtt_us = a.resent ? 0 : a.rtt_us;
     ack.in_recovery = tcb.has(k_recovery);
     ack.rate = delivery_rate(room, f, a);
@@ -69,7 +76,8 @@ bool recover(Room& room, Tcb& tcb, Flight& f, const AckSample& a, u32 flight_bef
     if (ended) leave(room, tcb, f);
     if (!tcb.has(k_recovery | k_after_timeout) && f.lost != 0)
         enter(room, tcb, f, flight_before, sacked_before);
-    if (!tcb.has(k_recovery)) return a.advanced;
+    const bool waits = tcb.marked && !algorithm_of(room, tcb).wants_marks();
+    if (!tcb.has(k_recovery)) return a.advanced && !waits;
     if (!algorithm_of(room, tcb).rules_recovery()) prr_update(room, tcb, f, a);
     return false;
 }

@@ -1,0 +1,130 @@
+// The receiver: what has arrived with a mark, and how the peer is told. RFC 3168 6.1.3: ECE until
+// CWR. RFC 8257 3.2: ECE as the last packet was. RFC 9768 3.2: counters.
+#include "core/tcp/room.hh"
+
+namespace tern {
+
+namespace {
+
+constexpr u32 k_option_space = 40;
+
+u32 packets_of(const Segment& seg) { return std::max<u32>(seg.packet->gso_segments, 1); }
+
+u32 bytes_told(const MarkCounts& c) { return c.e0b + c.ceb + c.e1b; }
+
+// [RFC3168:3]: until the peer says that it has reduced its window.
+void latch(Room& room, Tcb& tcb, const Segment& seg, bool marked) {
+    if (seg.has(wire::Cwr)) {
+        tcb.ece_due = false;
+        // Its window may be a single segment now, which must not wait for a second one.
+        if (seg.len > 0) acknowledge(room, tcb, SendReason::AckMarks);
+    }
+    if (marked) tcb.ece_due = true;
+}
+
+// RFC 8257 3.2: what came before the change is acknowledged as it came.
+void mirror(Room& room, Tcb& tcb, bool marked) {
+    if (tcb.ece_due == marked) return;
+    if (tcb.unacked > 0)
+        build_segment(room, tcb, {true, tcb.snd.max, 0, wire::Ack, SendReason::AckMarks});
+    tcb.ece_due = marked;
+    acknowledge(room, tcb, SendReason::AckMarks);
+}
+
+void count(Room& room, Tcb& tcb, const Segment& seg, u8 field) {
+    AccEcn& a = room.colds[tcb.cold].acc_ecn;
+    const u8 before = std::exchange(a.last, field);
+    if (field == k_ect_0) a.in.e0b += seg.len;
+    if (field == k_ect_1) a.in.e1b += seg.len;
+    if (field != k_ce) return;
+    const u32 packets = packets_of(seg);
+    a.in.ceb += seg.len;
+    a.in.cep += packets;
+    a.unacked_marks = static_cast<u8>(std::min<u32>(a.unacked_marks + packets, 0xff));
+    // 3.2.2.5.1 [RFC9768:4]: at the first mark, and at every second one; marked ACKs, if there are
+    // any, must not be answered one by one.
+    const bool change = before != k_ce && seg.len > 0;
+    if (change || a.unacked_marks >= (seg.len > 0 ? 2 : 3))
+        acknowledge(room, tcb, SendReason::AckMarks);
+}
+
+// Classic: a segment that may leave ECN-capable.
+bool is_new_data(const Tcb& tcb, const Plan& plan) {
+    return plan.len > 0 && plan.seq == tcb.snd.max && plan.reason != SendReason::ProbeWindow;
+}
+
+// 3.2.2.1: the handshake's encoding is for the first ACK of a SYN-ACK, if that is bare.
+u16 ace_for(const Tcb& tcb, AccEcn& a, const Plan& plan) {
+    a.unacked_marks = 0;
+    const bool opening = tcb.state == State::SynReceived;
+    const u8 handshake = opening ? u8{0} : std::exchange(a.handshake_ace, u8{0});
+    const bool pure = plan.len == 0 && (plan.flags & wire::Fin) == 0;
+    return wire::ace_flags(handshake != 0 && pure ? handshake : a.in.cep);
+}
+
+u16 classic_flags(Tcb& tcb, bool new_data) {
+    u16 flags = tcb.ece_due ? wire::Ece : 0;
+    if (tcb.cwr_due && new_data) {
+        flags |= wire::Cwr;
+        tcb.cwr_due = false;
+    }
+    return flags;
+}
+
+}  // namespace
+
+void note_marks(Room& room, Tcb& tcb, const Segment& seg) {
+    if (tcb.ecn == Ecn::Off) return;
+    const u8 field = seg.arrival->tos & 3;
+    if (field == k_ce) room.cx.counters.tcp_marks_in += packets_of(seg);
+    if (tcb.ecn == Ecn::Accurate) return count(room, tcb, seg, field);
+    if (!algorithm_of(room, tcb).wants_marks())
+        latch(room, tcb, seg, field == k_ce);
+    else if (seg.len > 0)
+        mirror(room, tcb, field == k_ce);
+}
+
+u8 put_ecn(Room& room, Tcb& tcb, const Plan& plan, wire::TcpHeader& header) {
+    if (plan.flags & wire::Syn) {
+        const bool answer = (plan.flags & wire::Ack) != 0;
+        header.flags |= answer ? ecn_of_syn_ack(room, tcb) : ecn_of_syn(tcb);
+        return k_not_ect;
+    }
+    const bool new_data = is_new_data(tcb, plan);
+    if (tcb.ecn == Ecn::Accurate)
+        header.flags |= ace_for(tcb, room.colds[tcb.cold].acc_ecn, plan);
+    else if (tcb.ecn == Ecn::Classic)
+        header.flags |= classic_flags(tcb, new_data);
+    // RFC 3168 6.1.4 to 6.1.6 [RFC3168:2]: nothing else may be marked.
+    return tcb.ect && new_data ? k_ect_0 : k_not_ect;
+}
+
+bool next_has_cwr(const Room& room, const Tcb& tcb) {
+    if (tcb.ecn == Ecn::Accurate)
+        return (wire::ace_flags(room.colds[tcb.cold].acc_ecn.in.cep) & wire::Cwr) != 0;
+    return tcb.cwr_due;
+}
+
+void put_mark_counts(const MarkCounts& c, wire::TcpOptionsToSend& o) {
+    // 3.2.3: the first field is of the kind that comes; what never moved is left off the end.
+    const bool l4s = c.e1b != 1 && c.e0b == 1;
+    o.acc_ecn_order = l4s ? 1 : 0;
+    o.acc_ecn = {l4s ? c.e1b : c.e0b, c.ceb, l4s ? c.e0b : c.e1b};
+    o.acc_ecn_count = (l4s ? c.e0b : c.e1b) != 1 ? 3 : c.ceb != 0 ? 2 : 1;
+}
+
+void put_acc_ecn_option(Room& room, Tcb& tcb, u32 payload, wire::TcpOptionsToSend& o) {
+    AccEcn& a = room.colds[tcb.cold].acc_ecn;
+    // 3.2.3.3: when a counter has moved, beside data only where the segment is not full.
+    if (a.bytes_told == bytes_told(a.in) || (payload != 0 && payload + 12 > tcb.send_mss)) return;
+    wire::TcpOptionsToSend with = o;
+    put_mark_counts(a.in, with);
+    const u32 takes = (2 + 3u * with.acc_ecn_count + 3) / 4 * 4 + (o.timestamps ? 12 : 0);
+    // Two SACK blocks come first: what is lost matters more [RFC9768:5].
+    const u32 blocks = std::min<u32>(static_cast<u32>(o.sack.size()), 2);
+    if (takes + (blocks > 0 ? 4 + 8 * blocks : 0) > k_option_space) return;
+    o = with;
+    a.bytes_told = bytes_told(a.in);
+}
+
+}  // namespace tern
