@@ -27,7 +27,8 @@ def agreed(kernel, ours):
         sock = connect(listener["port"])
         passive = peer.tell("status", peer.accept(listener["id"]))
         active = listen()
-        connection = peer.tell("connect", to=f"{k_kernel}:{active.getsockname()[1]}", ecn=ours)["id"]
+        port = active.getsockname()[1]
+        connection = peer.tell("connect", to=f"{k_kernel}:{port}", ecn=ours)["id"]
         peer.tell("wait", connection, **{"for": "connected"})
         opened = peer.tell("status", connection)
         for each in (sock, active):
@@ -39,7 +40,8 @@ def agreed(kernel, ours):
 @test("RFC3168:1", "RFC9293:SHLD-8")
 def who_agrees_to_classic_ecn():
     # The kernel: 0 never, 1 asks, 2 answers. Ours in the first place, the kernel's in the second.
-    for kernel, ours, expected in ((0, "classic", ("off", "off")), (1, "accept", ("off", "classic")),
+    for kernel, ours, expected in ((0, "classic", ("off", "off")),
+                                   (1, "accept", ("off", "classic")),
                                    (1, "off", ("off", "off")), (2, "accept", ("off", "off")),
                                    (2, "classic", ("classic", "off")),
                                    (1, "classic", ("classic", "classic"))):

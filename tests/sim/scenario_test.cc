@@ -48,8 +48,8 @@ TEST(ScenarioErrors, name_line_and_column_and_what_was_expected) {
          "f.toml:11:1: [[bulk]] needs size: expected a size as in \"200MB\" or \"64KiB\""},
         {"[[bulk]]\nname = 7\n", "f.toml:12:8: name: expected a string"},
         {"[[fault]]\nkind = \"fire\"\n",
-         "f.toml:12:8: \"fire\" is no kind of fault: expected partition, impair, restart, "
-         "clock-jump"},
+         "f.toml:12:8: \"fire\" is no kind of fault: expected partition, impair, mtu, "
+         "restart, clock-jump, odd"},
         {"[[fault]]\nkind = \"partition\"\nat = \"1s\"\nwire = \"a-c\"\nfor = \"1s\"\n",
          "f.toml:14:8: \"a-c\" is no wire: expected a-b"},
         {"[[fault]]\nkind = \"partition\"\nat = 1\n",

@@ -34,7 +34,9 @@ struct Pair {
     }
     Pair() : Pair(Options()) {}
 
-    TcpConnection connect() { return *a.tcp().connect({IpAddress(Ipv4Address(10, 0, 0, 2)), 80}); }
+    TcpConnection connect(const TcpOptions& options = {}) {
+        return *a.tcp().connect({IpAddress(Ipv4Address(10, 0, 0, 2)), 80}, {.options = options});
+    }
     // Everything that wants to leave leaves, both ways, until nothing moves.
     void exchange() {
         for (bool moved = true; moved;) {

@@ -1,37 +1,22 @@
-// ns-3's half of S10: one CUBIC flow over 1 Gbit/s with a round trip of 10 ms. With --cwnd FILE the
-// window goes there whenever it moves, as "seconds,segments" lines.
+// ns-3's half of S10: one CUBIC flow over 1 Gbit/s with a round trip of 10 ms.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <string>
 #include <string_view>
 
-#include "ns3/applications-module.h"
-#include "ns3/core-module.h"
-#include "ns3/internet-module.h"
-#include "ns3/network-module.h"
-#include "ns3/point-to-point-module.h"
+#include <ns3/applications-module.h>
+#include <ns3/core-module.h>
+#include <ns3/internet-module.h>
+#include <ns3/network-module.h>
+#include <ns3/point-to-point-module.h>
 
 namespace {
 
 constexpr std::uint32_t k_mss = 1448;
-std::ofstream cwnd_file;
-
-void on_cwnd(std::uint32_t, std::uint32_t now) {
-    cwnd_file << ns3::Simulator::Now().GetSeconds() << ',' << now / double{k_mss} << '\n';
-}
-
-void trace_cwnd() {
-    ns3::Config::ConnectWithoutContext(
-        "/NodeList/0/$ns3::TcpL4Protocol/SocketList/0/CongestionWindow",
-        ns3::MakeCallback(&on_cwnd));
-}
 
 struct Options {
     double seconds = 10;
     bool json = false;
-    std::string cwnd;
 };
 
 Options parse(int argc, char** argv) {
@@ -43,10 +28,8 @@ Options parse(int argc, char** argv) {
             o.json = true;
         } else if (word == "--seconds" && i + 1 < argc && std::atof(argv[i + 1]) > 0) {
             o.seconds = std::atof(argv[++i]);
-        } else if (word == "--cwnd" && i + 1 < argc) {
-            o.cwnd = argv[++i];
         } else {
-            std::fprintf(stderr, "usage: ns3_peer sim [--seconds SIMULATED] [--cwnd FILE] [--json]\n");
+            std::fprintf(stderr, "usage: ns3_peer sim [--seconds SIMULATED] [--json]\n");
             std::exit(2);
         }
     }
@@ -79,10 +62,6 @@ int main(int argc, char** argv) {
     BulkSendHelper bulk("ns3::TcpSocketFactory", InetSocketAddress(interfaces.GetAddress(1), 80));
     bulk.SetAttribute("SendSize", UintegerValue(64 * 1024));
     bulk.Install(nodes.Get(0));
-    if (!o.cwnd.empty()) {
-        cwnd_file.open(o.cwnd);
-        Simulator::Schedule(MilliSeconds(1), &trace_cwnd);
-    }
 
     Simulator::Stop(Seconds(o.seconds));
     const auto start = std::chrono::steady_clock::now();
