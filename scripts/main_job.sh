@@ -143,7 +143,7 @@ ip addr add 10.0.0.1/24 dev tern0
 ip link set tern0 addrgenmode none # no IPv6 of the kernel's own in the captures
 ip link set tern0 up
 # The same congestion control at both ends and in the comparison.
-sysctl -qw net.ipv4.tcp_congestion_control=reno 2>/dev/null || true
+sysctl -qw net.ipv4.tcp_congestion_control=cubic 2>/dev/null || true
 
 say "the kernel's curl fetches from tern (watched: capture and ladder)"
 start "$dir/serve.log" "$tern" serve "$dir" "${net[@]}" --json \
@@ -212,7 +212,7 @@ ip link set veth0 up
 there=(nsenter -t "$other" -n)
 "${there[@]}" ip addr add 10.1.0.2/24 dev veth1
 "${there[@]}" ip link set veth1 up
-"${there[@]}" sysctl -qw net.ipv4.tcp_congestion_control=reno 2>/dev/null || true
+"${there[@]}" sysctl -qw net.ipv4.tcp_congestion_control=cubic 2>/dev/null || true
 start "$dir/http.log" "${there[@]}" python3 scripts/kernel_peer.py http "$dir" 10.1.0.2 8000
 kernel=$(seconds_of_curl http://10.1.0.2:8000/file.bin)
 stop "$started" || true

@@ -538,7 +538,7 @@ def ping_and_udp():
 
 # What is wrong, the exit code, and a part of the message that helps.
 k_mistakes = (
-    ("", 2, "serve get ping udp demo wire sim show"),
+    ("", 2, "serve get ping udp demo wire sim chaos show"),
     ("frobnicate", 2, "\"frobnicate\" is no command"),
     ("serve", 2, "directory is required"),
     ("serve /nonexistent", 2, "name one that is there"),

@@ -30,6 +30,7 @@ void read_fast_open(Data data, TcpOptions& out) {
 // RFC 9768 3.2.3: up to three 24-bit counters; fields that changed least are left off the end.
 void read_acc_ecn(Data data, u8 order, TcpOptions& out) {
     if (data.size() % 3 != 0 || data.size() > 9) return;
+    out.acc_ecn = {};  // the last one counts, if there are two
     out.acc_ecn_order = order;
     out.acc_ecn_count = static_cast<u8>(data.size() / 3);
     for (std::size_t i = 0; i < out.acc_ecn_count; ++i)

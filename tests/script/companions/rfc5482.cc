@@ -11,20 +11,9 @@ namespace {
 
 // The value of option 28 in the next packet; none: it carries none.
 std::optional<u16> told_by(Script& t) {
-    const std::string options = raw_tcp(t.next_raw()).options;
-    for (std::size_t at = 0; at < options.size();) {
-        const u8 kind = static_cast<u8>(options[at]);
-        if (kind == 1) {
-            ++at;
-            continue;
-        }
-        const u8 length = static_cast<u8>(options.at(at + 1));
-        if (kind == 28)
-            return static_cast<u16>(static_cast<u8>(options.at(at + 2)) << 8 |
-                                    static_cast<u8>(options.at(at + 3)));
-        at += length;
-    }
-    return std::nullopt;
+    const auto value = option_in(raw_tcp(t.next_raw()).options, 28);
+    if (!value) return std::nullopt;
+    return static_cast<u16>(static_cast<u8>(value->at(0)) << 8 | static_cast<u8>(value->at(1)));
 }
 
 std::string option(u16 field) {

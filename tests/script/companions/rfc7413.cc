@@ -18,23 +18,11 @@ std::string fast_open(std::string_view cookie) {
     return o;
 }
 
-// The cookie in an option block; empty: it asks for one; none: no such option.
-std::optional<std::string> cookie_in(const std::string& options) {
-    for (std::size_t at = 0; at < options.size();) {
-        const u8 kind = static_cast<u8>(options[at]);
-        if (kind == 1) {
-            ++at;
-            continue;
-        }
-        const u8 length = static_cast<u8>(options.at(at + 1));
-        if (kind == 34) return options.substr(at + 2, length - 2u);
-        at += length;
-    }
-    return std::nullopt;
+// Empty: it asks for one; none: no such option.
+std::optional<std::string> cookie_in(const RawTcp& segment) {
+    return option_in(segment.options, 34);
 }
-std::optional<std::string> cookie_sent(Script& t) {
-    return cookie_in(raw_tcp(t.next_raw()).options);
-}
+std::optional<std::string> cookie_sent(Script& t) { return cookie_in(raw_tcp(t.next_raw())); }
 
 void serve(Script& t, u32 limit = 10) {
     t.setup.listen.fast_open = limit;
@@ -167,7 +155,7 @@ SCRIPT("the cookie of another address is refused: the usual handshake", covers("
     const RawTcp answer = raw_tcp(t.next_raw());
     CHECK(answer.flags == (wire::Syn | wire::Ack));
     CHECK(answer.ack == t.setup.peer_isn + 1);
-    CHECK(cookie_in(answer.options) && cookie_in(answer.options) != cookie);
+    CHECK(cookie_in(answer) && cookie_in(answer) != cookie);
     CHECK(t.count().connections == 0);
     CHECK(t.counters().tcp_fast_opens == 0);
 }
@@ -190,7 +178,7 @@ SCRIPT("a cookie grows old: renewed in the next period, refused in the one after
     syn_with_data(t, 40'000, cookie);
     const RawTcp renewed = raw_tcp(t.next_raw());
     CHECK(renewed.ack == t.setup.peer_isn + 101);
-    CHECK(cookie_in(renewed.options) && cookie_in(renewed.options) != cookie);
+    CHECK(cookie_in(renewed) && cookie_in(renewed) != cookie);
     t.inject("< R 101:101(0)");
     t.quiet(1000s);
     syn_with_data(t, 40'001, cookie);
@@ -292,7 +280,7 @@ SCRIPT("a client asks for a cookie first, and sends data in SYN with it", covers
     t.connect_sending(300);
     const RawTcp syn = raw_tcp(t.next_raw());
     CHECK(syn.flags == wire::Syn);
-    CHECK(cookie_in(syn.options) == k_theirs);
+    CHECK(cookie_in(syn) == k_theirs);
     t.inject("+10ms < S. 0:0(0) ack 301 win 65535 <mss 1460>");
     t.expect("> . 301:301(0) ack 1");
     CHECK(t.status().fast_open);
@@ -341,7 +329,7 @@ SCRIPT("a SYN that is not answered is followed by one without data and option",
     t.advance(1s);
     const RawTcp again = raw_tcp(t.next_raw());
     CHECK(again.flags == wire::Syn);
-    CHECK(!cookie_in(again.options));
+    CHECK(!cookie_in(again));
     t.inject("+10ms < S. 0:0(0) ack 1 win 65535 <mss 1460>");
     t.expect("> P. 1:301(300) ack 1");
     t.inject("< . 1:1(0) ack 301");
@@ -385,7 +373,7 @@ SCRIPT("a cookie of 16 bytes fits beside all other options", covers("RFC7413:2")
     t.connect_sending(10);
     const RawTcp syn = raw_tcp(t.next_raw());
     CHECK(syn.options.size() == 40);
-    CHECK(cookie_in(syn.options) == longest);
+    CHECK(cookie_in(syn) == longest);
     t.app.abort();
 }
 

@@ -157,6 +157,17 @@ inline RawTcp raw_tcp(std::string_view packet) {
             byte(1)};
 }
 
+// What an option says, in a block of options; none: it is not there.
+inline std::optional<std::string> option_in(const std::string& options, u8 wanted) {
+    for (std::size_t at = 0; at < options.size();) {
+        const u8 kind = static_cast<u8>(options[at]);
+        const u8 length = kind == 1 ? u8{1} : static_cast<u8>(options.at(at + 1));
+        if (kind == wanted) return options.substr(at + 2, length - 2u);
+        at += length;
+    }
+    return std::nullopt;
+}
+
 // A script of its own for one case of a table.
 template <class Body>
 void one_case(const std::string& name, Body body, Where at = Where::current()) {

@@ -14,6 +14,13 @@ Timer timer_of_loss(const Room& room, const Tcb& tcb) {
     return f->timer == LossTimer::Probe ? Timer::TailProbe : Timer::Reordering;
 }
 
+// Is it k_linger that has the place of Pace? Behind FIN-WAIT-2 it is if nothing was left to send.
+bool lingers(const Room& room, const Tcb& tcb) {
+    if (tcb.state == State::FinWait2) return true;
+    const bool over = tcb.state == State::TimeWait || tcb.state == State::Closed;
+    return over && tcb.snd.una == tcb.snd.max && data_end(room, tcb) <= tcb.snd.max;
+}
+
 }  // namespace
 
 Timer timer_of(const Room& room, const Tcb& tcb, Deadline d) {
@@ -22,7 +29,7 @@ Timer timer_of(const Room& room, const Tcb& tcb, Deadline d) {
         case Deadline::DelayedAck: return Timer::DelayedAck;
         case Deadline::KeepAlive: return Timer::KeepAlive;
         case Deadline::User: return Timer::User;
-        case Deadline::Pace: return tcb.state == State::FinWait2 ? Timer::Linger : Timer::Pace;
+        case Deadline::Pace: return lingers(room, tcb) ? Timer::Linger : Timer::Pace;
         case Deadline::Override: return Timer::Override;
     }
     return Timer::User;
@@ -68,7 +75,7 @@ void fire(Room& room, Index i, Deadline d) {
         case Deadline::KeepAlive: return keep_alive_timeout(room, i);
         case Deadline::User: return user_timeout(room, i);
         case Deadline::Pace:
-            return tcb.state == State::FinWait2 ? linger_timeout(room, i) : want_output(room, tcb);
+            return lingers(room, tcb) ? linger_timeout(room, i) : want_output(room, tcb);
         case Deadline::Override: return override_timeout(room, tcb);
     }
 }
