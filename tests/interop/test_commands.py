@@ -619,9 +619,12 @@ def no_rights_and_a_device_in_use():
 
 
 def main_job(*words, **options):
+    # Who runs the tests in the background of a script ignores SIGINT, and a shell cannot undo it.
     return subprocess.Popen(["bash", str(k_root / "scripts/main_job.sh"), "--size", "20000000",
                              "--tern", command(), *words], stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True, **options)
+                            stderr=subprocess.STDOUT, text=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                            **options)
 
 
 @test(seconds=90)
