@@ -297,7 +297,11 @@ Flight* make_flight(Room& room, Tcb& tcb);  // with room for one more record; nu
 void free_flight(Room& room, Tcb& tcb);
 void rest_flight(Room& room, Tcb& tcb);  // nothing is in flight: it goes after a second of silence
 void expire_flights(Room& room);
-u32 pipe(const Room& room, const Tcb& tcb);          // bytes that are still on their way
+// Bytes that are still on their way.
+inline u32 pipe(const Tcb& tcb, const Flight* f) {
+    return tcb.flight_size() - (f != nullptr ? f->sacked + f->lost : 0);
+}
+inline u32 pipe(const Room& room, const Tcb& tcb) { return pipe(tcb, flight_of(room, tcb)); }
 u32 find_record(const Flight& f, Seq s);             // the first that ends behind s
 u32 bytes_above(const Sent& s, u32 piece, Seq una);  // of a piece, from SND.UNA on
 void note_sent(Room& room, Tcb& tcb, Seq seq, u32 len, bool fin);
@@ -364,8 +368,9 @@ inline void tell_window(Room& room, const Tcb& tcb, std::string_view why) {
 
 // --- output/pace.cc
 void set_pace(const Room& room, const Tcb& tcb, Flight& f);
-u32 paced_segment(const Room& room, const Tcb& tcb);  // longest_segment(), or a part of it
-bool pace_allows(Room& room, Tcb& tcb);               // false: the Pace deadline will ask again
+// longest_segment(), or a part of it.
+u32 paced_segment(const Room& room, const Tcb& tcb, const Flight* f);
+bool pace_allows(Room& room, Tcb& tcb, const Flight* f);  // false: the Pace deadline will ask again
 void note_paced(const Room& room, const Tcb& tcb, Flight& f, u32 len);
 
 // --- ecn/: RFC 3168, RFC 9768

@@ -93,7 +93,7 @@ constexpr u32 k_nop_nop_timestamps = k_two_nops | one_option(TcpOptionKind::Time
 std::byte* emit_acc_ecn(const TcpOptionsToSend& options, std::byte* at, const std::byte* begin) {
     const u32 length = 2 + 3u * options.acc_ecn_count;
     const u32 padding = (4 - length % 4) % 4;
-    if (options.acc_ecn_order == 0xff || at - begin + length + padding > 40) return at;
+    if (at - begin + length + padding > 40) return at;
     at = std::fill_n(at, padding, std::byte{k_nop});
     const auto kind = options.acc_ecn_order == 0 ? TcpOptionKind::AccEcn0 : TcpOptionKind::AccEcn1;
     *at++ = static_cast<std::byte>(kind);
@@ -138,8 +138,7 @@ namespace {
 std::byte* emit_fast_open(const TcpOptionsToSend& options, std::byte* at, const std::byte* begin) {
     const std::size_t length = 2 + options.cookie.size();
     const std::size_t padding = (4 - length % 4) % 4;
-    if (!options.fast_open || static_cast<std::size_t>(at - begin) + length + padding > 40)
-        return at;
+    if (static_cast<std::size_t>(at - begin) + length + padding > 40) return at;
     at = std::fill_n(at, padding, std::byte{k_nop});
     *at++ = static_cast<std::byte>(TcpOptionKind::FastOpen);
     *at++ = static_cast<std::byte>(length);
@@ -174,8 +173,8 @@ u32 emit_tcp_options(const TcpOptionsToSend& options, std::byte* to) {
     // RFC 5482 3.4 [RFC5482:2]: 0 is no value.
     if (options.user_timeout != 0)
         word(one_option(TcpOptionKind::UserTimeout, 4) << 16 | options.user_timeout);
-    at = emit_fast_open(options, at, to);
-    at = emit_acc_ecn(options, at, to);
+    if (options.fast_open) at = emit_fast_open(options, at, to);
+    if (options.acc_ecn_order != 0xff) at = emit_acc_ecn(options, at, to);
 
     const std::size_t room = 40 - static_cast<std::size_t>(at - to);
     const std::size_t blocks = room < 4 ? 0 : std::min(options.sack.size(), (room - 4) / 8);

@@ -75,20 +75,20 @@ void split_fin(const Room& room, const Tcb& tcb, Plan& plan) {
 // What is lost, from the lowest on, as far as cwnd allows (RFC 8985 9.3 [RFC8985:5]). RFC 6675 4
 // [RFC6675:3]: nothing that is not known to be lost goes "to the rescue", once or ever; the answer
 // to the last repair tells RACK of a lost tail (docs/decisions/0006-flight-records.md).
-Plan plan_lost(Room& room, Tcb& tcb) {
-    if (flight_of(room, tcb) == nullptr || tcb.has(k_persist)) return {};
+Plan plan_lost(Room& room, Tcb& tcb, const Flight* f) {
+    if (f == nullptr || f->lost == 0 || tcb.has(k_persist)) return {};
     const LostRange lost = next_lost(room, tcb);
     if (lost.piece == 0) return {};
-    const u32 on_the_way = pipe(room, tcb);
+    const u32 on_the_way = pipe(tcb, f);
     const u32 ahead = static_cast<u32>(lost.seq - tcb.snd.una);
     if (on_the_way > 0 && on_the_way + lost.piece > tcb.cwnd) return {};
     if (ahead > 0 && ahead + lost.piece > tcb.snd.wnd) return {};
     // RFC 9937 6: the retransmission that recovery begins with waits for nothing.
-    const bool begins = tcb.has(k_recovery) && flight_of(room, tcb)->prr.out == 0;
-    if (!begins && !pace_allows(room, tcb)) return {};
+    const bool begins = tcb.has(k_recovery) && f->prr.out == 0;
+    if (!begins && !pace_allows(room, tcb, f)) return {};
     u32 most = tcb.cwnd > on_the_way ? tcb.cwnd - on_the_way : 0;
-    most =
-        std::min({most, paced_segment(room, tcb), tcb.snd.wnd > ahead ? tcb.snd.wnd - ahead : 0});
+    most = std::min(
+        {most, paced_segment(room, tcb, f), tcb.snd.wnd > ahead ? tcb.snd.wnd - ahead : 0});
     u32 len = lost.piece;
     if (lost.run <= most)
         len = lost.run;
@@ -108,8 +108,7 @@ Plan plan_lost(Room& room, Tcb& tcb) {
 }
 
 // RFC 8985 7.3: new data if there is any, else the last segment again.
-Plan plan_tail_probe(Room& room, Tcb& tcb) {
-    Flight* f = flight_of(room, tcb);
+Plan plan_tail_probe(Room& room, Tcb& tcb, Flight* f) {
     if (f == nullptr || !f->probe.due) return {};
     f->probe.due = false;
     f->probe.end = tcb.snd.max;
@@ -133,17 +132,16 @@ Plan plan_tail_probe(Room& room, Tcb& tcb) {
 }
 
 // RFC 5682 3.1 [RFC5682:1]: new data first, whose answer tells whether the timeout was needed.
-bool tries_new_data(const Room& room, const Tcb& tcb) {
-    const Flight* f = flight_of(room, tcb);
+bool tries_new_data(const Tcb& tcb, const Flight* f) {
     return f != nullptr && f->frto == 2 && tcb.has(k_after_timeout);
 }
 
 // Usable window: what the peer and the network (RFC 5681 2 [RFC5681:1]) allow beyond SND.NXT. RFC
 // 9293 3.8.6 [MUST-34] [SHLD-15]: after a shrink it is negative, and nothing new leaves.
-i64 usable_window(const Room& room, const Tcb& tcb) {
-    if (flight_of(room, tcb) != nullptr) {
+i64 usable_window(const Tcb& tcb, const Flight* f) {
+    if (f != nullptr) {
         const i64 window = i64{tcb.snd.wnd} - (tcb.snd.nxt - tcb.snd.una);
-        return std::min(window, i64{tcb.cwnd} - pipe(room, tcb));
+        return std::min(window, i64{tcb.cwnd} - pipe(tcb, f));
     }
     u32 cwnd = tcb.cwnd;
     // RFC 3042 2 [RFC3042:1]: the first two duplicate ACKs each let one more segment out. With SACK
@@ -153,11 +151,10 @@ i64 usable_window(const Room& room, const Tcb& tcb) {
 }
 
 // RFC 7661 4.1 [RFC7661:1]: what is in flight now has filled cwnd; or is it the peer's window?
-void note_full(Room& room, const Tcb& tcb, u32 available) {
-    Flight* f = flight_of(room, tcb);
+void note_full(const Tcb& tcb, Flight* f, u32 available) {
     if (f == nullptr) return;
     const i64 window = i64{tcb.snd.wnd} - (tcb.snd.nxt - tcb.snd.una);
-    const i64 cwnd = i64{tcb.cwnd} - pipe(room, tcb);
+    const i64 cwnd = i64{tcb.cwnd} - pipe(tcb, f);
     if (cwnd < std::min<i64>(available, window)) f->full_until = tcb.snd.max;
 }
 
@@ -198,18 +195,18 @@ void wait_for_window(Room& room, Tcb& tcb, i64 usable, u32 len, u32 available) {
         set_deadline_in(room, tcb, Deadline::Override, room.cx.limits.tcp_override);
 }
 
-Plan plan_data(Room& room, Tcb& tcb) {
+Plan plan_data(Room& room, Tcb& tcb, Flight* f) {
     const Seq end = data_end(room, tcb);
     const u32 available = end > tcb.snd.nxt ? static_cast<u32>(end - tcb.snd.nxt) : 0;
     const bool fin_unsent = fin_allowed(tcb) && tcb.snd.nxt <= end;
     if (available == 0) note_app_limited(room, tcb);
     if (available == 0 && !fin_unsent) return {};
     if (available > 0 && tcb.snd.una == tcb.snd.max) cwnd_after_idle(room, tcb);
-    const i64 usable = usable_window(room, tcb);
+    const i64 usable = usable_window(tcb, f);
     const bool resend = tcb.snd.nxt < tcb.snd.max;
     u32 len = static_cast<u32>(std::min<i64>(available, std::max<i64>(usable, 0)));
     // Who cuts a super-segment copies its urgent pointer, which would point too far then.
-    len = std::min(len, tcb.has(k_urgent_out) ? tcb.send_mss : paced_segment(room, tcb));
+    len = std::min(len, tcb.has(k_urgent_out) ? tcb.send_mss : paced_segment(room, tcb, f));
     // RFC 9293 3.8.6 [SHLD-16]: what is resent behind an RTO never mixes with what is new. The byte
     // that probed a closed window [MUST-36] is followed by the rest of its segment.
     if (resend && tcb.has(k_after_timeout))
@@ -221,8 +218,8 @@ Plan plan_data(Room& room, Tcb& tcb) {
     // A FIN takes a sequence number but no room in the window to speak of.
     const bool fin = fin_unsent && last && (usable >= len) && (tcb.snd.wnd > 0 || len == 0);
     const bool send = len > 0 ? worth_sending(tcb, len, available, resend) : fin;
-    if (len < tcb.send_mss && available > len) note_full(room, tcb, available);
-    if (send && len > 0 && !pace_allows(room, tcb)) return {};
+    if (len < tcb.send_mss && available > len) note_full(tcb, f, available);
+    if (send && len > 0 && !pace_allows(room, tcb, f)) return {};
     if (!send) {
         wait_for_window(room, tcb, usable, len, available);
         return {};
@@ -256,14 +253,15 @@ Plan may_send(Room& room, Tcb& tcb) {
         // blocks do not fit beside full text, so none of them rides on data.
         if (tcb.acks_owed > (tcb.has(k_sack) ? 0 : 1))
             return {true, tcb.snd.max, 0, wire::Ack, tcb.ack_reason};
-        if (Plan plan = plan_tail_probe(room, tcb); plan.send) return plan;
-        if (tries_new_data(room, tcb))
-            if (Plan plan = plan_data(room, tcb); plan.send) return plan;
-        if (Plan plan = plan_lost(room, tcb); plan.send) return plan;
+        Flight* const f = flight_of(room, tcb);
+        if (Plan plan = plan_tail_probe(room, tcb, f); plan.send) return plan;
+        if (tries_new_data(tcb, f))
+            if (Plan plan = plan_data(room, tcb, f); plan.send) return plan;
+        if (Plan plan = plan_lost(room, tcb, f); plan.send) return plan;
         if (tcb.has(k_retransmit_head))
             if (Plan plan = plan_head(room, tcb); plan.send) return plan;
         if (!tcb.has(k_persist))
-            if (Plan plan = plan_data(room, tcb); plan.send) return plan;
+            if (Plan plan = plan_data(room, tcb, f); plan.send) return plan;
         if (tcb.has(k_keep_probe_due)) {
             tcb.clear(k_keep_probe_due);
             return {true, tcb.snd.una - 1, 0, wire::Ack, SendReason::ProbeKeepAlive};  // [SHLD-12]

@@ -38,15 +38,14 @@ void set_pace(const Room& room, const Tcb& tcb, Flight& f) {
     p.quantum = std::max(static_cast<u32>(burst), 2u * tcb.send_mss);
 }
 
-u32 paced_segment(const Room& room, const Tcb& tcb) {
+u32 paced_segment(const Room& room, const Tcb& tcb, const Flight* f) {
     const u32 longest = longest_segment(room, tcb);
-    const Flight* f = flight_of(room, tcb);
+    if (longest <= 2u * tcb.send_mss) return longest;  // a burst is never less
     if (f == nullptr || f->pace.ns_per_mib == 0 || longest <= f->pace.quantum) return longest;
     return f->pace.quantum / tcb.send_mss * tcb.send_mss;
 }
 
-bool pace_allows(Room& room, Tcb& tcb) {
-    const Flight* f = flight_of(room, tcb);
+bool pace_allows(Room& room, Tcb& tcb, const Flight* f) {
     if (f == nullptr || f->pace.ns_per_mib == 0 || f->pace.free > 0) return true;
     const i64 early = f->pace.next_ns - room.cx.now.time_since_epoch().count();
     if (early <= 0) return true;
