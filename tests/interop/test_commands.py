@@ -254,6 +254,8 @@ def judge(path, whole=True):
               "tcp.checksum.status", "udp.checksum.status", "icmp.checksum.status",
               "tcp.option_kind", "ip.src", "frame.comment"]
     command = k_tshark + ["-r", path, "-T", "fields", "-E", "separator=|", "-E", "occurrence=a"]
+    # What TCP carries is random here, and may look like any protocol gone wrong.
+    command += ["-d", "tcp.port==1-65535,data"]
     for field in fields:
         command += ["-e", field]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
