@@ -164,6 +164,18 @@ TEST(Cubic, goes_back_to_its_curve_when_the_loss_was_none) {
     EXPECT_NEAR(segments(path), segments(twin), 1);
 }
 
+// RFC 9406 4.3: only a loss ends the first slow start for good.
+TEST(Cubic, still_ends_slow_start_by_delay_when_its_first_loss_was_none) {
+    test::covers({"RFC9438:6", "RFC9406:2"});
+    Path path(cubic(), {.rate = 12'500'000, .rtt_us = 40'000, .queue = 4'000'000});
+    path.run_for(100'000);
+    (void)cubic().reduced(path.c, CongestionSignal::Loss);
+    cubic().undone(path.c);
+    path.run_for(2'000'000);
+    EXPECT_FALSE(path.c.in_slow_start());
+    EXPECT_EQ(path.losses(), 0u);
+}
+
 TEST(Cubic, fills_a_bottleneck_and_shares_its_losses) {
     Path path(cubic(), {.rate = 1'250'000, .rtt_us = 50'000, .queue = 60'000});
     path.run_for(10'000'000);

@@ -122,7 +122,6 @@ struct Flight {
     u32 marked = 0;  // bytes that met congestion, not told to congestion control yet
 
     // Congestion control.
-    bool begun = false;
     Index large_state = 0;  // a LargeState, when it does not fit here
     Seq full_until;         // what is before it was sent when cwnd was full
     alignas(8) std::array<std::byte, 128> state{};
