@@ -69,6 +69,8 @@ struct Counters {
     u64 packets_in = 0, packets_out = 0, bytes_in = 0, bytes_out = 0;
     u64 tcp_segments_in = 0, tcp_segments_out = 0, tcp_retransmissions = 0;
     u64 tcp_predicted = 0;        // segments that header prediction took
+    u64 tcp_joined = 0;           // of these: taken together with the one before them
+    u64 tcp_alike = 0;            // segments out with the headers of the one before them
     u64 tcp_marks_in = 0;         // packets that had met congestion (RFC 3168: CE)
     u64 tcp_mark_reductions = 0;  // windows reduced because the peer told of marks
     u64 tcp_connections_opened = 0, tcp_connections_accepted = 0, tcp_cookies_sent = 0;
@@ -112,7 +114,7 @@ public:
     const Counters& counters() const;
     u64 memory_used() const;
     void set_observer(Observer* observer);
-    // Tests compare twins: with false every segment takes the eight steps.
+    // Tests compare twins: with false every segment takes the eight steps, and leaves, by itself.
     void set_header_prediction(bool on);
 
 private:

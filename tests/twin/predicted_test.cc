@@ -1,5 +1,6 @@
-// Header prediction against the eight steps: the same traffic, with loss, reordering and pauses,
-// must make both send the same bytes at the same time and end in the same state.
+// Header prediction and trains against the eight steps for each segment: the same traffic, with
+// loss, damage, reordering and pauses, must make both send the same bytes at the same time and end
+// in the same state.
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -24,6 +25,12 @@ struct World {
           client(*pair.a.tcp().connect({IpAddress(Ipv4Address(10, 0, 0, 2)), 80},
                                        {.options = {.ecn = ecn}})) {}
 
+    // In a copy: the sender's bytes stay as they are.
+    void damage(Packet& p) {
+        p = pair.pool.copy_of(p.bytes());
+        p.data()[chance.below(p.size())] ^= std::byte{16};
+    }
+
     void cross(Stack& from, Interface on_from, Stack& to, Interface on_to) {
         for (PacketBatch x = from.transmit(pair.now, on_from); !x.empty();
              x = from.transmit(pair.now, on_from)) {
@@ -33,6 +40,7 @@ struct World {
                 Packet p = x.take(i);
                 sent.emplace_back(reinterpret_cast<const char*>(p.data()), p.size());
                 if (chance.below(100) < 5) (void)mark_congestion(p, false);
+                if (chance.below(200) == 0) damage(p);
                 const u32 fate = chance.below(100);
                 if (fate < 2) continue;
                 if (fate < 4 && !late) {
@@ -78,11 +86,17 @@ std::string describe(const TcpStatus& s) {
            std::to_string(s.ecn_capable);
 }
 
+std::string drops_of(const Stack& s) {
+    std::string text;
+    for (const u64 n : s.counters().drops) text += std::to_string(n) + " ";
+    return text;
+}
+
 class Twin : public testing::TestWithParam<Ecn> {};
 INSTANTIATE_TEST_SUITE_P(Ecn, Twin, testing::Values(Ecn::Off, Ecn::Classic, Ecn::Accurate));
 
 TEST_P(Twin, PredictedAndTheEightSteps) {
-    u64 predicted = 0, reductions = 0, agreed = 0;
+    u64 predicted = 0, joined = 0, alike = 0, damaged = 0, reductions = 0, agreed = 0;
     for (u64 seed = 1; seed <= 30; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         World fast(true, seed, GetParam()), plain(false, seed, GetParam());
@@ -97,12 +111,20 @@ TEST_P(Twin, PredictedAndTheEightSteps) {
             ASSERT_EQ(describe(*fast.pair.a.tcp().status(fast.client)),
                       describe(*plain.pair.a.tcp().status(plain.client)))
                 << "step " << i;
+            ASSERT_EQ(drops_of(fast.pair.b), drops_of(plain.pair.b)) << "step " << i;
         }
         agreed += fast.pair.a.tcp().status(fast.client)->ecn == GetParam();
         predicted += fast.pair.a.counters().tcp_predicted;
+        joined += fast.pair.b.counters().tcp_joined;
+        alike += fast.pair.a.counters().tcp_alike;
+        damaged += fast.pair.b.counters().drops[static_cast<u8>(DropReason::TcpBadChecksum)];
         reductions += fast.pair.a.counters().tcp_mark_reductions;
         EXPECT_EQ(plain.pair.a.counters().tcp_predicted, 0u);
+        EXPECT_EQ(plain.pair.a.counters().tcp_alike, 0u);
     }
+    EXPECT_GT(joined, 1000u);
+    EXPECT_GT(alike, 1000u);
+    EXPECT_GT(damaged, 50u);
     EXPECT_GT(predicted, 1000u);
     EXPECT_GE(agreed, 28u);  // a SYN that is lost may be the last one that asks
     EXPECT_EQ(reductions > 50, GetParam() != Ecn::Off) << reductions;

@@ -70,6 +70,9 @@ public:
     // header and ends with the IP payload, `arrival` is filled. IcmpError: `error` is filled.
     // Consumed: `packet` is empty (answered, dropped and counted, or queued for the application).
     Arrived arrives(u8 interface, Packet& packet, Arrival& arrival, IcmpError& error);
+    // The fast twin for a packet whose link and IP headers are those of `like`, which arrives()
+    // found to be TCP, of the same interface and batch, but for the ID. False: nothing was done.
+    bool arrives_alike(u8 interface, Packet& packet, const PacketDescriptor& like) const;
 
     // --- a packet leaves
     // Which local address would reach `destination` (RFC 1122 3.3.4.3)? NoRoute.
@@ -84,7 +87,12 @@ public:
     // Pushes the IP and link headers in front of `packet`, whose view begins at the transport
     // header and whose checksum state and gso facts are set, and queues it at the interface (or
     // at the neighbour while it is being resolved). Losses are counted and told.
-    void send(Packet packet, const Outgoing& outgoing, Way& way);
+    // The frame, if it is in the interface's queue now; null: it waits for the neighbour, or is
+    // lost.
+    const PacketDescriptor* send(Packet packet, const Outgoing& outgoing, Way& way);
+    // The same for a packet of the same size to the same place as `like`, a frame that send() has
+    // just queued with dont_fragment: its headers once more.
+    void send_alike(Packet packet, const PacketDescriptor& like, const Way& way);
     // The transport saw forward progress: the neighbour is reachable (RFC 4861 7.3.1).
     void confirm(const Way& way);
     // The transport suspects the way (RFC 9293 [MUST-20], R1): probe the neighbour again.

@@ -1,4 +1,7 @@
 // A PACKET ARRIVES: the link header, then ARP or IPv4. RFC 894, IEEE 802.1Q, RFC 1122 2.3.
+#include <cstring>
+
+#include "core/base/endian.hh"
 #include "core/inet/inside.hh"
 
 namespace tern::inet {
@@ -14,6 +17,28 @@ Arrived Inet::arrives(u8 interface, Packet& packet, Arrival& arrival, IcmpError&
     if (in.at(interface).config.ethernet) return in.link_input(interface, packet, arrival, error);
     packet->link_broadcast = false;
     return in.ipv4_input(interface, packet, arrival, error);
+}
+
+bool Inet::arrives_alike(u8 interface, Packet& packet, const PacketDescriptor& like) const {
+    if (inside_->context.observer != nullptr) return false;
+    const InterfaceConfig& config = inside_->at(interface).config;
+    const u32 link =
+        !config.ethernet ? 0 : wire::k_ethernet_header + (config.vlan != 0 ? wire::k_vlan_tag : 0);
+    const u32 ip = like.transport - like.network;
+    const u32 headers = link + ip;
+    if (packet.size() < headers + wire::k_ipv4_header || ip != wire::k_ipv4_header) return false;
+    const std::byte* ours = packet.data();
+    const std::byte* theirs = like.slot + like.network - link;
+    if (!wire::same_ipv4(ours + link, theirs + link)) return false;
+    if (link != 0 && std::memcmp(ours, theirs, link) != 0) return false;
+    const u32 total = load16(ours + link + 2);
+    if (total > packet.size() - link) return false;
+    packet->link_broadcast = false;
+    packet.trim(packet.size() - link - total);
+    packet->network = static_cast<u16>(packet->begin + link);
+    packet->transport = static_cast<u16>(packet->begin + headers);
+    packet.pull(headers);
+    return true;
 }
 
 void Inet::told_frame(u8 interface, const Packet& packet, bool outbound) {

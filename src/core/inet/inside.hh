@@ -158,7 +158,7 @@ struct Inet::Inside {
         u8 interface = 0;
         Ipv4Address next;  // the destination, or a gateway
     };
-    void send(Packet packet, const Outgoing& outgoing, Way& way);
+    const PacketDescriptor* send(Packet packet, const Outgoing& outgoing, Way& way);
     Result<void> find_way(Ipv4Address to, Way& way);
     Result<void> search_way(Ipv4Address to, Way& way);
     std::optional<Hop> next_hop(Ipv4Address to) const;
@@ -167,10 +167,10 @@ struct Inet::Inside {
     bool owns_source(u8 interface, Ipv4Address source) const;
     void push_ipv4(Packet& packet, const Outgoing& outgoing);
     void push_link(u8 interface, Packet& packet, const MacAddress& to, wire::EtherType type);
-    void to_group(Packet packet, Ipv4Address to, Way& way);
+    const PacketDescriptor* to_group(Packet packet, Ipv4Address to, Way& way);
     void wait_for(Index neighbor, Packet packet);
-    void enqueue(u8 interface, Packet packet);
-    void drop_outgoing(const Packet& packet, DropReason reason, u8 interface);
+    const PacketDescriptor* enqueue(u8 interface, Packet packet);
+    const PacketDescriptor* drop_outgoing(const Packet& packet, DropReason reason, u8 interface);
 
     // icmp_input.cc, icmp_error.cc
     Arrived icmp_input(Packet& packet, const Arrival& arrival, IcmpError& error);

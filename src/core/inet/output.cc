@@ -71,11 +71,19 @@ Index Inet::Inside::neighbor_for(u8 interface, Ipv4Address address) {
     return found;
 }
 
-void Inet::send(Packet packet, const Outgoing& outgoing, Way& way) {
-    inside_->send(std::move(packet), outgoing, way);
+const PacketDescriptor* Inet::send(Packet packet, const Outgoing& outgoing, Way& way) {
+    return inside_->send(std::move(packet), outgoing, way);
 }
 
-void Inet::Inside::send(Packet packet, const Outgoing& outgoing, Way& way) {
+void Inet::send_alike(Packet packet, const PacketDescriptor& like, const Way& way) {
+    const u32 headers = like.transport - like.begin;
+    packet->transport = static_cast<u16>(packet->begin);
+    std::memcpy(packet.push(headers), like.slot + like.begin, headers);
+    packet->network = static_cast<u16>(packet->begin + (like.network - like.begin));
+    inside_->enqueue(way.interface, std::move(packet));
+}
+
+const PacketDescriptor* Inet::Inside::send(Packet packet, const Outgoing& outgoing, Way& way) {
     const Ipv4Address to = outgoing.destination.v4();
     if (way.epoch != epoch || way.interface == 0) [[unlikely]] {
         if (!find_way(to, way)) return drop_outgoing(packet, DropReason::OutNoRoute, 0);
@@ -99,10 +107,11 @@ void Inet::Inside::send(Packet packet, const Outgoing& outgoing, Way& way) {
     }
     wait_for(way.neighbor, std::move(packet));
     act(way.neighbor, ask);
+    return nullptr;
 }
 
 // To everybody or to a group, or the neighbour cache was full when the way was looked for.
-void Inet::Inside::to_group(Packet packet, Ipv4Address to, Way& way) {
+const PacketDescriptor* Inet::Inside::to_group(Packet packet, Ipv4Address to, Way& way) {
     const InterfaceState& i = at(way.interface);
     MacAddress mac;
     if (to.is_multicast()) {
@@ -116,12 +125,13 @@ void Inet::Inside::to_group(Packet packet, Ipv4Address to, Way& way) {
         const Index n = way.neighbor;
         if (!neighbors.use(n, ask)) {
             wait_for(n, std::move(packet));
-            return act(n, ask);
+            act(n, ask);
+            return nullptr;
         }
         mac = neighbors[n].mac;
     }
     push_link(way.interface, packet, mac, wire::EtherType::Ipv4);
-    enqueue(way.interface, std::move(packet));
+    return enqueue(way.interface, std::move(packet));
 }
 
 void Inet::Inside::push_ipv4(Packet& packet, const Outgoing& outgoing) {
@@ -153,18 +163,21 @@ void Inet::Inside::push_link(u8 interface, Packet& packet, const MacAddress& to,
                         packet.push(length));
 }
 
-void Inet::Inside::enqueue(u8 interface, Packet packet) {
+const PacketDescriptor* Inet::Inside::enqueue(u8 interface, Packet packet) {
     Chain& queue = at(interface).queue;
     if (queue.count() >= context.limits.interface_queue_packets) [[unlikely]]
         return drop_outgoing(packet, DropReason::OutQueueFull, interface);
     queue.push_back(std::move(packet));
+    return queue.back();
 }
 
 // The drop is told with the number of the event that sent the packet.
-void Inet::Inside::drop_outgoing(const Packet& packet, DropReason reason, u8 interface) {
+const PacketDescriptor* Inet::Inside::drop_outgoing(const Packet& packet, DropReason reason,
+                                                    u8 interface) {
     const u32 note = std::exchange(context.note, packet->note);
     context.drop(reason, interface);
     context.note = note;
+    return nullptr;
 }
 
 // RFC 1122 2.3.2.2 [RFC1122:21]: packets wait while the neighbour is asked for; the latest ones

@@ -98,6 +98,14 @@ struct Room {
     std::optional<Seq> iss_above;      // a reopened TIME-WAIT: the new ISS must lie above it
     State state_now = State::Closed;   // where the last transition led, for the event log
     u32 state_iss = 0, state_irs = 0;  // of the record in hand, for the event log
+    // Segments of one flow without a gap, in one batch, that differ in text, SEG.SEQ and PSH alone.
+    struct Train {
+        bool open = false;
+        Segment first;
+        Chain rest;
+        u32 len = 0;  // of all
+        inet::Arrival arrival;
+    } train;
 
     // --- clocks
     u64 tick64() const { return tick_now; }
@@ -119,7 +127,9 @@ struct Room {
     Listener* listener_of(TcpListener l);
 
     // --- the verbs, as core/stack calls them
-    void arrives(Packet packet, const inet::Arrival& arrival);
+    // `more`: another packet of the batch follows; when none does, end_train() does.
+    void arrives(Packet packet, const inet::Arrival& arrival, bool more);
+    void end_train();
     void icmp_error(const inet::IcmpError& error);
     void undelivered(const inet::IcmpError& error);
     void advance();
@@ -164,6 +174,10 @@ Index find_listener(Room& room, const IpAddress& address, u16 port);
 
 // --- arrives/: RFC 9293 3.10.7
 void segment_arrives(Room& room, Segment& seg);
+bool begins_train(const Room& room, const Segment& seg);
+void begin_train(Room& room, Segment& seg);
+// Takes the packet (from its TCP header on) if it is the train's next one.
+bool joins_train(Room& room, Packet& packet, const inet::Arrival& arrival);
 Verdict in_closed(Room& room, Segment& seg);
 Verdict in_listen(Room& room, Index listener, Segment& seg);
 Verdict in_syn_sent(Room& room, Index i, Segment& seg);
@@ -257,7 +271,8 @@ struct Plan {                                   // what to send next, if anythin
     SendReason reason = SendReason::Unknown;
     bool head_only = false;  // sent again out of its turn: SND.NXT stays where it is
 };
-Plan may_send(Room& room, Tcb& tcb);
+// At most `room_for` segments.
+Plan may_send(Room& room, Tcb& tcb, u32 room_for);
 u32 longest_segment(const Room& room, const Tcb& tcb);  // or super-segment, where the link cuts it
 bool build_segment(Room& room, Tcb& tcb, const Plan& plan);  // false: no memory
 u32 advertise(Room& room, Tcb& tcb);                         // the window field; moves RCV.EDGE
@@ -370,6 +385,8 @@ inline void tell_window(Room& room, const Tcb& tcb, std::string_view why) {
 void set_pace(const Room& room, const Tcb& tcb, Flight& f);
 // longest_segment(), or a part of it.
 u32 paced_segment(const Room& room, const Tcb& tcb, const Flight* f);
+// Full segments that may leave one behind the other now, at most `most`.
+u32 paced_train(const Room& room, const Tcb& tcb, const Flight& f, u32 most);
 bool pace_allows(Room& room, Tcb& tcb, const Flight* f);  // false: the Pace deadline will ask again
 void note_paced(const Room& room, const Tcb& tcb, Flight& f, u32 len);
 

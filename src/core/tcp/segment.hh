@@ -16,7 +16,8 @@ struct Segment {
     bool has_options = false;  // other than timestamps: they are in room.options
     bool has_timestamps = false;
     u32 ts_val = 0, ts_ecr = 0;
-    Packet packet;  // the view is the payload
+    Packet packet;          // the view is the payload
+    Chain* more = nullptr;  // payloads right behind it, counted in `len` (arrives/train.cc)
     const inet::Arrival* arrival = nullptr;
     u64 hash = 0;  // of the flow, for the table; 0: the record is a Tcb and was found without
 

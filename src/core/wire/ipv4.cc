@@ -11,6 +11,9 @@ namespace {
 constexpr u16 k_dont_fragment = 0x4000;
 constexpr u16 k_more_fragments = 0x2000;
 constexpr u16 k_offset_mask = 0x1fff;
+// The bytes of the ID in the first eight of a header, as they are loaded.
+constexpr u64 k_id_of_first_word =
+    std::endian::native == std::endian::little ? u64{0xffff} << 32 : u64{0xffff} << 16;
 
 bool options_hold_source_route(std::span<const std::byte> options) {
     constexpr std::byte end{0}, nop{1}, loose{131}, strict{137};
@@ -90,6 +93,17 @@ void emit_ipv4(const Ipv4Header& header, std::byte* to) {
     store_big<u64>(to, first);
     store_big<u64>(to + 8, second | u64{checksum_finish(sum)} << 32);
     store_big<u32>(to + 16, third);
+}
+
+bool same_ipv4(const std::byte* a, const std::byte* b) {
+    using checksum_detail::load_native;
+    const auto sum_of_differing = [](const std::byte* p) {
+        return checksum_fold(u32{load_native<u16>(p + 4)} + load_native<u16>(p + 10));
+    };
+    return ((load_native<u64>(a) ^ load_native<u64>(b)) & ~k_id_of_first_word) == 0 &&
+           load_native<u16>(a + 8) == load_native<u16>(b + 8) &&
+           load_native<u64>(a + 12) == load_native<u64>(b + 12) &&
+           sum_of_differing(a) == sum_of_differing(b);
 }
 
 }  // namespace tern::wire

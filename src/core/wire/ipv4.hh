@@ -34,6 +34,8 @@ struct Ipv4Header {
 // length ends the walk (RFC 1122 3.2.1.8). Ipv4TooShort, Ipv4BadVersion, Ipv4BadHeaderLength,
 // Ipv4BadTotalLength, Ipv4BadChecksum.
 std::expected<Ipv4Header, DropReason> parse_ipv4(std::span<const std::byte> packet);
+// Of two headers of 20 bytes, `b` with a valid checksum: is `a` valid and the same but for the ID?
+bool same_ipv4(const std::byte* a, const std::byte* b);
 // Writes 20 bytes with their checksum; header_length and options of `header` are ignored.
 void emit_ipv4(const Ipv4Header& header, std::byte* to);
 

@@ -191,8 +191,12 @@ void segment_arrives(Room& room, Segment& seg) {
         tell_arrival(room, key, seg, before, v, note, shift);
 }
 
-void Room::arrives(Packet packet, const inet::Arrival& arrival) {
+void Room::arrives(Packet packet, const inet::Arrival& arrival, bool more) {
     ++cx.counters.tcp_segments_in;
+    if (train.open) {
+        if (joins_train(*this, packet, arrival)) return;
+        end_train();
+    }
     Segment seg;
     const DropReason bad = check_segment(*this, packet, arrival, seg);
     if (bad != DropReason::None) {
@@ -200,7 +204,10 @@ void Room::arrives(Packet packet, const inet::Arrival& arrival) {
         return;
     }
     seg.packet = std::move(packet);
-    segment_arrives(*this, seg);
+    if (more && begins_train(*this, seg))
+        begin_train(*this, seg);
+    else
+        segment_arrives(*this, seg);
 }
 
 }  // namespace tern

@@ -68,6 +68,7 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
         fill_hole(room, tcb, *q, std::move(seg.packet));
     } else {
         append(q->chain, std::move(seg.packet));
+        while (seg.more != nullptr && !seg.more->empty()) append(q->chain, seg.more->pop_front());
         tcb.rcv.nxt += seg.len;
     }
     decide_ack(room, tcb, seg.len, holes);

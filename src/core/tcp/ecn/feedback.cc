@@ -50,7 +50,7 @@ void count(Room& room, Tcb& tcb, const Segment& seg, u8 field) {
 
 // Classic: a segment that may leave ECN-capable.
 bool is_new_data(const Tcb& tcb, const Plan& plan) {
-    return plan.len > 0 && plan.seq == tcb.snd.max && plan.reason != SendReason::ProbeWindow;
+    return plan.len > 0 && plan.seq >= tcb.snd.max && plan.reason != SendReason::ProbeWindow;
 }
 
 // 3.2.2.1: the handshake's encoding is for the first ACK of a SYN-ACK, if that is bare.

@@ -1,7 +1,8 @@
 // Header, options, checksum; and the bytes, without a copy where the send queue's buffer can leave
-// as it is. Also the segments of records that have no send queue, and RST.
+// as it is.
+#include "core/tcp/output/build.hh"
+
 #include "core/base/checksum.hh"
-#include "core/tcp/room.hh"
 
 namespace tern {
 
@@ -59,6 +60,8 @@ Packet gather(Room& room, PacketDescriptor* d, u32 offset, u32 len) {
     return p;
 }
 
+}  // namespace
+
 Packet payload_of(Room& room, Tcb& tcb, Seq seq, u32 len) {
     if (len == 0) return room.cx.pool->allocate(0);
     SendQueue& q = room.send_queues[tcb.send_queue];
@@ -68,6 +71,8 @@ Packet payload_of(Room& room, Tcb& tcb, Seq seq, u32 len) {
     if (Packet whole = whole_buffer(d, offset, len)) return whole;
     return gather(room, d, offset, len);
 }
+
+namespace {
 
 // Copies option words and adds them up, in the width in which they were just written.
 u64 copy_options(std::byte* to, const std::byte* options, u32 length) {
@@ -80,8 +85,9 @@ u64 copy_options(std::byte* to, const std::byte* options, u32 length) {
     return sum;
 }
 
-// Pushes the TCP header and settles the checksum: left to the link, or computed here (RFC 9293 3.1
-// [MUST-2]).
+}  // namespace
+
+// RFC 9293 3.1 [MUST-2].
 void push_header(Room& room, Packet& packet, const FlowKey& key, wire::TcpHeader& header,
                  const std::byte* options, u32 options_length, const inet::Way& way) {
     const u32 payload = packet.size();
@@ -124,6 +130,8 @@ void tell_sent(Room& room, Packet& packet, const FlowKey& key, const wire::TcpHe
     e.flags = header.flags;
     room.cx.observer->on_segment_sent(e);
 }
+
+namespace {
 
 // RFC 9293 3.8.5 [MUST-30]. Urgent data ahead: the pointer goes into every segment until it is
 // passed [MUST-31] [MUST-62].
@@ -204,7 +212,8 @@ void note_in_flight(Room& room, Tcb& tcb, const Plan& plan, u32 occupies) {
         note_resent(room, tcb, plan.seq, occupies);
 }
 
-// What the segment means for the sender's variables and timers.
+}  // namespace
+
 void sent(Room& room, Tcb& tcb, const Plan& plan) {
     const bool syn = (plan.flags & wire::Syn) != 0;
     const u32 occupies = plan.len + (syn ? 1 : 0) + ((plan.flags & wire::Fin) ? 1 : 0);
@@ -248,12 +257,11 @@ void sent(Room& room, Tcb& tcb, const Plan& plan) {
     }
 }
 
-}  // namespace
-
-bool build_segment(Room& room, Tcb& tcb, const Plan& plan) {
+const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool& built) {
+    built = false;
     if (!room.inet.find_way(tcb.key.remote_address(), tcb.way)) {
         room.cx.drop(DropReason::OutNoRoute, tcb.way.interface);
-        return false;
+        return nullptr;
     }
     // RFC 8985 5: no text, and no FIN, that nobody would know the time of.
     const bool tracked = plan.len > 0 || (plan.flags & wire::Fin) != 0;
@@ -263,7 +271,7 @@ bool build_segment(Room& room, Tcb& tcb, const Plan& plan) {
     Packet packet = known ? payload_of(room, tcb, plan.seq + syn_octet, plan.len) : Packet{};
     if (!packet) {
         room.cx.drop(DropReason::MemoryCeiling, tcb.way.interface);
-        return false;
+        return nullptr;
     }
     std::byte options[40];
     const bool syn = (plan.flags & wire::Syn) != 0;
@@ -286,6 +294,7 @@ bool build_segment(Room& room, Tcb& tcb, const Plan& plan) {
     ++room.cx.counters.tcp_segments_out;
     if (room.cx.observer) [[unlikely]] {
         const u32 scaled = syn ? window : window << tcb.rcv_wind_shift;
+        const Seq top = max(tcb.snd.max, plan.seq);  // of what left before it
         tell_sent(room, packet, tcb.key, header, plan.len,
                   {{},
                    0,
@@ -301,138 +310,20 @@ bool build_segment(Room& room, Tcb& tcb, const Plan& plan) {
                    tcb.rcv.irs.value,
                    tcb.cwnd,
                    tcb.ssthresh,
-                   tcb.flight_size()});
+                   static_cast<u32>(top - tcb.snd.una)});
     }
-    room.inet.send(std::move(packet),
-                   {tcb.key.local_address(), tcb.key.remote_address(), 6, tcb.ttl,
-                    static_cast<u8>(tcb.tos | ecn), true},
-                   tcb.way);
-    sent(room, tcb, plan);
-    return true;
+    built = true;
+    return room.inet.send(std::move(packet),
+                          {tcb.key.local_address(), tcb.key.remote_address(), 6, tcb.ttl,
+                           static_cast<u8>(tcb.tos | ecn), true},
+                          tcb.way);
 }
 
-namespace {
-
-// A super-segment that finds no buffer may still leave as one segment of it.
-bool build_smaller(Room& room, Tcb& tcb, Plan plan) {
-    if (plan.len <= tcb.send_mss) return false;
-    plan.len = tcb.send_mss;
-    plan.flags &= static_cast<u16>(~(wire::Fin | wire::Psh));
-    return build_segment(room, tcb, plan);
-}
-
-}  // namespace
-
-void starve(Room& room, Tcb& tcb) {
-    tcb.set(k_starved);
-    if (!is_set(tcb, Deadline::Override))
-        set_deadline_in(room, tcb, Deadline::Override, room.cx.limits.tcp_starved_retry);
-    arm_user_timeout(room, tcb, false);
-}
-
-u32 output(Room& room, Index i, u32 room_for) {
-    Tcb& tcb = room.tcbs[i];
-    constexpr u32 due =
-        k_syn_due | k_probe_due | k_keep_probe_due | k_override_due | k_retransmit_head;
-    u32 built = 0;
-    while (built < room_for) {
-        const u32 wanted = tcb.flags & due;
-        const Plan plan = may_send(room, tcb);
-        if (!plan.send) break;
-        if (!build_segment(room, tcb, plan) && !build_smaller(room, tcb, plan)) {
-            tcb.set(wanted);
-            starve(room, tcb);
-            return built;
-        }
-        ++built;
-    }
-    if (tcb.has(k_starved)) [[unlikely]] {
-        tcb.clear(k_starved);
-        arm_user_timeout(room, tcb, false);
-    }
+bool build_segment(Room& room, Tcb& tcb, const Plan& plan) {
+    bool built;
+    build_frame(room, tcb, plan, built);
+    if (built) sent(room, tcb, plan);
     return built;
-}
-
-void send_bare(Room& room, const FlowKey& key, const Bare& bare, SendReason why) {
-    inet::Way way;
-    if (!room.inet.find_way(key.remote_address(), way)) {
-        room.cx.drop(DropReason::OutNoRoute, 0);
-        return;
-    }
-    Packet packet = room.cx.pool->allocate(0);
-    if (!packet) {
-        room.cx.drop(DropReason::MemoryCeiling, way.interface);
-        return;
-    }
-    std::byte options[40];
-    wire::TcpHeader header;
-    header.seq = bare.seq;
-    header.ack = bare.ack;
-    header.flags = bare.flags;
-    header.window = bare.window;
-    const u32 options_length = wire::emit_tcp_options(bare.options, options);
-    push_header(room, packet, key, header, options, options_length, way);
-    ++room.cx.counters.tcp_segments_out;
-    if (room.cx.observer) [[unlikely]]
-        tell_sent(room, packet, key, header, 0,
-                  {{},
-                   0,
-                   why,
-                   bare.state,
-                   {},
-                   0,
-                   0,
-                   0,
-                   0,
-                   bare.window,
-                   bare.iss.value,
-                   bare.irs.value,
-                   0,
-                   0,
-                   0});
-    room.inet.send(std::move(packet),
-                   {key.local_address(), key.remote_address(), 6, bare.ttl, bare.tos, true}, way);
-}
-
-void send_reset_for(Room& room, const Segment& seg, SendReason why) {
-    const FlowKey key(seg.arrival->destination, seg.destination_port, seg.arrival->source,
-                      seg.source_port);
-    Bare bare;
-    bare.flags = wire::Rst;
-    // RFC 9293 3.10.7.1: acceptable to a peer in any state.
-    if (seg.has(wire::Ack)) {
-        bare.seq = seg.ack;
-    } else {
-        bare.flags |= wire::Ack;
-        bare.ack = seg.seq + seg.seg_len();
-    }
-    // RFC 7323 5.2 [RFC7323:8].
-    if (seg.has_timestamps) {
-        bare.options.timestamps = true;
-        bare.options.ts_ecr = seg.ts_val;
-    }
-    bare.state = room.state_now;
-    bare.iss = Seq{room.state_iss};
-    bare.irs = Seq{room.state_irs};
-    send_bare(room, key, bare, why);
-}
-
-void send_reset(Room& room, Tcb& tcb, SendReason why) {
-    Bare bare;
-    bare.seq = tcb.snd.nxt;
-    bare.ack = tcb.rcv.nxt;
-    bare.flags = wire::Rst | wire::Ack;
-    bare.ttl = tcb.ttl;
-    bare.tos = tcb.tos;
-    if (tcb.has(k_timestamps)) {
-        bare.options.timestamps = true;
-        bare.options.ts_val = room.ts_clock(tcb.ts_offset);
-        bare.options.ts_ecr = tcb.ts_recent;
-    }
-    bare.iss = tcb.snd.iss;
-    bare.irs = tcb.rcv.irs;
-    bare.state = tcb.state;
-    send_bare(room, tcb.key, bare, why);
 }
 
 }  // namespace tern

@@ -195,7 +195,21 @@ void wait_for_window(Room& room, Tcb& tcb, i64 usable, u32 len, u32 available) {
         set_deadline_in(room, tcb, Deadline::Override, room.cx.limits.tcp_override);
 }
 
-Plan plan_data(Room& room, Tcb& tcb, Flight* f) {
+// How much of new data leaves as one plan: where the link does not cut, a train of segments that
+// would leave one by one in the same turn, and of which the first would change nothing for the
+// next.
+u32 longest_range(const Room& room, const Tcb& tcb, const Flight* f, u32 room_for) {
+    if (tcb.has(k_urgent_out)) return tcb.send_mss;
+    const bool train = room_for > 1 && room.header_prediction && f != nullptr &&
+                       tcb.snd.una != tcb.snd.max && tcb.snd.nxt == tcb.snd.max &&
+                       tcb.state != State::SynReceived && !tcb.has(k_recovery | k_after_timeout) &&
+                       !room.inet.interface(tcb.way.interface).segmentation &&
+                       !next_has_cwr(room, tcb);
+    if (!train) return paced_segment(room, tcb, f);
+    return paced_train(room, tcb, *f, std::min(room_for, k_sent_pieces)) * tcb.send_mss;
+}
+
+Plan plan_data(Room& room, Tcb& tcb, Flight* f, u32 room_for) {
     const Seq end = data_end(room, tcb);
     const u32 available = end > tcb.snd.nxt ? static_cast<u32>(end - tcb.snd.nxt) : 0;
     const bool fin_unsent = fin_allowed(tcb) && tcb.snd.nxt <= end;
@@ -206,7 +220,7 @@ Plan plan_data(Room& room, Tcb& tcb, Flight* f) {
     const bool resend = tcb.snd.nxt < tcb.snd.max;
     u32 len = static_cast<u32>(std::min<i64>(available, std::max<i64>(usable, 0)));
     // Who cuts a super-segment copies its urgent pointer, which would point too far then.
-    len = std::min(len, tcb.has(k_urgent_out) ? tcb.send_mss : paced_segment(room, tcb, f));
+    len = std::min(len, longest_range(room, tcb, f, room_for));
     // RFC 9293 3.8.6 [SHLD-16]: what is resent behind an RTO never mixes with what is new. The byte
     // that probed a closed window [MUST-36] is followed by the rest of its segment.
     if (resend && tcb.has(k_after_timeout))
@@ -244,7 +258,7 @@ u32 longest_segment(const Room& room, const Tcb& tcb) {
     return std::clamp((65535u - 120u) / tcb.send_mss, 1u, k_sent_pieces) * tcb.send_mss;
 }
 
-Plan may_send(Room& room, Tcb& tcb) {
+Plan may_send(Room& room, Tcb& tcb, u32 room_for) {
     if (tcb.has(k_syn_due)) return plan_syn(room, tcb);
     if (tcb.state == State::SynSent || tcb.state == State::Closed || tcb.has(k_detached)) return {};
     if (tcb.state != State::SynReceived || opens_fast(room, tcb)) {
@@ -256,12 +270,12 @@ Plan may_send(Room& room, Tcb& tcb) {
         Flight* const f = flight_of(room, tcb);
         if (Plan plan = plan_tail_probe(room, tcb, f); plan.send) return plan;
         if (tries_new_data(tcb, f))
-            if (Plan plan = plan_data(room, tcb, f); plan.send) return plan;
+            if (Plan plan = plan_data(room, tcb, f, room_for); plan.send) return plan;
         if (Plan plan = plan_lost(room, tcb, f); plan.send) return plan;
         if (tcb.has(k_retransmit_head))
             if (Plan plan = plan_head(room, tcb); plan.send) return plan;
         if (!tcb.has(k_persist))
-            if (Plan plan = plan_data(room, tcb, f); plan.send) return plan;
+            if (Plan plan = plan_data(room, tcb, f, room_for); plan.send) return plan;
         if (tcb.has(k_keep_probe_due)) {
             tcb.clear(k_keep_probe_due);
             return {true, tcb.snd.una - 1, 0, wire::Ack, SendReason::ProbeKeepAlive};  // [SHLD-12]

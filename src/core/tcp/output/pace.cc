@@ -53,14 +53,37 @@ bool pace_allows(Room& room, Tcb& tcb, const Flight* f) {
     return false;
 }
 
-void note_paced(const Room& room, const Tcb& tcb, Flight& f, u32 len) {
-    Flight::Pace& p = f.pace;
-    if (p.ns_per_mib == 0) return;
+namespace {
+
+void take(Flight::Pace& p, u32 len, i64 earliest) {
     const u32 unpaced = std::min(len, p.free);
     p.free -= unpaced;
-    const i64 now = room.cx.now.time_since_epoch().count();
-    const i64 takes = static_cast<i64>((len - unpaced) * p.ns_per_mib >> 20);
-    p.next_ns = std::max(p.next_ns, now - forgiven_ns(tcb)) + takes;
+    p.next_ns =
+        std::max(p.next_ns, earliest) + static_cast<i64>((len - unpaced) * p.ns_per_mib >> 20);
+}
+
+i64 earliest_start(const Room& room, const Tcb& tcb) {
+    return room.cx.now.time_since_epoch().count() - forgiven_ns(tcb);
+}
+
+}  // namespace
+
+u32 paced_train(const Room& room, const Tcb& tcb, const Flight& f, u32 most) {
+    if (f.pace.ns_per_mib == 0) return most;
+    Flight::Pace p = f.pace;
+    const i64 now = room.cx.now.time_since_epoch().count(), earliest = earliest_start(room, tcb);
+    u32 n = 0;
+    for (; n < most && (p.free > 0 || p.next_ns <= now); ++n) take(p, tcb.send_mss, earliest);
+    return std::max(n, 1u);
+}
+
+void note_paced(const Room& room, const Tcb& tcb, Flight& f, u32 len) {
+    if (f.pace.ns_per_mib == 0) return;
+    const i64 earliest = earliest_start(room, tcb);
+    const bool cuts = room.inet.interface(tcb.way.interface).segmentation;
+    const u32 step = cuts ? len : tcb.send_mss;  // what leaves as one
+    for (; len > step; len -= step) take(f.pace, step, earliest);
+    take(f.pace, len, earliest);
 }
 
 }  // namespace tern

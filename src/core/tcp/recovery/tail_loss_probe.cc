@@ -33,6 +33,7 @@ void choose_loss_timer(Room& room, Tcb& tcb) {
         next = LossTimer::Reordering;
     } else if (may_probe(tcb, f)) {
         f.probe_armed_us = room.now_us();
+        f.probe_armed_alone = tcb.flight_size() <= tcb.send_mss;
         const u32 probe = room.tick_after(std::chrono::microseconds(probe_after_us(tcb)));
         // RFC 8985 7.2: never later than RTO, but the probe goes first even then; with our least
         // RTO that is every steady path of more than 100 ms.
@@ -48,7 +49,7 @@ void choose_loss_timer(Room& room, Tcb& tcb) {
 // RFC 8985 7.2: counted from the last new data; once an instant is enough.
 void put_off_probe(Room& room, Tcb& tcb, Flight& f) {
     // With the second segment the peer's delayed ACK is no matter any more.
-    const bool settled = f.probe_armed_us == room.now_us() && tcb.flight_size() > 2u * tcb.send_mss;
+    const bool settled = f.probe_armed_us == room.now_us() && !f.probe_armed_alone;
     if (f.timer == LossTimer::Reordering || settled) return;
     if (!tcb.has(k_persist)) choose_loss_timer(room, tcb);
 }

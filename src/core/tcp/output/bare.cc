@@ -1,0 +1,88 @@
+// Segments of records that have no send queue, and RST.
+#include "core/tcp/output/build.hh"
+
+namespace tern {
+
+void send_bare(Room& room, const FlowKey& key, const Bare& bare, SendReason why) {
+    inet::Way way;
+    if (!room.inet.find_way(key.remote_address(), way)) {
+        room.cx.drop(DropReason::OutNoRoute, 0);
+        return;
+    }
+    Packet packet = room.cx.pool->allocate(0);
+    if (!packet) {
+        room.cx.drop(DropReason::MemoryCeiling, way.interface);
+        return;
+    }
+    std::byte options[40];
+    wire::TcpHeader header;
+    header.seq = bare.seq;
+    header.ack = bare.ack;
+    header.flags = bare.flags;
+    header.window = bare.window;
+    const u32 options_length = wire::emit_tcp_options(bare.options, options);
+    push_header(room, packet, key, header, options, options_length, way);
+    ++room.cx.counters.tcp_segments_out;
+    if (room.cx.observer) [[unlikely]]
+        tell_sent(room, packet, key, header, 0,
+                  {{},
+                   0,
+                   why,
+                   bare.state,
+                   {},
+                   0,
+                   0,
+                   0,
+                   0,
+                   bare.window,
+                   bare.iss.value,
+                   bare.irs.value,
+                   0,
+                   0,
+                   0});
+    room.inet.send(std::move(packet),
+                   {key.local_address(), key.remote_address(), 6, bare.ttl, bare.tos, true}, way);
+}
+
+void send_reset_for(Room& room, const Segment& seg, SendReason why) {
+    const FlowKey key(seg.arrival->destination, seg.destination_port, seg.arrival->source,
+                      seg.source_port);
+    Bare bare;
+    bare.flags = wire::Rst;
+    // RFC 9293 3.10.7.1: acceptable to a peer in any state.
+    if (seg.has(wire::Ack)) {
+        bare.seq = seg.ack;
+    } else {
+        bare.flags |= wire::Ack;
+        bare.ack = seg.seq + seg.seg_len();
+    }
+    // RFC 7323 5.2 [RFC7323:8].
+    if (seg.has_timestamps) {
+        bare.options.timestamps = true;
+        bare.options.ts_ecr = seg.ts_val;
+    }
+    bare.state = room.state_now;
+    bare.iss = Seq{room.state_iss};
+    bare.irs = Seq{room.state_irs};
+    send_bare(room, key, bare, why);
+}
+
+void send_reset(Room& room, Tcb& tcb, SendReason why) {
+    Bare bare;
+    bare.seq = tcb.snd.nxt;
+    bare.ack = tcb.rcv.nxt;
+    bare.flags = wire::Rst | wire::Ack;
+    bare.ttl = tcb.ttl;
+    bare.tos = tcb.tos;
+    if (tcb.has(k_timestamps)) {
+        bare.options.timestamps = true;
+        bare.options.ts_val = room.ts_clock(tcb.ts_offset);
+        bare.options.ts_ecr = tcb.ts_recent;
+    }
+    bare.iss = tcb.snd.iss;
+    bare.irs = tcb.rcv.irs;
+    bare.state = tcb.state;
+    send_bare(room, tcb.key, bare, why);
+}
+
+}  // namespace tern
