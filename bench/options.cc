@@ -14,9 +14,17 @@ const char* program = "";
 [[noreturn]] void usage() {
     std::fprintf(stderr,
                  "usage: %s [--seconds S] [--connections N] [--opening-seconds S] [--json]\n"
-                 "          [--no-prediction] [--concurrent N] [--time-waits N] [--buffer BYTES]\n",
+                 "          [--no-prediction] [--concurrent N] [--time-waits N] [--buffer BYTES]\n"
+                 "          [--link frames|checksum|super] [--slices]\n",
                  program);
     std::exit(2);
+}
+
+Link link_of(std::string_view name) {
+    if (name == "frames") return Link::Frames;
+    if (name == "checksum") return Link::Checksum;
+    if (name == "super") return Link::Super;
+    usage();
 }
 
 }  // namespace
@@ -40,6 +48,10 @@ Options options_of(int argc, char** argv, const char* name) {
             o.prediction = false;
             continue;
         }
+        if (flag == "--slices") {
+            o.slices = true;
+            continue;
+        }
         if (i + 1 == argc) usage();
         const char* value = argv[++i];
         if (flag == "--seconds")
@@ -54,6 +66,8 @@ Options options_of(int argc, char** argv, const char* name) {
             o.time_waits = std::strtoull(value, nullptr, 10);
         else if (flag == "--buffer")
             o.buffer = static_cast<u32>(std::strtoul(value, nullptr, 10));
+        else if (flag == "--link")
+            o.link = link_of(value);
         else
             usage();
     }

@@ -7,6 +7,9 @@
 
 namespace tern::bench {
 
+// What the link does for the stacks: nothing, the checksums, or checksums and the cutting.
+enum class Link { Frames, Checksum, Super };
+
 struct Options {
     double seconds = 3;
     u64 connections = 0;          // 0: the benchmark's own default
@@ -17,6 +20,8 @@ struct Options {
     u64 concurrent = 1;       // `connections`: how many at a time
     u64 time_waits = 0;       // `connections`: stand from the start; each new one ends an old
     u32 buffer = 128 * 1024;  // `bulk`: bytes of send and of receive buffer
+    Link link = Link::Frames;
+    bool slices = false;  // `bulk`: the same buffers go round, no byte is copied
 };
 
 // Ends the program when the command line is wrong.

@@ -25,8 +25,10 @@ StackConfig config(u64 seed, PacketPool& pool) {
     return c;
 }
 
-Interface add_interface(Stack& stack) {
+Interface add_interface(Stack& stack, Link link) {
     InterfaceConfig c;
+    c.transmit_checksum = link != Link::Frames;
+    c.segmentation = link == Link::Super;
     c.name = "link";
     c.ethernet = false;
     return stack.add_interface(c);
@@ -36,7 +38,8 @@ Interface add_interface(Stack& stack) {
 
 Pair::Pair(const Options& options, u64 most)
     : budget_(k_memory), pool_(budget_), client(config(1, pool_)), server(config(2, pool_)),
-      client_side_(add_interface(client)), server_side_(add_interface(server)),
+      client_side_(add_interface(client, options.link)),
+      server_side_(add_interface(server, options.link)),
       client_addresses_(1 + most / k_most_per_address) {
     require(client_addresses_ < 250, "too many connections");
     for (u64 i = 0; i < client_addresses_; ++i)
@@ -67,7 +70,8 @@ bool Pair::client_to_server() {
     frames_ += batch.size();
     for (u32 i = 0; i < batch.size(); ++i) {
         const PacketDescriptor& d = *batch.peek(i);
-        data_frames_ += d.end - d.begin > k_longest_empty_packet;
+        if (d.end - d.begin > k_longest_empty_packet)
+            data_frames_ += std::max<u32>(d.gso_segments, 1);
     }
     server.receive(now_, server_side_, std::move(batch));
     return true;
@@ -77,6 +81,7 @@ bool Pair::server_to_client() {
     PacketBatch batch = server.transmit(now_, server_side_);
     if (batch.empty()) return false;
     frames_ += batch.size();
+    acks_ += batch.size();
     client.receive(now_, client_side_, std::move(batch));
     return true;
 }

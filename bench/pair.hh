@@ -40,7 +40,8 @@ public:
     Result<TcpConnection> connect(u64 n, const ConnectOptions& options = {});
 
     u64 data_frames() const { return data_frames_; }  // from the client, with payload
-    u64 frames() const { return frames_; }            // both ways
+    u64 frames() const { return frames_; }            // both ways, super-segments as one
+    u64 acks() const { return acks_; }                // from the server
     // Nothing was dropped on the way; retransmissions are none.
     void require_clean() const;
 
@@ -61,7 +62,7 @@ private:
     Duration simulated_step_{0};
     Stopwatch watch_;
     double ticked_ = 0;  // on the watch
-    u64 steps_ = 0, data_frames_ = 0, frames_ = 0;
+    u64 steps_ = 0, data_frames_ = 0, frames_ = 0, acks_ = 0;
 };
 
 }  // namespace tern::bench

@@ -53,21 +53,26 @@ void expect_twins_agree(std::span<const std::byte> bytes, u32 start) {
 
     const u32 copied = checksum_add_plain(0, bytes);
     Bytes to(bytes.size() + 64, std::byte{0xa5});
-    for (int twin = 0; twin < 3; ++twin) {
-        if (twin == 2 && !checksum_has_avx2()) continue;
+    struct Twin {
+        ChecksumTwin needs;
+        decltype(&checksum_add) add;
+        decltype(&checksum_copy) copy;
+    };
+    for (const auto& [needs, add, copy] :
+         {Twin{ChecksumTwin::Plain, checksum_add_plain, checksum_copy_plain},
+          Twin{ChecksumTwin::Plain, checksum_add, checksum_copy},
+          Twin{ChecksumTwin::Avx2, checksum_add_avx2, checksum_copy_avx2},
+          Twin{ChecksumTwin::Avx512, checksum_add_avx512, checksum_copy_avx512}}) {
+        if (!checksum_has(needs)) continue;
+        SCOPED_TRACE("twin " + std::to_string(static_cast<int>(needs)));
+        ASSERT_EQ(add(start, bytes), expected);
         std::ranges::fill(to, std::byte{0xa5});
-        auto* copy = twin == 0   ? checksum_copy_plain
-                     : twin == 1 ? checksum_copy
-                                 : checksum_copy_avx2;
-        ASSERT_EQ(copy(to.data() + 32, bytes), copied) << "twin " << twin;
+        ASSERT_EQ(copy(to.data() + 32, bytes), copied);
         ASSERT_TRUE(std::ranges::equal(std::span{to}.subspan(32, bytes.size()), bytes));
         ASSERT_TRUE(std::ranges::all_of(std::span{to}.first(32),
                                         [](std::byte b) { return b == std::byte{0xa5}; }));
         ASSERT_TRUE(std::ranges::all_of(std::span{to}.last(32),
                                         [](std::byte b) { return b == std::byte{0xa5}; }));
-    }
-    if (checksum_has_avx2()) {
-        ASSERT_EQ(checksum_add_avx2(start, bytes), expected);
     }
 }
 

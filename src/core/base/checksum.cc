@@ -5,21 +5,22 @@ namespace tern {
 
 namespace {
 
-bool cpu_has_avx2() {
+ChecksumTwin best() {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") != 0;
-#else
-    return false;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"))
+        return ChecksumTwin::Avx512;
+    if (__builtin_cpu_supports("avx2")) return ChecksumTwin::Avx2;
 #endif
+    return ChecksumTwin::Plain;
 }
 
 // Zero until its initializer has run, so whoever sums before that takes the plain twin.
-const bool k_has_avx2 = cpu_has_avx2();
+const ChecksumTwin k_best = best();
 
 }  // namespace
 
-bool checksum_has_avx2() { return k_has_avx2; }
+bool checksum_has(ChecksumTwin twin) { return twin <= k_best; }
 
 u32 checksum_add_plain(u32 start, std::span<const std::byte> bytes) {
     const std::byte* p = bytes.data();
@@ -57,12 +58,21 @@ u32 checksum_copy_plain(std::byte* to, std::span<const std::byte> from) {
 }
 
 u32 checksum_detail::add_long(u32 sum, std::span<const std::byte> bytes) {
-    return k_has_avx2 ? checksum_add_avx2(sum, bytes) : checksum_add_plain(sum, bytes);
+    switch (k_best) {
+        case ChecksumTwin::Avx512: return checksum_add_avx512(sum, bytes);
+        case ChecksumTwin::Avx2: return checksum_add_avx2(sum, bytes);
+        case ChecksumTwin::Plain: break;
+    }
+    return checksum_add_plain(sum, bytes);
 }
 
 u32 checksum_copy(std::byte* to, std::span<const std::byte> from) {
-    return k_has_avx2 && from.size() >= 32 ? checksum_copy_avx2(to, from)
-                                           : checksum_copy_plain(to, from);
+    switch (k_best) {
+        case ChecksumTwin::Avx512: return checksum_copy_avx512(to, from);
+        case ChecksumTwin::Avx2: return checksum_copy_avx2(to, from);
+        case ChecksumTwin::Plain: break;
+    }
+    return checksum_copy_plain(to, from);
 }
 
 }  // namespace tern

@@ -1,8 +1,8 @@
 // RFC 1071. Sums are kept as a 32-bit partial result in native byte order, so that they add up
 // across parts; a part of odd length may only be the last one.
 //
-// The value of a sum is unique: 0 when every byte was 0, otherwise 1..0xffff. So the twins (plain
-// and AVX2) return equal numbers, not only equal checksums.
+// The value of a sum is unique: 0 when every byte was 0, otherwise 1..0xffff. So the twins (plain,
+// AVX2, AVX-512) return equal numbers, not only equal checksums.
 #pragma once
 
 #include <bit>
@@ -94,8 +94,11 @@ u32 checksum_copy(std::byte* to, std::span<const std::byte> from);
 u32 checksum_add_plain(u32 sum, std::span<const std::byte> bytes);
 u32 checksum_copy_plain(std::byte* to, std::span<const std::byte> from);
 
-// Fast twins; call them only where checksum_has_avx2() (never true off x86-64).
-bool checksum_has_avx2();
+// Fast twins; call them only where the processor has what they need (never off x86-64).
+enum class ChecksumTwin : u8 { Plain, Avx2, Avx512 };
+bool checksum_has(ChecksumTwin twin);
+u32 checksum_add_avx512(u32 sum, std::span<const std::byte> bytes);
+u32 checksum_copy_avx512(std::byte* to, std::span<const std::byte> from);
 u32 checksum_add_avx2(u32 sum, std::span<const std::byte> bytes);
 u32 checksum_copy_avx2(std::byte* to, std::span<const std::byte> from);
 

@@ -48,6 +48,7 @@ u32 enqueue(Room& room, Tcb& tcb, std::span<const std::byte> bytes) {
     SendQueue* q = send_queue(room, tcb);
     if (q == nullptr) return 0;
     const u32 limit = longest_segment(room, tcb);  // how full a buffer gets
+    const bool by_link = room.inet.interface(tcb.way.interface).transmit_checksum;
     u32 done = fill_tail(tcb, *q, bytes, limit);
     while (done < bytes.size()) {
         u32 n = std::min<u32>(limit, static_cast<u32>(bytes.size()) - done);
@@ -62,8 +63,11 @@ u32 enqueue(Room& room, Tcb& tcb, std::span<const std::byte> bytes) {
         }
         if (!p) break;
         std::byte* to = p.append(n);
-        p->payload_sum = checksum_copy(to, bytes.subspan(done, n));
-        p->payload_sum_known = true;
+        p->payload_sum_known = !by_link;
+        if (by_link)
+            std::memcpy(to, bytes.data() + done, n);
+        else
+            p->payload_sum = checksum_copy(to, bytes.subspan(done, n));
         q->chain.push_back(std::move(p));
         done += n;
     }
