@@ -154,6 +154,10 @@ void run(const Options& options) {
     Pair pair(options);
     const auto whole = std::make_unique<Bulk>(pair, options);
     Bulk& bulk = *whole;
+    if (options.units != 0) {  // megabytes
+        while (bulk.received() < options.units * 1'000'000) bulk.step();
+        return pair.require_clean();
+    }
     for (const Stopwatch warm_up; warm_up.seconds() < options.seconds / 10;) bulk.step();
 
     const u64 first_byte = bulk.received();
@@ -180,10 +184,12 @@ void run(const Options& options) {
     std::printf(options.json
                     ? "{\"peer\":\"tern\",\"bench\":\"bulk\",\"gbit_per_s\":%.3f,"
                       "\"ns_per_frame\":%.1f,\"frames\":%ju,\"bytes\":%ju,"
-                      "\"predicted_share\":%.4f,\"acks_per_frame\":%.3f}\n"
+                      "\"predicted_share\":%.4f,\"acks_per_frame\":%.3f,"
+                      "\"ns_per_super_segment\":%.1f}\n"
                     : "tern bulk: %.3f Gbit/s, %.1f ns per data frame (%ju frames, %ju bytes; "
-                      "predicted %.4f, ACKs per frame %.3f)\n",
-                gbit, ns, std::uintmax_t{frames}, std::uintmax_t{bytes}, share, acks);
+                      "predicted %.4f, ACKs per frame %.3f; %.1f ns for 65,160 bytes)\n",
+                gbit, ns, std::uintmax_t{frames}, std::uintmax_t{bytes}, share, acks,
+                ns * k_super_segment / k_segment);
 }
 
 }  // namespace

@@ -132,6 +132,11 @@ void run(const Options& options) {
         pair.set_step(Duration{static_cast<i64>(step)});
         dialogues.run(options.time_waits + n, options.concurrent);
     }
+    if (options.units != 0) {
+        dialogues.run(options.units, options.concurrent);
+        dialogues.require_closed();
+        return pair.require_clean();
+    }
     const u64 earlier = dialogues.closed();
     const Stopwatch watch;
     u64 done = 0;

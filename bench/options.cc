@@ -15,7 +15,7 @@ const char* program = "";
     std::fprintf(stderr,
                  "usage: %s [--seconds S] [--connections N] [--opening-seconds S] [--json]\n"
                  "          [--no-prediction] [--concurrent N] [--time-waits N] [--buffer BYTES]\n"
-                 "          [--link frames|checksum|super] [--slices]\n",
+                 "          [--link frames|checksum|super] [--slices] [--units N]\n",
                  program);
     std::exit(2);
 }
@@ -66,6 +66,8 @@ Options options_of(int argc, char** argv, const char* name) {
             o.time_waits = std::strtoull(value, nullptr, 10);
         else if (flag == "--buffer")
             o.buffer = static_cast<u32>(std::strtoul(value, nullptr, 10));
+        else if (flag == "--units")
+            o.units = std::strtoull(value, nullptr, 10);
         else if (flag == "--link")
             o.link = link_of(value);
         else

@@ -17,6 +17,7 @@ struct Options {
     bool json = false;
     // tern's own
     bool prediction = true;   // --no-prediction: every segment takes the eight steps
+    u64 units = 0;            // so many and no more, by a clock of our own: for counting
     u64 concurrent = 1;       // `connections`: how many at a time
     u64 time_waits = 0;       // `connections`: stand from the start; each new one ends an old
     u32 buffer = 128 * 1024;  // `bulk`: bytes of send and of receive buffer

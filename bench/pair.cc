@@ -47,6 +47,7 @@ Pair::Pair(const Options& options, u64 most)
                 "cannot add a client address");
     require(server.add_address(server_side_, {server_address(), 16}).has_value(),
             "cannot add the server's address");
+    if (options.units != 0) set_step(std::chrono::microseconds(1));
     client.set_header_prediction(options.prediction);
     server.set_header_prediction(options.prediction);
 }

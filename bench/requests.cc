@@ -119,6 +119,11 @@ void run(const Options& options) {
     const double opening_elapsed = opening.seconds();
 
     Order order;
+    if (options.units != 0) {
+        for (u64 i = 0; i < options.units; ++i)
+            requests.round_trip(order.next(requests.opened()));
+        return pair.require_clean();
+    }
     for (const Stopwatch warm_up; warm_up.seconds() < options.seconds / 10;)
         requests.round_trip(order.next(requests.opened()));
     const Stopwatch watch;

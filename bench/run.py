@@ -31,7 +31,7 @@ class Figure(NamedTuple):
     what: str
     key: str
     unit: str
-    goal: Callable[[], float]  # asked after the run, for some goals are figures of the same run
+    goal: Callable[[], float] | None  # asked after the run, for some goals are figures of it
 
 
 class Bench:
@@ -56,10 +56,22 @@ class Bench:
 
 
 def bulk():
-    b = Bench("S1", "bulk")
-    b.show("bulk, frames of 1,500 bytes", "gbit_per_s", "Gbit/s", lambda: 80)
-    b.show("time per data frame, both ends", "ns_per_frame", "ns", lambda: 145)
-    return [b]
+    """S1 to S3, each beside the copies and checksums alone."""
+    key = "gbit_per_s"
+    benches = []
+    for goal, link, what, least in (("S1", "frames", "bulk, frames of 1,500 bytes", 80),
+                                    ("S2", "checksum", "bulk, checksums left to the link", 110),
+                                    ("S3", "super", "bulk, super-segments", 150)):
+        b = Bench(goal, f"bulk --link {link}", None if goal == "S1" else {})
+        bound = Bench(goal, f"limit --link {link}", {})
+        b.show(what, key, "Gbit/s", lambda least=least: least)
+        if goal == "S1":
+            b.show("time per data frame, both ends", "ns_per_frame", "ns", lambda: 145)
+        bound.show("the copies and checksums of it alone", key, "Gbit/s", None)
+        benches += [b, bound]
+    slices = Bench("S3", "bulk --link super --slices --buffer 1048576", {})
+    slices.show("the same by Slice, for 65,160 bytes", "ns_per_super_segment", "ns", lambda: 1500)
+    return benches + [slices]
 
 
 def connections(quick):
@@ -173,8 +185,8 @@ def row(b, figure, peers):
     for name in peers:
         cells.append(times_better(figure, own, b.median(name, figure.key))
                      if name in b.programs else "")
-    goal = figure.goal()
-    cells += [f"{number(goal)} {figure.unit}", times_better(figure, own, goal)]
+    goal = figure.goal and figure.goal()
+    cells += [f"{number(goal)} {figure.unit}", times_better(figure, own, goal)] if goal else ["", ""]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -215,7 +227,7 @@ def main():
     parser.add_argument("--quick", action="store_true",
                         help="one short round without the longest benchmarks: under a minute")
     parser.add_argument("--rounds", type=int, help="default: 3, with --quick 1")
-    parser.add_argument("--only", choices=["S1", "S7", "S8", "S10"],
+    parser.add_argument("--only", choices=["S1", "S2", "S3", "S7", "S8", "S10"],
                         help="print the rows of one goal; the page is not written")
     parser.add_argument("--no-write", action="store_true", help="print the table alone")
     options = parser.parse_args()

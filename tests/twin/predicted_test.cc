@@ -2,9 +2,12 @@
 // loss, damage, reordering and pauses, must make both send the same bytes at the same time and end
 // in the same state.
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <vector>
 
+#include "core/base/checksum.hh"
+#include "core/base/endian.hh"
 #include "core/base/random.hh"
 #include "os/link/ecn_mark.hh"
 #include "support/pair.hh"
@@ -18,17 +21,29 @@ struct World {
     Random chance;
     TcpConnection client;
     TcpConnection server;
+    bool numbered;
+    u16 last_id = 65'000;
     std::vector<std::string> sent;  // every packet, both ways
 
     World(bool prediction, u64 seed, Ecn ecn)
         : pair({.header_prediction = prediction, .seed = 5}), chance(seed),
           client(*pair.a.tcp().connect({IpAddress(Ipv4Address(10, 0, 0, 2)), 80},
-                                       {.options = {.ecn = ecn}})) {}
+                                       {.options = {.ecn = ecn}})),
+          numbered(seed % 2 == 1) {}
 
     // In a copy: the sender's bytes stay as they are.
     void damage(Packet& p) {
         p = pair.pool.copy_of(p.bytes());
         p.data()[chance.below(p.size())] ^= std::byte{16};
+    }
+
+    // As other stacks do: an IPv4 ID that counts, DF or not.
+    void number(Packet& p) {
+        p = pair.pool.copy_of(p.bytes());
+        store16(p.data() + 4, ++last_id);
+        store16(p.data() + 10, u16{0});
+        const u16 field = checksum_finish(checksum_add(0, p.bytes().first(20)));
+        std::memcpy(p.data() + 10, &field, sizeof field);
     }
 
     void cross(Stack& from, Interface on_from, Stack& to, Interface on_to) {
@@ -39,6 +54,7 @@ struct World {
             for (u32 i = 0; i < x.size(); ++i) {
                 Packet p = x.take(i);
                 sent.emplace_back(reinterpret_cast<const char*>(p.data()), p.size());
+                if (numbered) number(p);
                 if (chance.below(100) < 5) (void)mark_congestion(p, false);
                 if (chance.below(200) == 0) damage(p);
                 const u32 fate = chance.below(100);

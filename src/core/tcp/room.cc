@@ -43,6 +43,7 @@ void Room::begin(Instant now) {
         start = now;
     }
     tick_now = static_cast<u64>((now - start).count()) / static_cast<u64>(k_tick_ns);
+    us_now = static_cast<u32>(static_cast<u64>(now.time_since_epoch().count()) / 1000);
     // Without a timer nobody moves the wheel, which tells past from future by a signed difference.
     constexpr u32 stride = static_cast<u32>(k_longest_ticks);
     while (wheel.size() == 0 && tick() - wheel.now() >= stride)

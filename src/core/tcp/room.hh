@@ -92,8 +92,9 @@ struct Room {
     u32 last_generation = 0;
     bool header_prediction = true;
     bool started = false;
-    Instant start{};                   // the first `now`: ticks count from here
-    u64 tick_now = 0;                  // of cx.now
+    Instant start{};   // the first `now`: ticks count from here
+    u64 tick_now = 0;  // of cx.now
+    u32 us_now = 0;
     wire::TcpOptions options;          // of the segment in hand, when it has others than timestamps
     std::optional<Seq> iss_above;      // a reopened TIME-WAIT: the new ISS must lie above it
     State state_now = State::Closed;   // where the last transition led, for the event log
@@ -113,9 +114,7 @@ struct Room {
     // The first tick that is not before now + d.
     u32 tick_after(Duration d) const;
     Instant instant_of(u32 tick) const;
-    u32 now_us() const {
-        return static_cast<u32>(static_cast<u64>(cx.now.time_since_epoch().count()) / 1000);
-    }
+    u32 now_us() const { return us_now; }
     u32 now_second() const {
         return static_cast<u32>(cx.now.time_since_epoch().count() / 1'000'000'000);
     }
@@ -173,6 +172,7 @@ u64 hash_of_listener(const Room& room, u16 port);
 Index find_listener(Room& room, const IpAddress& address, u16 port);
 
 // --- arrives/: RFC 9293 3.10.7
+u32 record_of(Room& room, const FlowKey& key, u64& hash);  // a flow-table value; 0: none
 void segment_arrives(Room& room, Segment& seg);
 bool begins_train(const Room& room, const Segment& seg);
 void begin_train(Room& room, Segment& seg);
@@ -239,6 +239,7 @@ void keep_alive_timeout(Room& room, Index i);
 void user_timeout(Room& room, Index i);
 void linger_timeout(Room& room, Index i);
 void arm_retransmission(Room& room, Tcb& tcb);  // RFC 6298 5.1, 5.3
+void arm_retransmission(Room& room, Tcb& tcb, Flight* f);
 void arm_persist(Room& room, Tcb& tcb);
 Duration user_timeout_of(const Room& room, const Tcb& tcb);  // R2; Duration::max(): never
 void arm_user_timeout(Room& room, Tcb& tcb, bool restart);
@@ -310,7 +311,8 @@ inline const Flight* flight_of(const Room& room, const Tcb& tcb) {
 }
 Flight* make_flight(Room& room, Tcb& tcb);  // with room for one more record; null: refused
 void free_flight(Room& room, Tcb& tcb);
-void rest_flight(Room& room, Tcb& tcb);  // nothing is in flight: it goes after a second of silence
+void rest_flight(Room& room, Tcb& tcb,
+                 Flight& f);  // nothing is in flight: it goes after a second of silence
 void expire_flights(Room& room);
 // Bytes that are still on their way.
 inline u32 pipe(const Tcb& tcb, const Flight* f) {
@@ -319,38 +321,39 @@ inline u32 pipe(const Tcb& tcb, const Flight* f) {
 inline u32 pipe(const Room& room, const Tcb& tcb) { return pipe(tcb, flight_of(room, tcb)); }
 u32 find_record(const Flight& f, Seq s);             // the first that ends behind s
 u32 bytes_above(const Sent& s, u32 piece, Seq una);  // of a piece, from SND.UNA on
-void note_sent(Room& room, Tcb& tcb, Seq seq, u32 len, bool fin);
-void note_resent(Room& room, Tcb& tcb, Seq seq, u32 len);
+void note_sent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len, bool fin);
+void note_resent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len);
 void lose(Flight& f, Sent& s, u32 piece, Seq una, AckSample& a);
 void lose_all(Room& room, Tcb& tcb, bool sacked_too);
 void send_again(Room& room, Tcb& tcb);  // everything from SND.UNA on
-void take_cumulative(Room& room, Tcb& tcb, Seq before, const Segment& seg, AckSample& a);
-void take_sack_blocks(Room& room, Tcb& tcb, const Segment& seg, AckSample& a);
+void take_cumulative(Room& room, Tcb& tcb, Flight& f, Seq before, const Segment& seg, AckSample& a);
+void take_sack_blocks(Room& room, Tcb& tcb, Flight& f, const Segment& seg, AckSample& a);
 struct LostRange {
     Seq seq;
     u32 piece = 0;  // bytes of the first piece; 0: nothing is lost
     u32 run = 0;    // of all that follow it without a gap
 };
-LostRange next_lost(Room& room, const Tcb& tcb);
-void rack_delivered(Room& room, Tcb& tcb, Sent& s, u32 piece, const Segment& seg, AckSample& a);
-void rack_detect_losses(Room& room, Tcb& tcb, AckSample& a);
+LostRange next_lost(const Tcb& tcb, Flight& f);
+void rack_delivered(Room& room, Tcb& tcb, Flight& f, Sent& s, u32 piece, const Segment& seg,
+                    AckSample& a);
+void rack_detect_losses(Room& room, Tcb& tcb, Flight& f, AckSample& a);
 void rack_learn_dsack(Tcb& tcb, Flight& f, const AckSample& a);
 void rack_recovery_ended(Flight& f);
 void prr_begin(Flight& f, u32 flight_before, u32 sacked_before);
 void prr_update(const Room& room, Tcb& tcb, Flight& f, const AckSample& a);
 void remember_for_undo(Tcb& tcb, Flight& f);
-bool undo_if_spurious(Room& room, Tcb& tcb, const Segment& seg, const AckSample& a);
-void choose_loss_timer(Room& room, Tcb& tcb);
+bool undo_if_spurious(Room& room, Tcb& tcb, Flight& f, const Segment& seg, const AckSample& a);
+void choose_loss_timer(Room& room, Tcb& tcb, Flight& f);
 void put_off_probe(Room& room, Tcb& tcb, Flight& f);
-void probe_tail(Room& room, Tcb& tcb);
-void take_probe_answer(Room& room, Tcb& tcb, const AckSample& a);
-void reordering_timeout(Room& room, Tcb& tcb);
-void flight_acknowledged(Room& room, Tcb& tcb, const Segment& seg, Seq before);
+void probe_tail(Room& room, Tcb& tcb, Flight& f);
+void take_probe_answer(Room& room, Tcb& tcb, Flight& f, const AckSample& a);
+void reordering_timeout(Room& room, Tcb& tcb, Flight& f);
+void flight_acknowledged(Room& room, Tcb& tcb, Flight& f, const Segment& seg, Seq before);
 void reduce_window(Room& room, Tcb& tcb, std::string_view why);
 void note_left(Flight& f, Sent& s, u32 now_us, u32 in_flight);  // for the delivery rate
 void note_newest(const Sent& s, AckSample& a);
 DeliveryRate delivery_rate(Room& room, Flight& f, const AckSample& a);
-void note_app_limited(Room& room, Tcb& tcb);
+void note_app_limited(const Tcb& tcb, Flight& f);
 // Without SACK.
 void rtt_sample(Room& room, Tcb& tcb, u32 rtt_us);  // RFC 6298 2
 void measure_rtt(Room& room, Tcb& tcb, const Segment& seg);
@@ -360,7 +363,7 @@ bool recovery_acknowledged(Room& room, Tcb& tcb, Seq ack, u32 acked);  // RFC 65
 u32 initial_window(const Room& room, u32 mss);                         // RFC 6928
 void grow_cwnd(Room& room, Tcb& tcb, u32 acked, u32 flight_before);    // RFC 5681 3.1
 void cwnd_after_timeout(Room& room, Tcb& tcb);
-void cwnd_after_idle(Room& room, Tcb& tcb);
+void cwnd_after_idle(Room& room, Tcb& tcb, Flight* f);
 // The algorithm that the connection has chosen. It needs a flight for its state: without SACK it is
 // the plain RFC 5681 above.
 inline const CongestionControl& algorithm_of(const Room& room, const Tcb& tcb) {

@@ -53,9 +53,11 @@ DropReason check_segment(Room& room, Packet& packet, const inet::Arrival& arriva
     return DropReason::None;
 }
 
-// What the flow table says. A connection that was busy lately is found without the keyed hash: its
-// record itself says whether it is (still) the one. `hash` stays 0 then.
-u32 find_record(Room& room, const FlowKey& key, u64& hash) {
+}  // namespace
+
+// A connection that was busy lately is found without the keyed hash: its record itself says whether
+// it is (still) the one. `hash` stays 0 then.
+u32 record_of(Room& room, const FlowKey& key, u64& hash) {
     Index& lately = room.lately[key.slot()];
     if (lately != 0 && room.tcbs.is_live(lately)) {
         const Tcb& tcb = room.tcbs[lately];
@@ -66,6 +68,8 @@ u32 find_record(Room& room, const FlowKey& key, u64& hash) {
     if (value != 0 && kind_of(value) == RecordKind::Tcb) lately = index_of(value);
     return value;
 }
+
+namespace {
 
 // The record of this flow, and the section of RFC 9293 3.10.7 that its state names.
 Verdict dispatch(Room& room, Segment& seg, u32 value) {
@@ -165,7 +169,7 @@ void remember_initial(Room& room, u32 value, const Segment& seg) {
 void segment_arrives(Room& room, Segment& seg) {
     const inet::Arrival& arrival = *seg.arrival;
     const FlowKey key(arrival.destination, seg.destination_port, arrival.source, seg.source_port);
-    const u32 value = find_record(room, key, seg.hash);
+    const u32 value = record_of(room, key, seg.hash);
     const Index listener =
         value == 0 ? find_listener(room, arrival.destination, seg.destination_port) : 0;
     const bool watched = room.cx.observer != nullptr;

@@ -102,7 +102,7 @@ void acknowledged(Room& room, Index i, Segment& seg) {
     const u32 acked = static_cast<u32>(seg.ack - tcb.snd.una);
     const u32 flight_before = tcb.flight_size();
     const Seq before = tcb.snd.una;
-    const Flight* flight = flight_of(room, tcb);
+    Flight* const flight = flight_of(room, tcb);
     if (flight == nullptr) measure_rtt(room, tcb, seg);
     drop_acknowledged(room, tcb, seg.ack);
     const bool handled = flight != nullptr || recovery_acknowledged(room, tcb, seg.ack, acked);
@@ -113,7 +113,7 @@ void acknowledged(Room& room, Index i, Segment& seg) {
     tcb.dup_acks = 0;
     tcb.backoff = 0;
     tcb.clear(k_r1_told);
-    if (flight != nullptr) flight_acknowledged(room, tcb, seg, before);
+    if (flight != nullptr) flight_acknowledged(room, tcb, *flight, seg, before);
     if (!handled && !tcb.marked) grow_cwnd(room, tcb, acked, flight_before);
     if (tcb.has(k_after_timeout) && tcb.snd.una >= tcb.recover) timeout_repaired(room, tcb);
     if (tcb.has(k_urgent_out) && tcb.snd.una >= room.colds[tcb.cold].snd_up)
@@ -123,9 +123,9 @@ void acknowledged(Room& room, Index i, Segment& seg) {
         cancel_deadline(room, tcb, Deadline::Retransmission);
         tcb.clear(k_persist);
         arm_user_timeout(room, tcb, true);
-        if (flight != nullptr) rest_flight(room, tcb);
+        if (flight != nullptr) rest_flight(room, tcb, *flight);
     } else if (flight != nullptr) {
-        arm_retransmission(room, tcb);
+        arm_retransmission(room, tcb, flight);
         arm_user_timeout(room, tcb, true);
     } else if (!tcb.has(k_recovery) || !tcb.has(k_partial_seen)) {
         // RFC 6582 3.2 (5) [RFC6582:1], "Impatient": only the first partial ACK restarts it.
@@ -208,11 +208,12 @@ Verdict step5_ack(Room& room, Index i, Segment& seg) {
     if (advances || (seg.ack >= tcb.snd.una &&
                      (tcb.snd.wl1 < seg.seq || (tcb.snd.wl1 == seg.seq && tcb.snd.wl2 <= seg.ack))))
         learn_window(room, tcb, seg, true);
-    if (!advances && tcb.snd.una < tcb.snd.max && flight_of(room, tcb) != nullptr) {
+    Flight* const flight = flight_of(room, tcb);
+    if (!advances && tcb.snd.una < tcb.snd.max && flight != nullptr) {
         const bool sack = seg.has_options && room.options.sack_count > 0;
         if (sack && seg.ack == tcb.snd.una) {
-            flight_acknowledged(room, tcb, seg, tcb.snd.una);
-            if (!tcb.has(k_persist)) choose_loss_timer(room, tcb);
+            flight_acknowledged(room, tcb, *flight, seg, tcb.snd.una);
+            if (!tcb.has(k_persist)) choose_loss_timer(room, tcb, *flight);
             want_output(room, tcb);
         }
     } else if (!advances && is_duplicate_ack(tcb, seg, window_before)) {

@@ -32,14 +32,12 @@ bool intact(const Packet& packet, const inet::Arrival& arrival) {
     return checksum_finish_wide(checksum_add_wide(sum, packet.bytes())) == 0;
 }
 
-// The connection, if it was found without the flow table the last time.
-Index connection_of(const Room& room, const Segment& seg) {
+Index connection_of(Room& room, const Segment& seg) {
     const inet::Arrival& a = *seg.arrival;
-    const FlowKey key(a.destination, seg.destination_port, a.source, seg.source_port);
-    const Index i = room.lately[key.slot()];
-    if (i == 0 || !room.tcbs.is_live(i)) return 0;
-    const Tcb& tcb = room.tcbs[i];
-    return tcb.key == key && !tcb.has(k_detached) ? i : 0;
+    u64 hash = 0;
+    const u32 value =
+        record_of(room, {a.destination, seg.destination_port, a.source, seg.source_port}, hash);
+    return value != 0 && kind_of(value) == RecordKind::Tcb ? index_of(value) : 0;
 }
 
 bool predicted_whole(Room& room, Segment& first, Chain& rest, u32 len) {

@@ -17,7 +17,7 @@ Congestion look(Room& room, Tcb& tcb, Flight& f, bool cwnd_limited) {
     c.mss = tcb.send_mss;
     c.initial_window = initial_window(room, tcb.send_mss);
     c.flight_size = tcb.flight_size();
-    c.in_flight = pipe(room, tcb);
+    c.in_flight = pipe(tcb, &f);
     c.snd_una = tcb.snd.una.value;
     c.snd_nxt = tcb.snd.nxt.value;
     c.srtt_us = tcb.srtt_us;
@@ -122,13 +122,13 @@ void cwnd_after_timeout(Room& room, Tcb& tcb) {
     tell_window(room, tcb, "retransmission timeout");
 }
 
-void cwnd_after_idle(Room& room, Tcb& tcb) {
+void cwnd_after_idle(Room& room, Tcb& tcb, Flight* f) {
     // RFC 5681 4.1 [RFC5681:7]: what was learnt before a pause of more than RTO is stale.
     if (tcb.rtt_start_us == 0) return;
     const u32 idle_us = room.now_us() - tcb.rtt_start_us;
     const u32 rto_us = tcb.rto * static_cast<u32>(k_tick_ns / 1000);
     const u32 before = tcb.cwnd;
-    if (Flight* f = flight_of(room, tcb)) {
+    if (f != nullptr) {
         Congestion c = look(room, tcb, *f, false);
         algorithm_of(room, tcb).restarts(c, idle_us, rto_us);
         decide(tcb, *f, c);

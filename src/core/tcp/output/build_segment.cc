@@ -36,11 +36,11 @@ Packet whole_buffer(PacketDescriptor* d, u32 offset, u32 len) {
     return shared;
 }
 
-Packet gather(Room& room, PacketDescriptor* d, u32 offset, u32 len) {
+Packet gather(Room& room, PacketDescriptor* d, u32 offset, u32 len, bool sums) {
     Packet p = room.cx.pool->allocate(len);
     if (!p) return {};
     u32 sum = 0;
-    bool odd = false;
+    bool odd = !sums;
     for (u32 left = len; left > 0;) {
         const u32 n = std::min(left, d->end - d->begin - offset);
         const std::byte* from = d->slot + d->begin + offset;
@@ -69,7 +69,7 @@ Packet payload_of(Room& room, Tcb& tcb, Seq seq, u32 len) {
     PacketDescriptor* d = find_buffer(q, seq, start);
     const u32 offset = static_cast<u32>(seq - start);
     if (Packet whole = whole_buffer(d, offset, len)) return whole;
-    return gather(room, d, offset, len);
+    return gather(room, d, offset, len, !room.inet.interface(tcb.way.interface).transmit_checksum);
 }
 
 namespace {
@@ -202,14 +202,13 @@ u32 build_options(Room& room, Tcb& tcb, bool syn, u32 payload, std::byte* to) {
 }
 
 // What the segment means for the flight. A window probe's byte is in it once.
-void note_in_flight(Room& room, Tcb& tcb, const Plan& plan, u32 occupies) {
-    Flight& f = *flight_of(room, tcb);
+void note_in_flight(Room& room, Tcb& tcb, Flight& f, const Plan& plan, u32 occupies) {
     if (tcb.has(k_recovery)) f.prr.out += occupies;
     note_paced(room, tcb, f, plan.len);
     if (plan.seq == tcb.snd.max)
-        note_sent(room, tcb, plan.seq, occupies, (plan.flags & wire::Fin) != 0);
+        note_sent(room, tcb, f, plan.seq, occupies, (plan.flags & wire::Fin) != 0);
     else if (plan.head_only)
-        note_resent(room, tcb, plan.seq, occupies);
+        note_resent(room, tcb, f, plan.seq, occupies);
 }
 
 }  // namespace
@@ -220,14 +219,15 @@ void sent(Room& room, Tcb& tcb, const Plan& plan) {
     const Seq end = plan.seq + occupies;
     if (occupies > 0) {
         const bool again = plan.seq < tcb.snd.max;
-        if (tcb.has(k_sack) && !syn) note_in_flight(room, tcb, plan, occupies);
+        Flight* const f = tcb.has(k_sack) && !syn ? flight_of(room, tcb) : nullptr;
+        if (f != nullptr) note_in_flight(room, tcb, *f, plan, occupies);
         if (again) {
             if (tcb.retransmissions < 0xffff) ++tcb.retransmissions;
             if (Buffers* b = buffers(room, tcb)) b->resent += plan.len;
             ++room.cx.counters.tcp_retransmissions;
             // RFC 6298 3: a segment sent twice gives no sample.
             if (tcb.has(k_rtt_timing) && plan.seq < tcb.rtt_seq) stop_rtt_timing(tcb);
-        } else if (tcb.has(k_sack) && !syn) {
+        } else if (f != nullptr) {
             tcb.rtt_start_us = room.now_us();
         } else if (!tcb.has(k_rtt_timing)) {
             tcb.set(k_rtt_timing);
@@ -240,7 +240,7 @@ void sent(Room& room, Tcb& tcb, const Plan& plan) {
         // RFC 6298 5.1 [RFC6298:4]: every segment that holds data runs the timer.
         if (!is_set(tcb, Deadline::Retransmission) || tcb.state == State::SynReceived)
             arm_retransmission(room, tcb);
-        else if (Flight* f = flight_of(room, tcb); f != nullptr && !again)
+        else if (f != nullptr && !again)
             put_off_probe(room, tcb, *f);
         arm_user_timeout(room, tcb, idle);
         cancel_deadline(room, tcb, Deadline::Override);

@@ -75,9 +75,9 @@ void split_fin(const Room& room, const Tcb& tcb, Plan& plan) {
 // What is lost, from the lowest on, as far as cwnd allows (RFC 8985 9.3 [RFC8985:5]). RFC 6675 4
 // [RFC6675:3]: nothing that is not known to be lost goes "to the rescue", once or ever; the answer
 // to the last repair tells RACK of a lost tail (docs/decisions/0006-flight-records.md).
-Plan plan_lost(Room& room, Tcb& tcb, const Flight* f) {
+Plan plan_lost(Room& room, Tcb& tcb, Flight* f) {
     if (f == nullptr || f->lost == 0 || tcb.has(k_persist)) return {};
-    const LostRange lost = next_lost(room, tcb);
+    const LostRange lost = next_lost(tcb, *f);
     if (lost.piece == 0) return {};
     const u32 on_the_way = pipe(tcb, f);
     const u32 ahead = static_cast<u32>(lost.seq - tcb.snd.una);
@@ -198,29 +198,30 @@ void wait_for_window(Room& room, Tcb& tcb, i64 usable, u32 len, u32 available) {
 // How much of new data leaves as one plan: where the link does not cut, a train of segments that
 // would leave one by one in the same turn, and of which the first would change nothing for the
 // next.
-u32 longest_range(const Room& room, const Tcb& tcb, const Flight* f, u32 room_for) {
+u32 longest_range(const Room& room, const Tcb& tcb, const Flight* f, u32 len, u32 room_for) {
     if (tcb.has(k_urgent_out)) return tcb.send_mss;
-    const bool train = room_for > 1 && room.header_prediction && f != nullptr &&
-                       tcb.snd.una != tcb.snd.max && tcb.snd.nxt == tcb.snd.max &&
+    const bool train = room_for > 1 && len > tcb.send_mss && room.header_prediction &&
+                       f != nullptr && tcb.snd.una != tcb.snd.max && tcb.snd.nxt == tcb.snd.max &&
                        tcb.state != State::SynReceived && !tcb.has(k_recovery | k_after_timeout) &&
                        !room.inet.interface(tcb.way.interface).segmentation &&
                        !next_has_cwr(room, tcb);
     if (!train) return paced_segment(room, tcb, f);
-    return paced_train(room, tcb, *f, std::min(room_for, k_sent_pieces)) * tcb.send_mss;
+    const u32 most = std::min({room_for, len / tcb.send_mss + 1, k_sent_pieces});
+    return paced_train(room, tcb, *f, most) * tcb.send_mss;
 }
 
 Plan plan_data(Room& room, Tcb& tcb, Flight* f, u32 room_for) {
     const Seq end = data_end(room, tcb);
     const u32 available = end > tcb.snd.nxt ? static_cast<u32>(end - tcb.snd.nxt) : 0;
     const bool fin_unsent = fin_allowed(tcb) && tcb.snd.nxt <= end;
-    if (available == 0) note_app_limited(room, tcb);
+    if (available == 0 && f != nullptr) note_app_limited(tcb, *f);
     if (available == 0 && !fin_unsent) return {};
-    if (available > 0 && tcb.snd.una == tcb.snd.max) cwnd_after_idle(room, tcb);
+    if (available > 0 && tcb.snd.una == tcb.snd.max) cwnd_after_idle(room, tcb, f);
     const i64 usable = usable_window(tcb, f);
     const bool resend = tcb.snd.nxt < tcb.snd.max;
     u32 len = static_cast<u32>(std::min<i64>(available, std::max<i64>(usable, 0)));
     // Who cuts a super-segment copies its urgent pointer, which would point too far then.
-    len = std::min(len, longest_range(room, tcb, f, room_for));
+    len = std::min(len, longest_range(room, tcb, f, len, room_for));
     // RFC 9293 3.8.6 [SHLD-16]: what is resent behind an RTO never mixes with what is new. The byte
     // that probed a closed window [MUST-36] is followed by the rest of its segment.
     if (resend && tcb.has(k_after_timeout))

@@ -42,12 +42,11 @@ DeliveryRate delivery_rate(Room& room, Flight& f, const AckSample& a) {
     return r;
 }
 
-void note_app_limited(Room& room, Tcb& tcb) {
-    Flight* f = flight_of(room, tcb);
-    if (f == nullptr || f->lost != 0) return;
-    const u32 on_the_way = pipe(room, tcb);
+void note_app_limited(const Tcb& tcb, Flight& f) {
+    if (f.lost != 0) return;
+    const u32 on_the_way = pipe(tcb, &f);
     if (on_the_way < tcb.cwnd)
-        f->delivery.app_limited_until = std::max<u64>(f->delivery.delivered + on_the_way, 1);
+        f.delivery.app_limited_until = std::max<u64>(f.delivery.delivered + on_the_way, 1);
 }
 
 }  // namespace tern

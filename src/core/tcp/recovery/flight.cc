@@ -50,8 +50,7 @@ void free_flight(Room& room, Tcb& tcb) {
     room.flights.free(std::exchange(tcb.flight, 0));
 }
 
-void rest_flight(Room& room, Tcb& tcb) {
-    Flight& f = *flight_of(room, tcb);
+void rest_flight(Room& room, Tcb& tcb, Flight& f) {
     if (f.idle) return;
     f.idle = true;
     f.deadline = room.tick() + k_idle_ticks;
@@ -83,8 +82,7 @@ u32 bytes_above(const Sent& s, u32 piece, Seq una) {
     return static_cast<u32>(s.end_of(piece) - max(s.start_of(piece), una));
 }
 
-void note_sent(Room& room, Tcb& tcb, Seq seq, u32 len, bool fin) {
-    Flight& f = *flight_of(room, tcb);
+void note_sent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len, bool fin) {
     const u32 now = room.now_us();
     const u32 text = len - (fin ? 1 : 0);
     const u32 pieces = std::max<u32>(1, (text + tcb.send_mss - 1) / tcb.send_mss);
@@ -105,12 +103,11 @@ void note_sent(Room& room, Tcb& tcb, Seq seq, u32 len, bool fin) {
     s.at_us = now;
     s.mss = tcb.send_mss;
     s.pieces = static_cast<u8>(pieces);
-    note_left(f, s, now, pipe(room, tcb) + len);
+    note_left(f, s, now, pipe(tcb, &f) + len);
     f.sent.push_back(s);
 }
 
-void note_resent(Room& room, Tcb& tcb, Seq seq, u32 len) {
-    Flight& f = *flight_of(room, tcb);
+void note_resent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len) {
     const u32 now = room.now_us();
     const Seq end = seq + len;
     for (u32 n = find_record(f, seq); n < f.sent.size() && f.sent[n].seq < end; ++n) {
@@ -132,7 +129,7 @@ void note_resent(Room& room, Tcb& tcb, Seq seq, u32 len) {
     // The head has another chance now: RTO counts from here, or it would overtake the answer.
     if (seq == tcb.snd.una) {
         f.timeout_at = room.tick() + backed_off_rto(room, tcb);
-        if (is_set(tcb, Deadline::Retransmission)) choose_loss_timer(room, tcb);
+        if (is_set(tcb, Deadline::Retransmission)) choose_loss_timer(room, tcb, f);
     }
     if (!f.undo.any) f.undo.first_ts = room.ts_clock(tcb.ts_offset);
     f.undo.any = true;
@@ -178,9 +175,8 @@ void send_again(Room& room, Tcb& tcb) {
 namespace {
 
 // Pieces [first, last) of s lie below the cumulative acknowledgement now, and did not before.
-void deliver(Room& room, Tcb& tcb, Sent& s, u32 first, u32 last, Seq before, const Segment& seg,
-             AckSample& a) {
-    Flight& f = *flight_of(room, tcb);
+void deliver(Room& room, Tcb& tcb, Flight& f, Sent& s, u32 first, u32 last, Seq before,
+             const Segment& seg, AckSample& a) {
     for (u32 i = first; i < last; ++i) {
         const u64 bit = u64{1} << i;
         const u32 bytes = bytes_above(s, i, before);
@@ -192,7 +188,7 @@ void deliver(Room& room, Tcb& tcb, Sent& s, u32 first, u32 last, Seq before, con
         if (s.lost & bit) f.lost -= bytes;
         s.lost &= ~bit;
         a.delivered += bytes;
-        rack_delivered(room, tcb, s, i, seg, a);
+        rack_delivered(room, tcb, f, s, i, seg, a);
     }
 }
 
@@ -212,8 +208,8 @@ void cut_piece(Flight& f, Sent& s, u32 piece, Seq before, Seq ack, AckSample& a)
 
 }  // namespace
 
-void take_cumulative(Room& room, Tcb& tcb, Seq before, const Segment& seg, AckSample& a) {
-    Flight& f = *flight_of(room, tcb);
+void take_cumulative(Room& room, Tcb& tcb, Flight& f, Seq before, const Segment& seg,
+                     AckSample& a) {
     const Seq ack = tcb.snd.una;
     while (!f.sent.empty() && f.sent.front().seq < ack) {
         Sent& s = f.sent.front();
@@ -222,9 +218,9 @@ void take_cumulative(Room& room, Tcb& tcb, Seq before, const Segment& seg, AckSa
         const u32 last = whole ? s.pieces : s.piece_at(ack);
         if (whole && first == 0 && (s.sacked | s.lost | s.resent) == 0 && s.seq >= before) {
             a.delivered += s.len;
-            rack_delivered(room, tcb, s, s.pieces - 1u, seg, a);
+            rack_delivered(room, tcb, f, s, s.pieces - 1u, seg, a);
         } else {
-            deliver(room, tcb, s, first, last, before, seg, a);
+            deliver(room, tcb, f, s, first, last, before, seg, a);
         }
         if (!whole) {
             cut_piece(f, s, last, before, ack, a);
@@ -238,8 +234,7 @@ void take_cumulative(Room& room, Tcb& tcb, Seq before, const Segment& seg, AckSa
     f.walked = max(f.walked, ack);
 }
 
-LostRange next_lost(Room& room, const Tcb& tcb) {
-    Flight& f = *flight_of(room, tcb);
+LostRange next_lost(const Tcb& tcb, Flight& f) {
     if (f.lost == 0) return {};
     for (u32 n = find_record(f, max(f.lost_from, tcb.snd.una)); n < f.sent.size(); ++n) {
         const Sent& s = f.sent[n];

@@ -92,46 +92,44 @@ void reduce_window(Room& room, Tcb& tcb, std::string_view why) {
     tell_window(room, tcb, why);
 }
 
-void flight_acknowledged(Room& room, Tcb& tcb, const Segment& seg, Seq before) {
-    Flight& f = *flight_of(room, tcb);
+void flight_acknowledged(Room& room, Tcb& tcb, Flight& f, const Segment& seg, Seq before) {
     AckSample a;
     a.advanced = tcb.snd.una != before;
     const u32 flight_before = static_cast<u32>(tcb.snd.max - before);
     const u32 sacked_before = f.sacked;
     if (a.advanced) {
-        take_cumulative(room, tcb, before, seg, a);
+        take_cumulative(room, tcb, f, before, seg, a);
         // RFC 6298 3 [RFC6298:3]: of what was sent once; else as timestamps tell.
         if (a.rtt_us != 0 && !a.resent)
             rtt_sample(room, tcb, a.rtt_us);
         else
             measure_rtt(room, tcb, seg);
     }
-    if (seg.has_options && room.options.sack_count > 0) take_sack_blocks(room, tcb, seg, a);
+    if (seg.has_options && room.options.sack_count > 0) take_sack_blocks(room, tcb, f, seg, a);
     take_reneging(room, tcb, f, a);
     rack_learn_dsack(tcb, f, a);
-    take_probe_answer(room, tcb, a);
-    rack_detect_losses(room, tcb, a);
+    take_probe_answer(room, tcb, f, a);
+    rack_detect_losses(room, tcb, f, a);
     f.full_until = max(f.full_until, before);  // left behind by 2^31 bytes it would lie
     const bool limited =
         before < f.full_until || (tcb.cwnd < tcb.ssthresh && flight_before >= tcb.cwnd / 2);
     const CongestionAck ack = what_it_told(room, tcb, f, a, static_cast<u32>(tcb.snd.una - before));
-    const bool spurious = undo_if_spurious(room, tcb, seg, a);
+    const bool spurious = undo_if_spurious(room, tcb, f, seg, a);
     const bool grows = !spurious && recover(room, tcb, f, a, flight_before, sacked_before);
     if (grows || algorithm_of(room, tcb).rules_recovery())
         congestion_acknowledged(room, tcb, f, ack, limited);
     set_pace(room, tcb, f);
 }
 
-void reordering_timeout(Room& room, Tcb& tcb) {
-    Flight& f = *flight_of(room, tcb);
+void reordering_timeout(Room& room, Tcb& tcb, Flight& f) {
     AckSample a;
-    rack_detect_losses(room, tcb, a);
+    rack_detect_losses(room, tcb, f, a);
     if (f.lost != 0 && !tcb.has(k_recovery | k_after_timeout))
         enter(room, tcb, f, tcb.flight_size(), f.sacked);
     if (tcb.has(k_recovery) && !algorithm_of(room, tcb).rules_recovery())
         prr_update(room, tcb, f, a);
     set_pace(room, tcb, f);
-    choose_loss_timer(room, tcb);
+    choose_loss_timer(room, tcb, f);
     want_output(room, tcb);
 }
 

@@ -14,15 +14,15 @@ bool sent_after(u32 at1, Seq end1, u32 at2, Seq end2) {
 
 // Is the acknowledgement one of an earlier transmission (RFC 8985 6.2 step 2)? Behind a hole the
 // timestamp does not tell: the peer echoes that of the last segment in order (RFC 7323 4.3).
-bool acknowledges_earlier(const Room& room, const Tcb& tcb, const Segment& seg, u32 at_us,
-                          Seq end) {
+bool acknowledges_earlier(const Room& room, const Tcb& tcb, const Flight& f, const Segment& seg,
+                          u32 at_us, Seq end) {
     const u32 ago_us = room.now_us() - at_us;
     if (tcb.has(k_timestamps) && seg.has_timestamps && end <= tcb.snd.una) {
         const u32 sent_ts = room.ts_clock(tcb.ts_offset) - (ago_us + 999) / 1000;
         if (static_cast<i32>(seg.ts_ecr - sent_ts) < 0) return true;
     }
     // A short segment is faster than the full ones that the least round trip comes from.
-    const u32 least = flight_of(room, tcb)->rack.min_rtt_us;
+    const u32 least = f.rack.min_rtt_us;
     return ago_us < least - least / 8;
 }
 
@@ -89,8 +89,8 @@ std::optional<u32> judge_resent(Room& room, Tcb& tcb, Flight& f, AckSample& a) {
 
 }  // namespace
 
-void rack_delivered(Room& room, Tcb& tcb, Sent& s, u32 piece, const Segment& seg, AckSample& a) {
-    Flight& f = *flight_of(room, tcb);
+void rack_delivered(Room& room, Tcb& tcb, Flight& f, Sent& s, u32 piece, const Segment& seg,
+                    AckSample& a) {
     Flight::Rack& r = f.rack;
     const Seq end = s.end_of(piece);
     const bool again = s.resent >> piece & 1;
@@ -105,7 +105,7 @@ void rack_delivered(Room& room, Tcb& tcb, Sent& s, u32 piece, const Segment& seg
     }
     r.fack = max(r.fack, end);
     a.resent |= again;
-    if (again && acknowledges_earlier(room, tcb, seg, at_us, end)) return;
+    if (again && acknowledges_earlier(room, tcb, f, seg, at_us, end)) return;
     if (r.any && !sent_after(at_us, end, r.xmit_us, r.end_seq)) return;
     r.any = true;
     r.xmit_us = at_us;
@@ -113,8 +113,7 @@ void rack_delivered(Room& room, Tcb& tcb, Sent& s, u32 piece, const Segment& seg
     r.rtt_us = room.now_us() - at_us;
 }
 
-void rack_detect_losses(Room& room, Tcb& tcb, AckSample& a) {
-    Flight& f = *flight_of(room, tcb);
+void rack_detect_losses(Room& room, Tcb& tcb, Flight& f, AckSample& a) {
     f.reordering_wait = false;
     // Nothing outstanding was overtaken.
     if (!f.rack.any || (f.sacked == 0 && f.resent.empty())) return;

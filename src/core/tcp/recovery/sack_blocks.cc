@@ -25,9 +25,8 @@ u32 next_open(Flight& f, u32 n) {
 }
 
 // The pieces that touch [from, to) and lie wholly within the block.
-void mark(Room& room, Tcb& tcb, Seq from, Seq to, const SackBlock& block, const Segment& seg,
-          AckSample& a) {
-    Flight& f = *flight_of(room, tcb);
+void mark(Room& room, Tcb& tcb, Flight& f, Seq from, Seq to, const SackBlock& block,
+          const Segment& seg, AckSample& a) {
     for (u32 n = next_open(f, find_record(f, from)); n < f.sent.size() && f.sent[n].seq < to;
          n = next_open(f, n + 1)) {
         Sent& s = f.sent[n];
@@ -36,7 +35,7 @@ void mark(Room& room, Tcb& tcb, Seq from, Seq to, const SackBlock& block, const 
             const u64 bit = u64{1} << i;
             if (s.start_of(i) < block.left || s.end_of(i) > block.right) continue;
             const u32 bytes = bytes_above(s, i, tcb.snd.una);
-            rack_delivered(room, tcb, s, i, seg, a);
+            rack_delivered(room, tcb, f, s, i, seg, a);
             s.sacked |= bit;
             f.sacked += bytes;
             ++f.sacked_pieces;
@@ -48,16 +47,16 @@ void mark(Room& room, Tcb& tcb, Seq from, Seq to, const SackBlock& block, const 
 }
 
 // What the last ACK's blocks did not cover.
-void mark_news(Room& room, Tcb& tcb, const SackBlock& block, const Segment& seg, AckSample& a) {
-    const Flight& f = *flight_of(room, tcb);
+void mark_news(Room& room, Tcb& tcb, Flight& f, const SackBlock& block, const Segment& seg,
+               AckSample& a) {
     Seq from = block.left;
     for (u32 k = 0; k < f.seen_count && from < block.right; ++k) {
         const SackBlock& seen = f.seen[k];
         if (seen.right <= from || seen.left >= block.right) continue;
-        if (from < seen.left) mark(room, tcb, from, seen.left, block, seg, a);
+        if (from < seen.left) mark(room, tcb, f, from, seen.left, block, seg, a);
         from = max(from, seen.right);
     }
-    if (from < block.right) mark(room, tcb, from, block.right, block, seg, a);
+    if (from < block.right) mark(room, tcb, f, from, block.right, block, seg, a);
 }
 
 // RFC 2883 4 [RFC2883:1]: below the acknowledgement, or within the second block.
@@ -78,8 +77,7 @@ void learn_dsack(Tcb& tcb, Flight& f, const SackBlock& block, AckSample& a) {
 
 }  // namespace
 
-void take_sack_blocks(Room& room, Tcb& tcb, const Segment& seg, AckSample& a) {
-    Flight& f = *flight_of(room, tcb);
+void take_sack_blocks(Room& room, Tcb& tcb, Flight& f, const Segment& seg, AckSample& a) {
     const wire::TcpOptions& o = room.options;
     std::array<SackBlock, 4> news;
     u32 count = 0;
@@ -95,7 +93,7 @@ void take_sack_blocks(Room& room, Tcb& tcb, const Segment& seg, AckSample& a) {
         for (; at > 0 && b.left < news[at - 1].left; --at) news[at] = news[at - 1];
         news[at] = b;
     }
-    for (u32 k = 0; k < count; ++k) mark_news(room, tcb, news[k], seg, a);
+    for (u32 k = 0; k < count; ++k) mark_news(room, tcb, f, news[k], seg, a);
     f.seen = news;
     f.seen_count = static_cast<u8>(count);
 }

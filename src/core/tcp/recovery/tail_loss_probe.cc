@@ -23,8 +23,7 @@ bool may_probe(const Tcb& tcb, const Flight& f) {
 
 }  // namespace
 
-void choose_loss_timer(Room& room, Tcb& tcb) {
-    Flight& f = *flight_of(room, tcb);
+void choose_loss_timer(Room& room, Tcb& tcb, Flight& f) {
     const auto earlier = [](u32 a, u32 b) { return static_cast<i32>(a - b) < 0; };
     u32 at = f.timeout_at;
     LossTimer next = LossTimer::Timeout;
@@ -51,21 +50,19 @@ void put_off_probe(Room& room, Tcb& tcb, Flight& f) {
     // With the second segment the peer's delayed ACK is no matter any more.
     const bool settled = f.probe_armed_us == room.now_us() && !f.probe_armed_alone;
     if (f.timer == LossTimer::Reordering || settled) return;
-    if (!tcb.has(k_persist)) choose_loss_timer(room, tcb);
+    if (!tcb.has(k_persist)) choose_loss_timer(room, tcb, f);
 }
 
-void probe_tail(Room& room, Tcb& tcb) {
-    Flight& f = *flight_of(room, tcb);
+void probe_tail(Room& room, Tcb& tcb, Flight& f) {
     f.probe.due = true;
     f.timeout_at = room.tick() + backed_off_rto(room, tcb);
     f.probe.out = true;  // it is until an answer comes: no second one
-    choose_loss_timer(room, tcb);
+    choose_loss_timer(room, tcb, f);
     want_output(room, tcb);
 }
 
 // [RFC8985:4]: was the probe what repaired the loss? Then it was one, and the network must be told.
-void take_probe_answer(Room& room, Tcb& tcb, const AckSample& a) {
-    Flight& f = *flight_of(room, tcb);
+void take_probe_answer(Room& room, Tcb& tcb, Flight& f, const AckSample& a) {
     if (!f.probe.out || f.probe.due || tcb.snd.una < f.probe.end) return;
     const bool twice = a.dsack_pieces != 0 && a.dsack_end == f.probe.end;
     if (f.probe.is_retransmission && !twice && tcb.snd.una == f.probe.end && !a.advanced) {

@@ -36,8 +36,7 @@ void remember_for_undo(Tcb& tcb, Flight& f) {
     f.undo.from = tcb.snd.una;
 }
 
-bool undo_if_spurious(Room& room, Tcb& tcb, const Segment& seg, const AckSample& a) {
-    Flight& f = *flight_of(room, tcb);
+bool undo_if_spurious(Room& room, Tcb& tcb, Flight& f, const Segment& seg, const AckSample& a) {
     if (!f.undo.possible || !f.undo.any) return false;
     if (!all_were_duplicates(f, a) && !echoes_an_original(tcb, f, seg, a) &&
         !forward_rto_recovery(tcb, f, a))

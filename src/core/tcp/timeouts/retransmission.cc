@@ -10,10 +10,13 @@ u32 backed_off_rto(const Room& room, const Tcb& tcb) {
 }
 
 void arm_retransmission(Room& room, Tcb& tcb) {
-    Flight* f = flight_of(room, tcb);
+    arm_retransmission(room, tcb, flight_of(room, tcb));
+}
+
+void arm_retransmission(Room& room, Tcb& tcb, Flight* f) {
     if (f != nullptr && !tcb.has(k_persist)) {
         f->timeout_at = room.tick() + backed_off_rto(room, tcb);
-        return choose_loss_timer(room, tcb);
+        return choose_loss_timer(room, tcb, *f);
     }
     set_deadline_in(room, tcb, Deadline::Retransmission,
                     Duration(i64{backed_off_rto(room, tcb)} * k_tick_ns));
@@ -37,8 +40,8 @@ void retransmission_timeout(Room& room, Index i) {
     Tcb& tcb = room.tcbs[i];
     if (tcb.snd.una == tcb.snd.max) return;
     Flight* f = flight_of(room, tcb);
-    if (f != nullptr && f->timer == LossTimer::Probe) return probe_tail(room, tcb);
-    if (f != nullptr && f->timer == LossTimer::Reordering) return reordering_timeout(room, tcb);
+    if (f != nullptr && f->timer == LossTimer::Probe) return probe_tail(room, tcb, *f);
+    if (f != nullptr && f->timer == LossTimer::Reordering) return reordering_timeout(room, tcb, *f);
     if (tcb.backoff < 255) ++tcb.backoff;  // RFC 6298 5.5 [RFC6298:4]
     stop_rtt_timing(tcb);                  // RFC 6298 3 [RFC6298:3] [MUST-18]: Karn
     // RFC 9293 3.8.3 [MUST-20], [SHLD-9], [SHLD-10]: R1 doubts the way and tells the application.
