@@ -20,6 +20,7 @@ public:
     void connect() {
         ConnectOptions options;
         options.options.no_delay = true;
+        options.options.send_buffer = options.options.receive_buffer = o_.buffer;
         const auto c = tcp().connect({Ipv4Address{k_kernel_address}, k_port}, options);
         require(c.has_value(), "cannot connect");
         connection_ = *c;

@@ -8,12 +8,12 @@
 
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,8 +56,7 @@ int connect_to_kernel() {
 }
 
 void enter_namespace() {
-    const bool alone =
-        ::unshare(CLONE_NEWNET) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
+    const bool alone = ::unshare(CLONE_NEWNET) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
     require(alone, "a network namespace of its own was refused: run it as root");
 }
 
@@ -66,8 +65,8 @@ void configure(const std::string& command) {
 }
 
 Child::Child(bool apart, const std::function<void(Shared&)>& body) {
-    void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* memory =
+        ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     require(memory != MAP_FAILED, "mmap");
     shared_ = new (memory) Shared;
     int apart_pipe[2];
@@ -76,6 +75,7 @@ Child::Child(bool apart, const std::function<void(Shared&)>& body) {
     require(pid_ >= 0, "fork");
     if (pid_ == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        ::prctl(PR_SET_NAME, "other-end");  // for perf
         if (apart) enter_namespace();
         require(::write(apart_pipe[1], "", 1) == 1, "pipe");
         read_byte(start_[0]);

@@ -20,12 +20,13 @@ struct DeviceOptions {
     bool slices = false;   // tern: no copy between the stack and the application
     bool spin = false;     // tern: never sleeps; kernel: asks again instead of waiting
     bool adaptive = false;
+    u32 buffer = 0;  // tern: bytes of send and receive buffer; 0: they find their size
     bool json = false;
 };
 
 // In memory that both processes see.
 struct Shared {
-    alignas(64) std::atomic<u32> ready{0};    // the kernel's end listens
+    alignas(64) std::atomic<u32> ready{0};     // the kernel's end listens
     alignas(64) std::atomic<u64> received{0};  // bytes, counted by a receiver in the kernel
 };
 
@@ -54,7 +55,7 @@ public:
 
     int pid() const { return pid_; }
     Shared& shared() { return *shared_; }
-    void let_go();     // the network is ready: `body` may begin
+    void let_go();  // the network is ready: `body` may begin
     void await_ready();
     double processor_seconds() const;
 
