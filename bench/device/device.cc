@@ -16,7 +16,8 @@ using Peer = DeviceOptions::Peer;
 [[noreturn]] void usage() {
     std::fprintf(stderr,
                  "usage: device send|receive|round-trip tern|raw|kernel [--plain] [--slices]\n"
-                 "           [--spin | --adaptive] [--buffer BYTES] [--seconds S] [--json]\n");
+                 "           [--spin | --adaptive] [--buffer BYTES] [--ring CALLS]\n"
+                 "           [--seconds S] [--json]\n");
     std::exit(2);
 }
 
@@ -48,6 +49,8 @@ DeviceOptions device_options_of(int argc, char** argv) {
             o.adaptive = true;
         else if (flag == "--json")
             o.json = true;
+        else if (flag == "--ring" && i + 1 < argc)
+            o.ring = static_cast<u32>(std::strtoul(argv[++i], nullptr, 10));
         else if (flag == "--buffer" && i + 1 < argc)
             o.buffer = static_cast<u32>(std::strtoul(argv[++i], nullptr, 10));
         else if (flag == "--seconds" && i + 1 < argc)

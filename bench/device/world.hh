@@ -20,6 +20,7 @@ struct DeviceOptions {
     bool slices = false;   // tern: no copy between the stack and the application
     bool spin = false;     // tern: never sleeps; kernel: asks again instead of waiting
     bool adaptive = false;
+    u32 ring = 0;    // raw: this many calls at once by io_uring; 0: one by one
     u32 buffer = 0;  // tern: bytes of send and receive buffer; 0: they find their size
     bool json = false;
 };

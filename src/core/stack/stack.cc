@@ -5,7 +5,8 @@
 namespace tern {
 
 Stack::Inside::Inside(const StackConfig& config)
-    : budget(config.memory_limit), own_pool(budget), cx(config.seed, config.limits),
+    : budget(config.memory_limit), own_pool(budget),
+      cx(config.seed, config.limits, config.steering),
       inet((cx.budget = &budget, cx.pool = config.pool ? config.pool : &own_pool,
             cx.observer = config.observer, cx)),
       tcp_room(cx, inet), udp_room(cx, inet), tcp(tcp_room), udp(udp_room) {}

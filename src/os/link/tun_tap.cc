@@ -298,7 +298,6 @@ std::expected<void, OpenError> validate(const TapOptions& o) {
         return refuse(Error::InvalidArgument,
                       "interface name \"" + o.name + "\" is longer than 15 characters");
     }
-    if (o.queues != 1) return refuse(Error::NotSupported, "a TAP has one queue in this version");
     if (o.offloads && !o.vnet_hdr) {
         return refuse(Error::InvalidArgument, "TAP offloads need the virtio-net header (vnet_hdr)");
     }
@@ -320,7 +319,8 @@ std::expected<std::string, OpenError> attach(int fd, const TapOptions& o) {
     ifreq request{};
     std::memcpy(request.ifr_name, o.name.c_str(), o.name.size());
     const int kind = o.ethernet ? IFF_TAP : IFF_TUN;
-    const int flags = kind | IFF_NO_PI | (o.vnet_hdr ? IFF_VNET_HDR : 0);
+    const int flags =
+        kind | IFF_NO_PI | (o.vnet_hdr ? IFF_VNET_HDR : 0) | (o.multi_queue ? IFF_MULTI_QUEUE : 0);
     request.ifr_flags = static_cast<short>(flags);
     if (::ioctl(fd, TUNSETIFF, &request) != 0) {
         return fail("interface " + o.name, errno, remedy_for_attach(errno));
@@ -329,9 +329,9 @@ std::expected<std::string, OpenError> attach(int fd, const TapOptions& o) {
 }
 
 std::expected<void, OpenError> set_offloads(int fd, const TapOptions& o) {
-    if (!o.vnet_hdr) return {};
     int size = static_cast<int>(o.vnet_hdr_size);
-    if (::ioctl(fd, TUNSETVNETHDRSZ, &size) != 0) return fail("TUNSETVNETHDRSZ", errno, "");
+    if (o.vnet_hdr && ::ioctl(fd, TUNSETVNETHDRSZ, &size) != 0)
+        return fail("TUNSETVNETHDRSZ", errno, "");
     unsigned long bits = 0;  // a persistent interface remembers its last user's
     if (o.offloads) bits = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN | (o.tso6 ? TUN_F_TSO6 : 0u);
     if (::ioctl(fd, TUNSETOFFLOAD, bits) != 0) {
