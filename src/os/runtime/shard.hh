@@ -11,7 +11,8 @@
 
 namespace tern {
 
-class Shard {
+// Aligned, so that shards share no cache line.
+class alignas(64) Shard {
 public:
     Shard(const StackConfig& config, Wait wait, Duration spin)
         : stack_(config), wait_(wait), spin_(spin) {}

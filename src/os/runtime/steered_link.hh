@@ -40,7 +40,7 @@ private:
     std::vector<Box> boxes_;
 };
 
-class SteeredLink final : public Link {
+class alignas(64) SteeredLink final : public Link {
 public:
     SteeredLink(std::unique_ptr<Link> queue, std::shared_ptr<Exchange> exchange, Steering steering)
         : queue_(std::move(queue)), exchange_(std::move(exchange)), steering_(steering) {}
