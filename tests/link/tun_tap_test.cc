@@ -414,11 +414,15 @@ TEST_F(TunTapTest, OneCallStopsAfterManyBytesAndTheNextGoesOn) {
     }
     PacketBatch first;
     link->receive(Instant{}, pool, first);
-    EXPECT_GE(bytes_of(first), 256u * 1024);
-    EXPECT_LE(bytes_of(first), 256u * 1024 + 60028);
-    PacketBatch second;
-    link->receive(Instant{}, pool, second);
-    EXPECT_GE(bytes_of(first) + bytes_of(second), 8u * 60028);
+    EXPECT_GE(bytes_of(first), 128u * 1024);
+    EXPECT_LE(bytes_of(first), 128u * 1024 + 60028);
+    u64 all = bytes_of(first);
+    for (int calls = 1; calls < 3; ++calls) {
+        PacketBatch next;
+        link->receive(Instant{}, pool, next);
+        all += bytes_of(next);
+    }
+    EXPECT_GE(all, 8u * 60028);
 }
 
 TEST_F(TunTapTest, WithoutMemoryFramesAreDroppedAndTheDescriptorComesToRest) {

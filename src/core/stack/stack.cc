@@ -4,6 +4,8 @@
 
 namespace tern {
 
+static_assert(alignof(Stack::Inside) == 64);
+
 Stack::Inside::Inside(const StackConfig& config)
     : budget(config.memory_limit), own_pool(budget),
       cx(config.seed, config.limits, config.steering),

@@ -34,7 +34,7 @@ static_assert(k_frame_max <= PacketPool::k_payload_super);
 
 // One call stops after this much, though more waits: slots are used again while the cache holds
 // them. Reading 64 super-segments in a row costs nearly twice as much per byte.
-constexpr u32 k_bytes_per_call = 256 * 1024;
+constexpr u32 k_bytes_per_call = 128 * 1024;
 
 u8 slot_class(u32 size) {
     return size <= PacketPool::k_payload_small ? 0 : size <= PacketPool::k_payload_jumbo ? 1 : 2;

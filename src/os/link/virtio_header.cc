@@ -47,6 +47,7 @@ void read_partial_checksum(const VirtioHeader& h, Packet& p) {
 
 void read_segmentation(const VirtioHeader& h, Packet& p) {
     if (h.gso_size == 0 || p->checksum != ChecksumState::Partial) return;
+    if (h.csum_offset != k_tcp_checksum_at) return;
     const u32 transport = p->transport - p->begin;
     if (p.size() < transport + wire::k_tcp_header) return;
     const u32 headers = transport + u32{byte_at(p.data(), transport + 12)} / 16 * 4;

@@ -13,6 +13,8 @@ constexpr int k_receive_batches = 4;
 
 }  // namespace
 
+static_assert(alignof(Shard) == 64);
+
 Interface Shard::add_link(std::unique_ptr<Link> link, const ImpairOptions* impair) {
     Port port{.link = std::move(link), .impair = {}, .outer = nullptr, .interface = {}};
     port.outer = port.link.get();
