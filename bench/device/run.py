@@ -113,9 +113,10 @@ def main():
     options = parser.parse_args()
     before = os.getloadavg()[0]
     results = measure(options.rounds, options.seconds)
-    lines = [f"{datetime.date.today()}, medians of {options.rounds} runs of {options.seconds:g} s on "
-             f"{os.cpu_count()} cores; the load was {before:.1f} before and {os.getloadavg()[0]:.1f} "
-             "after, of which a measurement is up to 2.", ""]
+    after = os.getloadavg()[0]
+    lines = [f"{datetime.date.today()}, medians of {options.rounds} runs of {options.seconds:g} s "
+             f"on {os.cpu_count()} cores; the load was {before:.1f} before and {after:.1f} after, "
+             "of which a measurement is up to 2.", ""]
     for rows in (stream_rows, trip_rows, shard_rows):
         lines += [*rows(results), ""]
     text = "\n".join(lines)

@@ -4,8 +4,6 @@
 
 namespace tern {
 
-static_assert(alignof(Stack::Inside) == 64);
-
 Stack::Inside::Inside(const StackConfig& config)
     : budget(config.memory_limit), own_pool(budget),
       cx(config.seed, config.limits, config.steering),
@@ -13,7 +11,9 @@ Stack::Inside::Inside(const StackConfig& config)
             cx.observer = config.observer, cx)),
       tcp_room(cx, inet), udp_room(cx, inet), tcp(tcp_room), udp(udp_room) {}
 
-Stack::Stack(const StackConfig& config) : inside_(new Inside(config)) {}
+Stack::Stack(const StackConfig& config) : inside_(new Inside(config)) {
+    static_assert(alignof(Inside) == 64);
+}
 Stack::~Stack() = default;
 Stack::Stack(Stack&&) noexcept = default;
 
