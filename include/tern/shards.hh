@@ -7,7 +7,7 @@
 // A TCP flow is at home in one shard by a keyed hash. Listen on every shard: each accepts what is
 // at home with it. connect() chooses a local port that is at home where it is called. A UDP port of
 // Limits' ephemeral range belongs to one shard; other UDP ports are opened on every shard.
-// ARP requests, echo and what has no flow are the first shard's, address conflicts too.
+// ARP requests, echo and what has no flow are the first shard's.
 #pragma once
 
 #include <functional>

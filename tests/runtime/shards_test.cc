@@ -101,13 +101,16 @@ TEST_F(SteeringTest, AnIcmpErrorGoesToWhoSentWhatItQuotes) {
 }
 
 TEST_F(SteeringTest, EveryShardHearsItsNeighboursAnswer) {
-    Packet arp = tcp_frame(pool, {});
+    Packet arp = tcp_frame(pool, from_port(1));
+    store32(arp.data() + 14 + 24, k_ours);
     std::byte* f = arp.data();
     store16(f + 12, u16{0x0806});
     store16(f + 20, u16{2});
     EXPECT_EQ(home(arp), k_everywhere);
     store16(f + 20, u16{1});
     EXPECT_EQ(home(arp), 0u) << "one shard answers a question";
+    std::memcpy(f + 14 + 24, f + 14 + 14, 4);
+    EXPECT_EQ(home(arp), k_everywhere) << "an announcement is no question";
 }
 
 TEST_F(SteeringTest, WhatIsCutShortIsTheFirstShards) {

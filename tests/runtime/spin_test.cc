@@ -12,7 +12,7 @@ struct SpinTest : testing::Test {
     void SetUp() override {
         if (!may_spin()) GTEST_SKIP() << "one processor: nobody spins";
     }
-    Spin spin{50us};
+    SpinBound spin{50us};
 };
 
 TEST_F(SpinTest, AtMostAsLongAsItIsTold) {
@@ -21,7 +21,7 @@ TEST_F(SpinTest, AtMostAsLongAsItIsTold) {
     for (int i = 0; i < 10; ++i) spin.slept(20us);
     EXPECT_TRUE(spin.worth(49us));
     EXPECT_FALSE(spin.worth(50us));
-    const Spin never{0us};
+    const SpinBound never{0us};
     EXPECT_FALSE(never.worth(0us));
 }
 

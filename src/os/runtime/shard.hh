@@ -51,7 +51,7 @@ private:
     std::vector<Port> ports_;
     Waiter waiter_;
     Wait wait_;
-    Spin spin_;
+    SpinBound spin_;
     bool more_ = true;  // the first turn must not wait: applications have called already
     bool worked_ = false;
     Instant last_work_{};

@@ -30,8 +30,10 @@ Shards::Shards(u32 count, const std::function<RuntimeConfig(u32)>& config_of) {
         steering_.own_port_last = config.limits.ephemeral_port_last;
         config.steering = steering_;
         config.steering.shard = i;
-        config.device =
-            std::make_unique<SteeredLink>(queue_of(config, count > 1), exchange, config.steering);
+        config.device = queue_of(config, count > 1);
+        if (count > 1)
+            config.device = std::make_unique<SteeredLink>(std::move(config.device), exchange,
+                                                          config.steering);
         runtimes_.push_back(std::make_unique<Runtime>(std::move(config)));
         Runtime& runtime = *runtimes_.back();
         exchange->set_waker(i, [&runtime] { runtime.wake(); });

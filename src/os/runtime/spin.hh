@@ -12,9 +12,9 @@ namespace tern {
 // May this thread run while the one it waits for does? With one processor for us it may not.
 bool may_spin();
 
-class Spin {
+class SpinBound {
 public:
-    explicit Spin(Duration most) : most_(may_spin() ? most : Duration{}), bound_(most_) {}
+    explicit SpinBound(Duration most) : most_(may_spin() ? most : Duration{}), bound_(most_) {}
 
     bool worth(Duration idle) const { return idle < bound_; }
     // Nothing to do for `idle`, part of it asleep.

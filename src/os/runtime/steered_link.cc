@@ -12,7 +12,7 @@ namespace tern {
 namespace {
 
 constexpr u32 k_protocol = 9, k_fragment = 6, k_source = 12, k_destination = 16;
-constexpr u32 k_arp_operation = 6;
+constexpr u32 k_arp_operation = 6, k_arp_sender = 14, k_arp_target = 24;
 
 u8 byte_at(std::span<const std::byte> bytes, u32 i) { return std::to_integer<u8>(bytes[i]); }
 
@@ -41,6 +41,15 @@ bool whole_ipv4(std::span<const std::byte> ip, u32 behind) {
            ip.size() >= ip_header_length(ip) + behind;
 }
 
+// A reply, or an announcement (RFC 5227 3): nobody answers these, and each shard has its own
+// neighbours.
+bool tells_all(std::span<const std::byte> arp) {
+    if (arp.size() < k_arp_target + 4) return false;
+    return load16(arp.data() + k_arp_operation) ==
+               static_cast<u16>(wire::ArpPacket::Operation::Reply) ||
+           std::memcmp(arp.data() + k_arp_sender, arp.data() + k_arp_target, 4) == 0;
+}
+
 // An error goes to who sent what it quotes (RFC 792: header and eight bytes); echo to the first.
 u32 home_of_icmp(const Steering& s, std::span<const std::byte> message) {
     const auto type = static_cast<wire::IcmpType>(byte_at(message, 0));
@@ -59,10 +68,7 @@ u32 home_of(const Steering& s, std::span<const std::byte> frame, bool ethernet) 
         if (!header) return 0;
         at = header->header_length;
         if (header->ether_type == static_cast<u16>(wire::EtherType::Arp)) {
-            const bool whole = frame.size() >= at + k_arp_operation + 2;
-            const bool reply = whole && load16(frame.data() + at + k_arp_operation) ==
-                                            static_cast<u16>(wire::ArpPacket::Operation::Reply);
-            return reply ? k_everywhere : 0;
+            return tells_all(frame.subspan(at)) ? k_everywhere : 0;
         }
         if (header->ether_type != static_cast<u16>(wire::EtherType::Ipv4)) return 0;
     }
