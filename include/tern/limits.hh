@@ -9,8 +9,9 @@ namespace tern {
 struct Limits {
     // Bytes of stream that may wait in one connection, each way, at first; 1 MiB fills 800 Mbit/s x
     // 10 ms. They pin more memory than that, because they pin whole slots: src/core/tcp/README.md
-    // says how much. The ceiling of the stack bounds all of it.
-    u32 tcp_send_buffer = 1u << 20;
+    // says how much. The ceiling of the stack bounds all of it. To send, so many may wait beside
+    // what is in flight; more than the cache holds makes every byte dearer.
+    u32 tcp_send_buffer = 512u << 10;
     u32 tcp_receive_buffer = 1u << 20;
     // Bytes to which a connection that needs more may grow them by itself, while a quarter of the
     // ceiling and what is free of it allow; 32 MiB fill 1 Gbit/s x 250 ms. Our SYN's window scale

@@ -26,6 +26,8 @@ struct LinkCounters {
     u64 send_refused = 0;     // frames that the device did not take
     u64 device_unread = 0;    // dropped by the device: we did not read fast enough
     u64 device_untaken = 0;   // dropped by the device behind it, after it took them
+    u64 handed_over = 0;      // frames that came here and are at home in another shard
+    u64 handover_lost = 0;    // of these, lost because the other shard did not keep up
     u64 system_calls = 0;
 };
 

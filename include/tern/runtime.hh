@@ -32,7 +32,7 @@ private:
 enum class Wait : u8 {
     Sleep,     // until a packet or a deadline
     Spin,      // never: lowest latency, one core
-    Adaptive,  // spins for a moment after work, then sleeps
+    Adaptive,  // spins after work as long as that has paid lately, at most `spin`; then sleeps
 };
 
 struct RuntimeConfig {
@@ -48,7 +48,8 @@ struct RuntimeConfig {
     std::string network_namespace{};        // path, as /run/netns/NAME; where the device is
     Stack::Probe probe = Stack::Probe::No;  // look for address conflicts first (RFC 5227)
     Wait wait = Wait::Sleep;
-    u64 seed = 0;  // 0: from the operating system
+    Duration spin = std::chrono::microseconds(50);  // 0, or one processor for us: never
+    u64 seed = 0;                                   // 0: from the operating system
     u64 memory_limit = u64{256} << 20;
     Limits limits{};
     Observer* observer = nullptr;  // the event log: captures, ladders
@@ -56,6 +57,7 @@ struct RuntimeConfig {
     std::optional<Impairment> outbound{};
     std::optional<Impairment> inbound{};
     u64 impair_seed = 1;
+    Steering steering{};  // set by Shards
 };
 
 struct WireOptions {

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "tern/limits.hh"
+#include "tern/steering.hh"
 #include "tern/tcp.hh"
 #include "tern/udp.hh"
 
@@ -25,6 +26,7 @@ struct StackConfig {
     PacketPool* pool = nullptr;         // share one pool among stacks of a thread; null: its own
     Observer* observer = nullptr;       // the event log; may be set later
     Limits limits = {};
+    Steering steering = {};  // of several stacks that are one host: which flows are ours
 };
 
 struct Interface {

@@ -213,7 +213,7 @@ struct Sent {
 
 class InetTest : public testing::Test {
 protected:
-    explicit InetTest(const Limits& limits = {}, u64 seed = 42) : context(seed, limits) {
+    explicit InetTest(const Limits& limits = {}, u64 seed = 42) : context(seed, limits, {}) {
         context.pool = &pool;
         context.budget = &budget;
         context.observer = &witness;

@@ -19,8 +19,9 @@ struct Context {
     Limits limits;
     Random random;
     Counters counters;
+    Steering steering;
 
-    Context(u64 seed, const Limits& l) : limits(l), random(seed) {}
+    Context(u64 seed, const Limits& l, const Steering& s) : limits(l), random(seed), steering(s) {}
 
     // A packet died. `interface` 0: it never had one.
     void drop(DropReason reason, u8 interface) {

@@ -7,7 +7,8 @@
 
 namespace tern {
 
-struct Stack::Inside {
+// Aligned, so that stacks of other threads share no cache line with it.
+struct alignas(64) Stack::Inside {
     explicit Inside(const StackConfig& config);
 
     MemoryBudget budget;

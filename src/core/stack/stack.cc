@@ -5,12 +5,15 @@
 namespace tern {
 
 Stack::Inside::Inside(const StackConfig& config)
-    : budget(config.memory_limit), own_pool(budget), cx(config.seed, config.limits),
+    : budget(config.memory_limit), own_pool(budget),
+      cx(config.seed, config.limits, config.steering),
       inet((cx.budget = &budget, cx.pool = config.pool ? config.pool : &own_pool,
             cx.observer = config.observer, cx)),
       tcp_room(cx, inet), udp_room(cx, inet), tcp(tcp_room), udp(udp_room) {}
 
-Stack::Stack(const StackConfig& config) : inside_(new Inside(config)) {}
+Stack::Stack(const StackConfig& config) : inside_(new Inside(config)) {
+    static_assert(alignof(Inside) == 64);
+}
 Stack::~Stack() = default;
 Stack::Stack(Stack&&) noexcept = default;
 

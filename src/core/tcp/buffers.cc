@@ -123,12 +123,13 @@ u32 send_limit_max(const Room& room, const Tcb& tcb) {
     return static_cast<u32>(std::min<u64>(fixed != 0 ? fixed : most, quarter_of_all(room)));
 }
 
-// Twice cwnd: one flight, and as much behind it for the acknowledgements of that.
+// Twice cwnd: one flight, and as much behind it for the acknowledgements of that. What waits to be
+// sent is at most the first size, though: bytes that wait for longer have left the cache.
 u32 send_limit(const Room& room, const Tcb& tcb) {
     const u32 most = send_limit_max(room, tcb);
     const bool fixed = tcb.buffers != 0 && room.buffers[tcb.buffers].send_fixed != 0;
     const u32 first = fixed ? most : std::min(room.cx.limits.tcp_send_buffer, most);
-    const u64 wanted = std::min<u64>(2 * u64{tcb.cwnd}, most);
+    const u64 wanted = std::min({2 * u64{tcb.cwnd}, u64{tcb.flight_size()} + first, u64{most}});
     if (wanted <= first) return first;
     return static_cast<u32>(std::min(wanted, first + room.cx.pool->keepable() / 4));
 }

@@ -426,6 +426,8 @@ struct ChosenPort {
     u16 port;
     u64 hash;  // of the flow with it
 };
+// False: what arrives of this flow belongs to another stack of this host (tern/steering.hh).
+bool at_home(const Room& room, const FlowKey& key);
 std::optional<ChosenPort> choose_port(Room& room, const IpAddress& local, const Endpoint& remote);
 u8 wind_shift_for(u32 buffer);
 u8 wind_shift_of(const Room& room, const Listener& l);

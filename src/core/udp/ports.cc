@@ -61,7 +61,7 @@ void Ports::leave_port(Index port) {
 
 Result<void> Ports::add(Index socket) {
     Socket& s = (*sockets_)[socket];
-    if (taken(s)) return std::unexpected(Error::PortInUse);
+    if (!at_home(s.local.port) || taken(s)) return std::unexpected(Error::PortInUse);
     const Index p = port_for(s.local.port);
     if (p == 0) return std::unexpected(Error::OutOfMemory);
     if (s.connected && !connected_.insert(hash(s.local, s.remote), socket)) {
@@ -91,6 +91,12 @@ void Ports::remove(Index socket) {
     leave_port(p);
 }
 
+// Does what arrives for this port come to this stack (tern/steering.hh)?
+bool Ports::at_home(u16 port) const {
+    const Steering& s = context_->steering;
+    return !s.owns_port(port) || s.home_of_udp({{}, port}, {}) == s.shard;
+}
+
 // RFC 6056 3.3.2 [RFC6056:1, RFC8085:1]: a new draw after each miss; only a crowded range is
 // searched in order. A port that nobody has comes first; a connected socket may share one.
 Result<u16> Ports::choose(const Socket& socket) const {
@@ -99,7 +105,7 @@ Result<u16> Ports::choose(const Socket& socket) const {
     constexpr u32 draws = 16;
     for (u32 n = 0; n < draws; ++n) {
         const u16 port = static_cast<u16>(first + context_->random.below(count));
-        if (find_port(port) == 0) return port;
+        if (at_home(port) && find_port(port) == 0) return port;
     }
     const u32 start = context_->random.below(count);
     for (const bool share : {false, true}) {
@@ -108,6 +114,7 @@ Result<u16> Ports::choose(const Socket& socket) const {
             wanted.local = {socket.local.address, static_cast<u16>(first + (start + n) % count)};
             wanted.remote = socket.remote;
             wanted.connected = socket.connected;
+            if (!at_home(wanted.local.port)) continue;
             if (share ? socket.connected && !taken(wanted) : find_port(wanted.local.port) == 0)
                 return wanted.local.port;
         }

@@ -17,6 +17,7 @@ public:
     void remove(Index socket);
     // An ephemeral port that this socket may have (RFC 6056). NoPortFree.
     Result<u16> choose(const Socket& socket) const;
+    bool at_home(u16 port) const;
 
     // The most specific owner: the four-tuple, then the address, then any address. 0: nobody.
     Index find(const Endpoint& local, const Endpoint& remote) const;

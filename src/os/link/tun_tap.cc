@@ -20,6 +20,8 @@
 
 #include "core/base/assert.hh"
 #include "core/packet/copy.hh"
+#include "core/wire/udp.hh"
+#include "os/link/datagrams.hh"
 #include "os/link/virtio_header.hh"
 
 namespace tern {
@@ -32,7 +34,7 @@ static_assert(k_frame_max <= PacketPool::k_payload_super);
 
 // One call stops after this much, though more waits: slots are used again while the cache holds
 // them. Reading 64 super-segments in a row costs nearly twice as much per byte.
-constexpr u32 k_bytes_per_call = 256 * 1024;
+constexpr u32 k_bytes_per_call = 128 * 1024;
 
 u8 slot_class(u32 size) {
     return size <= PacketPool::k_payload_small ? 0 : size <= PacketPool::k_payload_jumbo ? 1 : 2;
@@ -101,11 +103,13 @@ DeviceDrops::Drops DeviceDrops::read() const {
     return {};
 }
 
-class TunTap final : public Link {
+// Aligned, so that shards' queues share no cache line.
+class alignas(64) TunTap final : public Link {
 public:
-    TunTap(Descriptor fd, LinkFacts facts, const TapOptions& options, DeviceDrops drops)
+    TunTap(Descriptor fd, LinkFacts facts, const TapOptions& options, bool datagrams,
+           DeviceDrops drops)
         : fd_(std::move(fd)), drops_(std::move(drops)), facts_(std::move(facts)),
-          header_size_(options.vnet_hdr ? options.vnet_hdr_size : 0),
+          header_size_(options.vnet_hdr ? options.vnet_hdr_size : 0), datagrams_(datagrams),
           read_size_(options.offloads ? k_frame_max : options.mtu + k_link_header_max) {}
 
     const LinkFacts& facts() const override { return facts_; }
@@ -115,6 +119,7 @@ public:
         return all;
     }
     int fd() const override { return fd_.get(); }
+    Instant next_deadline() const override { return cut_.empty() ? Instant::max() : Instant{}; }
     void receive(Instant, PacketPool& pool, PacketBatch& into) override;
     void transmit(Instant, PacketBatch&& batch) override;
 
@@ -123,12 +128,17 @@ private:
     bool discard_frame();
     Packet read_packet(PacketPool& pool, bool& dry);
     bool write_packet(Packet& p);
+    void take(Packet p, PacketBatch& into);
+    void take_cut(PacketBatch& into);
+    u32 write_datagrams(PacketBatch& batch, u32 first);
 
     Descriptor fd_;
     DeviceDrops drops_;
     LinkFacts facts_;
     u32 header_size_;
+    bool datagrams_;  // the kernel knows UDP super-datagrams
     u32 read_size_;
+    Chain cut_;  // of one of these; what the last batch had no room for
     LinkCounters counters_;
 };
 
@@ -176,18 +186,35 @@ Packet TunTap::read_packet(PacketPool& pool, bool& dry) {
     return p;
 }
 
+void TunTap::take_cut(PacketBatch& into) {
+    while (!cut_.empty() && !into.full()) {
+        into.push(cut_.pop_front());
+        ++counters_.received_packets;
+    }
+}
+
+void TunTap::take(Packet p, PacketBatch& into) {
+    counters_.received_bytes += p.size();
+    if (is_super_datagram(p, facts_.ethernet)) {
+        counters_.receive_refused += cut_datagrams(p, facts_.ethernet, cut_);
+        take_cut(into);
+        return;
+    }
+    ++counters_.received_packets;
+    into.push(std::move(p));
+}
+
 void TunTap::receive(Instant, PacketPool& pool, PacketBatch& into) {
+    take_cut(into);
     bool dry = false;
     // Refused frames count as well, so that one call cannot go on for ever.
     u32 bytes = 0;
     for (u32 left = PacketBatch::k_capacity - into.size();
-         left > 0 && !dry && bytes < k_bytes_per_call; --left) {
+         left > 0 && !into.full() && !dry && bytes < k_bytes_per_call; --left) {
         Packet p = read_packet(pool, dry);
         if (!p) continue;
         bytes += p.size();
-        ++counters_.received_packets;
-        counters_.received_bytes += p.size();
-        into.push(std::move(p));
+        take(std::move(p), into);
     }
 }
 
@@ -206,8 +233,42 @@ bool TunTap::write_packet(Packet& p) {
     return ::writev(fd_.get(), parts, 2) >= 0;
 }
 
+// Datagrams that could leave together do; returns how many left, 0: the first is no such one.
+u32 TunTap::write_datagrams(PacketBatch& batch, u32 first) {
+    const u32 n = datagrams_ ? datagrams_together(batch, first, facts_.ethernet) : 1;
+    if (n <= 1) return 0;
+    const PacketDescriptor& head = *batch.peek(first);
+    const u32 transport = head.transport - head.begin;
+    const u32 headers = transport + wire::k_udp_header;
+    std::byte virtio[k_virtio_header_max] = {};
+    std::byte joined[k_datagram_headers_most];
+    iovec parts[2 + k_datagrams_most];
+    u32 payload = 0;
+    for (u32 i = 0; i < n; ++i) {
+        const PacketDescriptor& d = *batch.peek(first + i);
+        parts[2 + i] = {d.slot + d.begin + headers, d.end - d.begin - headers};
+        payload += d.end - d.begin - headers;
+    }
+    write_datagrams_header(virtio, transport, head.end - head.begin - headers);
+    parts[0] = {virtio, header_size_};
+    parts[1] = {joined, join_headers(head, payload, facts_.ethernet, joined)};
+    ++counters_.system_calls;
+    if (::writev(fd_.get(), parts, static_cast<int>(2 + n)) >= 0) {
+        counters_.sent_packets += n;
+        counters_.sent_bytes += n * headers + payload;
+    } else {
+        counters_.send_refused += n;
+    }
+    for (u32 i = 0; i < n; ++i) batch.take(first + i);
+    return n;
+}
+
 void TunTap::transmit(Instant, PacketBatch&& batch) {
     for (u32 i = 0; i < batch.size(); ++i) {
+        if (const u32 n = write_datagrams(batch, i); n != 0) {
+            i += n - 1;
+            continue;
+        }
         Packet p = batch.take(i);
         if (!p) continue;
         if (!write_packet(p)) {
@@ -298,7 +359,6 @@ std::expected<void, OpenError> validate(const TapOptions& o) {
         return refuse(Error::InvalidArgument,
                       "interface name \"" + o.name + "\" is longer than 15 characters");
     }
-    if (o.queues != 1) return refuse(Error::NotSupported, "a TAP has one queue in this version");
     if (o.offloads && !o.vnet_hdr) {
         return refuse(Error::InvalidArgument, "TAP offloads need the virtio-net header (vnet_hdr)");
     }
@@ -320,7 +380,8 @@ std::expected<std::string, OpenError> attach(int fd, const TapOptions& o) {
     ifreq request{};
     std::memcpy(request.ifr_name, o.name.c_str(), o.name.size());
     const int kind = o.ethernet ? IFF_TAP : IFF_TUN;
-    const int flags = kind | IFF_NO_PI | (o.vnet_hdr ? IFF_VNET_HDR : 0);
+    const int flags =
+        kind | IFF_NO_PI | (o.vnet_hdr ? IFF_VNET_HDR : 0) | (o.multi_queue ? IFF_MULTI_QUEUE : 0);
     request.ifr_flags = static_cast<short>(flags);
     if (::ioctl(fd, TUNSETIFF, &request) != 0) {
         return fail("interface " + o.name, errno, remedy_for_attach(errno));
@@ -328,16 +389,21 @@ std::expected<std::string, OpenError> attach(int fd, const TapOptions& o) {
     return std::string{request.ifr_name};
 }
 
-std::expected<void, OpenError> set_offloads(int fd, const TapOptions& o) {
-    if (!o.vnet_hdr) return {};
+// Of Linux 6.2, and of headers that may be older.
+constexpr unsigned long k_uso4 = 0x20, k_uso6 = 0x40;
+
+// True: with UDP super-datagrams, both ways. They come for both IP versions or not at all.
+std::expected<bool, OpenError> set_offloads(int fd, const TapOptions& o) {
     int size = static_cast<int>(o.vnet_hdr_size);
-    if (::ioctl(fd, TUNSETVNETHDRSZ, &size) != 0) return fail("TUNSETVNETHDRSZ", errno, "");
+    if (o.vnet_hdr && ::ioctl(fd, TUNSETVNETHDRSZ, &size) != 0)
+        return fail("TUNSETVNETHDRSZ", errno, "");
     unsigned long bits = 0;  // a persistent interface remembers its last user's
     if (o.offloads) bits = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN | (o.tso6 ? TUN_F_TSO6 : 0u);
+    if (o.offloads && ::ioctl(fd, TUNSETOFFLOAD, bits | k_uso4 | k_uso6) == 0) return true;
     if (::ioctl(fd, TUNSETOFFLOAD, bits) != 0) {
         return fail("TUNSETOFFLOAD", errno, "open without offloads");
     }
-    return {};
+    return false;
 }
 
 // A locally administered address that differs from the kernel end's and stays the same for as
@@ -385,7 +451,8 @@ std::expected<std::unique_ptr<Link>, OpenError> open_tap(const TapOptions& optio
     const bool made = ::if_nametoindex(options.name.c_str()) == 0;
     auto name = attach(fd.get(), options);
     if (!name) return std::unexpected(name.error());
-    if (auto set = set_offloads(fd.get(), options); !set) return std::unexpected(set.error());
+    const auto datagrams = set_offloads(fd.get(), options);
+    if (!datagrams) return std::unexpected(datagrams.error());
     if (options.bring_up || (options.bring_up_new && made)) {
         if (auto up = set_up(*name, options.mtu); !up) {
             return refuse(up.error(), "interface " + *name + ": cannot set its MTU or bring it up");
@@ -399,7 +466,8 @@ std::expected<std::unique_ptr<Link>, OpenError> open_tap(const TapOptions& optio
                     .transmit_checksum = options.offloads,
                     .segmentation = options.offloads,
                     .vlan = options.vlan};
-    return std::make_unique<TunTap>(std::move(fd), std::move(facts), options, DeviceDrops{*name});
+    return std::make_unique<TunTap>(std::move(fd), std::move(facts), options, *datagrams,
+                                    DeviceDrops{*name});
 }
 
 Result<void> set_up(const std::string& name, u32 mtu) {

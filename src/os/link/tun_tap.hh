@@ -14,7 +14,7 @@ namespace tern {
 struct TapOptions {
     std::string name = "tern0";  // "" or "tap%d": the kernel chooses; see facts().name
     bool ethernet = true;        // true: TAP, false: TUN (packets begin with the IP header)
-    u32 queues = 1;              // more than one is not supported yet
+    bool multi_queue = false;    // one queue of several; each call with this name opens one more
     bool vnet_hdr = true;        // a virtio-net header in front of each frame
     u32 vnet_hdr_size = 10;      // or 12
     bool offloads = true;        // checksum and TSO for IPv4, both directions; needs vnet_hdr

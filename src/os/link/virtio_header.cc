@@ -5,6 +5,7 @@
 #include "core/base/checksum.hh"
 #include "core/packet/gso.hh"
 #include "core/wire/tcp.hh"
+#include "core/wire/udp.hh"
 
 namespace tern {
 
@@ -25,6 +26,7 @@ constexpr u8 k_needs_csum = 1;
 constexpr u8 k_data_valid = 2;
 constexpr u8 k_gso_tcpv4 = 1;
 constexpr u8 k_gso_tcpv6 = 4;
+constexpr u8 k_gso_udp = 5;
 constexpr u8 k_gso_ecn = 0x80;
 
 constexpr u16 k_tcp_checksum_at = 16;  // RFC 9293 3.1
@@ -45,6 +47,7 @@ void read_partial_checksum(const VirtioHeader& h, Packet& p) {
 
 void read_segmentation(const VirtioHeader& h, Packet& p) {
     if (h.gso_size == 0 || p->checksum != ChecksumState::Partial) return;
+    if (h.csum_offset != k_tcp_checksum_at) return;
     const u32 transport = p->transport - p->begin;
     if (p.size() < transport + wire::k_tcp_header) return;
     const u32 headers = transport + u32{byte_at(p.data(), transport + 12)} / 16 * 4;
@@ -53,18 +56,38 @@ void read_segmentation(const VirtioHeader& h, Packet& p) {
     p->gso_segments = static_cast<u16>((p.size() - headers + h.gso_size - 1) / h.gso_size);
 }
 
+void read_datagrams(const VirtioHeader& h, Packet& p) {
+    if (h.gso_size == 0 || p->checksum != ChecksumState::Partial) return;
+    const u32 headers = p->transport - p->begin + wire::k_udp_header;
+    if (h.csum_offset != k_udp_checksum_at || p.size() <= headers) return;
+    p->gso_size = h.gso_size;
+    p->gso_segments = static_cast<u16>((p.size() - headers + h.gso_size - 1) / h.gso_size);
+}
+
 }  // namespace
+
+void write_datagrams_header(std::byte* header, u32 transport, u32 size) {
+    VirtioHeader h;
+    h.flags = k_needs_csum;
+    h.gso_type = k_gso_udp;
+    h.hdr_len = static_cast<u16>(transport + wire::k_udp_header);
+    h.gso_size = static_cast<u16>(size);
+    h.csum_start = static_cast<u16>(transport);
+    h.csum_offset = k_udp_checksum_at;
+    std::memcpy(header, &h, sizeof h);
+}
 
 void write_virtio_header(std::byte* header, const PacketDescriptor& d, bool ethernet) {
     VirtioHeader h;
     const std::byte* frame = d.slot + d.begin;
     const bool super = d.gso_segments > 1;
     if (d.checksum == ChecksumState::Partial) {
-        check(d.transport > d.begin && d.transport + wire::k_tcp_header / 2 < d.end);
+        check(d.transport > d.begin);
         const u32 ip = ip_offset(frame, ethernet);
         h.flags = k_needs_csum;
         h.csum_start = static_cast<u16>(d.transport - d.begin);
         h.csum_offset = static_cast<u16>(checksum_field_offset(frame + ip));
+        check(d.transport + h.csum_offset + 2u <= d.end);
         if (super) {
             const bool v6 = byte_at(frame, ip) >> 4 == 6;
             const u8 flags = byte_at(d.slot, d.transport + 13u);
@@ -89,6 +112,8 @@ void read_virtio_header(const std::byte* header, Packet& p) {
     const u8 type = static_cast<u8>(h.gso_type & ~k_gso_ecn);
     if (type == k_gso_tcpv4 || type == k_gso_tcpv6) {
         read_segmentation(h, p);
+    } else if (type == k_gso_udp) {
+        read_datagrams(h, p);
     }
 }
 

@@ -11,6 +11,10 @@ inline constexpr u32 k_virtio_header_max = 12;
 // Writes the first 10 bytes; the caller has zeroed what follows.
 void write_virtio_header(std::byte* header, const PacketDescriptor& d, bool ethernet);
 
+// The same for a UDP super-datagram: UDP's header begins `transport` bytes into the frame, and each
+// datagram but the last has `size` bytes of payload.
+void write_datagrams_header(std::byte* header, u32 transport, u32 size);
+
 // Sets the offload facts of a packet that was just read. A checksum that the kernel has not
 // completed stays Partial, so that the frame may go out on another link as it came.
 void read_virtio_header(const std::byte* header, Packet& p);

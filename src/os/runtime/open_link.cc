@@ -4,8 +4,6 @@
 
 #include <unistd.h>
 
-#include "tern/runtime.hh"
-
 namespace tern {
 
 namespace {
@@ -52,6 +50,17 @@ std::unique_ptr<Link> open_link(const std::string& text, TapOptions options) {
     auto link = open_tap(options);
     if (!link) throw RuntimeError(link.error().code, link.error().message);
     return std::move(*link);
+}
+
+std::unique_ptr<Link> open_device(const RuntimeConfig& config, bool multi_queue) {
+    // Without offloads no header has anything to say.
+    return open_link(config.link, {.multi_queue = multi_queue,
+                                   .vnet_hdr = config.offloads,
+                                   .offloads = config.offloads,
+                                   .mtu = config.mtu,
+                                   .vlan = config.vlan,
+                                   .mac = config.mac,
+                                   .network_namespace = config.network_namespace});
 }
 
 }  // namespace tern

@@ -17,12 +17,7 @@ namespace {
 }
 
 std::unique_ptr<Link> link_of(RuntimeConfig& config) {
-    if (config.device) return std::move(config.device);
-    return open_link(config.link, {.offloads = config.offloads,
-                                   .mtu = config.mtu,
-                                   .vlan = config.vlan,
-                                   .mac = config.mac,
-                                   .network_namespace = config.network_namespace});
+    return config.device ? std::move(config.device) : open_device(config, false);
 }
 
 ImpairOptions impair_options(const RuntimeConfig& config) {
@@ -110,13 +105,15 @@ StackConfig stack_config(const RuntimeConfig& config) {
     result.memory_limit = config.memory_limit;
     result.observer = config.observer;
     result.limits = config.limits;
+    result.steering = config.steering;
     return result;
 }
 
 }  // namespace
 
 struct Runtime::Inside {
-    explicit Inside(RuntimeConfig& config) : shard(stack_config(config), config.wait) {}
+    explicit Inside(RuntimeConfig& config)
+        : shard(stack_config(config), config.wait, config.spin) {}
     Shard shard;
 };
 

@@ -10,10 +10,10 @@ namespace {
 
 // Bounds a turn, so that a flood of packets cannot keep timers and applications waiting.
 constexpr int k_receive_batches = 4;
-// How long Wait::Adaptive spins: about what going to sleep and waking up costs.
-constexpr Duration k_spin = std::chrono::microseconds(50);
 
 }  // namespace
+
+static_assert(alignof(Shard) == 64);
 
 Interface Shard::add_link(std::unique_ptr<Link> link, const ImpairOptions* impair) {
     Port port{.link = std::move(link), .impair = {}, .outer = nullptr, .interface = {}};
@@ -75,6 +75,7 @@ Instant Shard::next_deadline() const {
 bool Shard::turn(EventSink& sink) {
     const Instant now = steady_now();
     waiter_.acknowledge(now);
+    if (wait_ == Wait::Adaptive && !more_ && !busy()) spin_.slept(now - last_work_);
     worked_ = false;
     more_ = false;
     for (Port& port : ports_) {
@@ -98,7 +99,7 @@ bool Shard::turn(EventSink& sink) {
 }
 
 bool Shard::busy() const {
-    if (wait_ == Wait::Adaptive) return last_turn_ - last_work_ < k_spin;
+    if (wait_ == Wait::Adaptive) return spin_.worth(last_turn_ - last_work_);
     return wait_ == Wait::Spin;
 }
 

@@ -5,14 +5,17 @@
 #include <vector>
 
 #include "os/link/impair.hh"
+#include "os/runtime/spin.hh"
 #include "os/runtime/wait.hh"
 #include "tern/runtime.hh"
 
 namespace tern {
 
-class Shard {
+// Aligned, so that shards share no cache line.
+class alignas(64) Shard {
 public:
-    Shard(const StackConfig& config, Wait wait) : stack_(config), wait_(wait) {}
+    Shard(const StackConfig& config, Wait wait, Duration spin)
+        : stack_(config), wait_(wait), spin_(spin) {}
 
     // With `impair` the link is wrapped.
     Interface add_link(std::unique_ptr<Link> link, const ImpairOptions* impair);
@@ -48,6 +51,7 @@ private:
     std::vector<Port> ports_;
     Waiter waiter_;
     Wait wait_;
+    SpinBound spin_;
     bool more_ = true;  // the first turn must not wait: applications have called already
     bool worked_ = false;
     Instant last_work_{};

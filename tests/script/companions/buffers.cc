@@ -153,12 +153,50 @@ SCRIPT("sizes that the application gives stay, and are what it reads back") {
     t.ignore_output();
 }
 
-SCRIPT("the send buffer is twice cwnd, from its first size on") {
+SCRIPT("the send buffer is the flight and its first size behind it") {
     t.passive_open(
         {.mss = 1460, .wscale = 14, .window = 65535u << 14, .initial_cwnd_segments = 1000});
     CHECK(t.status().cwnd == 1000 * 1460);
-    CHECK(t.status().send_buffer == 2 * 1000 * 1460);
-    CHECK(t.app.try_write(4 << 20).value() == 2 * 1000 * 1460);
+    CHECK(t.status().send_buffer == 512 << 10);
+    CHECK(t.app.try_write(4 << 20).value() == 512 << 10);
+    t.pump();
+    const u32 flight = t.status().flight;
+    CHECK(flight > 500'000);
+    CHECK(t.status().send_buffer == flight + (512 << 10));
+    CHECK(t.app.try_write(4 << 20).value() == flight);
+    t.app.abort();
+    t.ignore_output();
+}
+
+SCRIPT("the send buffer is at most twice cwnd") {
+    t.passive_open(
+        {.mss = 1460, .wscale = 14, .window = 65535u << 14, .initial_cwnd_segments = 500});
+    for (int i = 0; i < 2; ++i) {
+        t.app.write(500'000);
+        t.pump();
+    }
+    CHECK(t.status().flight == 500 * 1460);
+    CHECK(t.status().send_buffer == 2 * 500 * 1460);
+    t.app.abort();
+    t.ignore_output();
+}
+
+// What waits is at most the first size, so three quarters of it must have left: an application that
+// is told too late leaves the path empty.
+SCRIPT("the application learns of room while the flight is larger than what may wait") {
+    t.passive_open(
+        {.mss = 1460, .wscale = 14, .window = 65535u << 14, .initial_cwnd_segments = 4000});
+    for (int i = 0; i < 10; ++i) {
+        t.app.write(500'000);
+        t.pump();
+    }
+    CHECK(t.status().flight > 4'900'000);
+    t.app.take_events();
+    CHECK(t.app.try_write(4 << 20).value() < 2 << 20);
+    t.pump();
+    CHECK((t.app.take_events() & Writable) == 0);
+    t.inject("< . 1:1(0) ack 1461 win 65535");
+    CHECK((t.app.take_events() & Writable) != 0);
     t.app.abort();
     t.ignore_output();
 }

@@ -17,7 +17,9 @@ bool is_duplicate_ack(const Tcb& tcb, const Segment& seg, u32 window_before) {
 // Room in the send queue again: the application learns it once it is worth a call.
 void tell_writable(Room& room, Tcb& tcb) {
     if (!tcb.has(k_write_blocked)) return;
-    if (queue_bytes(room, tcb) > send_limit(room, tcb) / 4 * 3) return;
+    const u32 limit = send_limit(room, tcb);
+    const u32 worth = std::min(limit, room.cx.limits.tcp_send_buffer) / 4;
+    if (queue_bytes(room, tcb) + worth > limit) return;
     tcb.clear(k_write_blocked);
     tell(room, tcb, Writable);
 }

@@ -181,6 +181,7 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
         key.local_port = chosen->port;
         hash = chosen->hash;
     } else {
+        if (!at_home(room, key)) return std::unexpected(Error::PortInUse);
         hash = key.hash(room.table_key);
         old = find_flow(room, key, hash);
     }

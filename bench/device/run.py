@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Runs bench/device and bench/shards with their peers by turns, and writes the tables of
+docs/host-speed.md. Every ratio is between medians of one run."""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+k_root = pathlib.Path(__file__).resolve().parents[2]
+k_binaries = k_root / "build" / "bench" / "bin"
+k_page = k_root / "docs" / "host-speed.md"
+k_begin, k_end = "<!-- bench/device/run.py: begin -->", "<!-- bench/device/run.py: end -->"
+
+# Question -> who is asked, each with the flags of its program.
+k_streams = {
+    "S4: to the kernel, MTU 1,500, virtio header": {
+        "tern": "send tern", "tern, slices": "send tern --slices",
+        "bare calls": "send raw", "kernel over veth": "send kernel"},
+    "S5: from the kernel": {
+        "tern": "receive tern", "tern, slices": "receive tern --slices",
+        "bare calls": "receive raw", "kernel over veth": "receive kernel"},
+    "S6: to the kernel, frames of 1,514 bytes": {
+        "tern": "send tern --plain", "bare calls": "send raw --plain",
+        "bare calls, 64 by io_uring": "send raw --plain --ring 64",
+        "kernel over veth": "send kernel --plain"},
+    "S6: from the kernel, frames of 1,514 bytes": {
+        "tern": "receive tern --plain", "bare calls": "receive raw --plain",
+        "bare calls, 64 by io_uring": "receive raw --plain --ring 64",
+        "kernel over veth": "receive kernel --plain"},
+}
+k_trips = {
+    "tern, spinning": "round-trip tern --spin", "tern, adaptive": "round-trip tern --adaptive",
+    "tern, sleeping": "round-trip tern", "kernel over veth": "round-trip kernel",
+    "kernel over veth, asking again": "round-trip kernel --spin",
+}
+
+
+def ask(program, words, seconds):
+    command = [str(k_binaries / program), *words.split(), "--seconds", str(seconds), "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60 + 4 * seconds)
+    if done.returncode != 0:
+        sys.exit(f"bench/device/run.py: exit code {done.returncode} from {' '.join(command)}")
+    return json.loads(done.stdout)
+
+
+class Results:
+    """Medians of what each command printed."""
+
+    def __init__(self):
+        self.of = {}
+
+    def add(self, name, result):
+        self.of.setdefault(name, []).append(result)
+
+    def median(self, name, key):
+        return statistics.median(result[key] for result in self.of[name])
+
+
+def measure(rounds, seconds):
+    results = Results()
+    device = [words for peers in k_streams.values() for words in peers.values()]
+    for turn in range(1, rounds + 1):
+        print(f"round {turn} of {rounds}", file=sys.stderr)
+        for words in device + list(k_trips.values()):
+            results.add(words, ask("device", words, seconds))
+        for n in (1, 2):
+            results.add(n, ask("shards", f"--shards {n}", seconds))
+    return results
+
+
+def stream_rows(results):
+    yield "| | | Gbit/s | CPU-s/GB | of it user | the other end | calls a MB |"
+    yield "|---|---|---|---|---|---|---|"
+    for question, peers in k_streams.items():
+        for name, words in peers.items():
+            def m(key, w=words):
+                return results.median(w, key)
+            yield (f"| {question} | {name} | {m('gbit_per_s'):.1f} | {m('cpu_s_per_gb'):.3f} | "
+                   f"{m('user_s_per_gb'):.3f} | {m('kernel_cpu_s_per_gb'):.3f} | "
+                   f"{m('calls_per_mb'):.1f} |")
+            question = ""
+
+
+def trip_rows(results):
+    base = results.median(k_trips["kernel over veth"], "p50_us")
+    yield "| S9: round trip of 64 bytes | p50 µs | p99 µs | beside the kernel's | its core |"
+    yield "|---|---|---|---|---|"
+    for name, words in k_trips.items():
+        p50 = results.median(words, "p50_us")
+        yield (f"| {name} | {p50:.1f} | {results.median(words, 'p99_us'):.1f} | "
+               f"{p50 / base:.2f} | {results.median(words, 'share'):.2f} |")
+
+
+def shard_rows(results):
+    yield "| S11 | 1 shard | 2 shards | ratio | ratio by processor time |"
+    yield "|---|---|---|---|---|"
+    for what in ("round_trips", "connections"):
+        one, two = (results.median(n, f"{what}_per_s") for n in (1, 2))
+        of_cpu = [results.median(n, f"{what}_per_cpu_s") for n in (1, 2)]
+        yield (f"| {what.replace('_', ' ')} a second | {one:,.0f} | {two:,.0f} | {two / one:.2f} | "
+               f"{of_cpu[1] / of_cpu[0]:.2f} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--no-write", action="store_true")
+    options = parser.parse_args()
+    before = os.getloadavg()[0]
+    results = measure(options.rounds, options.seconds)
+    after = os.getloadavg()[0]
+    lines = [f"{datetime.date.today()}, medians of {options.rounds} runs of {options.seconds:g} s "
+             f"on {os.cpu_count()} cores; the load was {before:.1f} before and {after:.1f} after, "
+             "of which a measurement is up to 2.", ""]
+    for rows in (stream_rows, trip_rows, shard_rows):
+        lines += [*rows(results), ""]
+    text = "\n".join(lines)
+    print(text)
+    if options.no_write:
+        return
+    page = k_page.read_text()
+    head, rest = page.split(k_begin)
+    k_page.write_text(head + k_begin + "\n" + text + k_end + rest.split(k_end)[1])
+
+
+if __name__ == "__main__":
+    main()
