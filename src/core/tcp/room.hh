@@ -19,6 +19,7 @@ namespace tern {
 struct HashOfFlow {
     Room* room;
     u64 operator()(u32 value) const;
+    [[gnu::always_inline]] void prefetch(u32 value) const;  // its key
 };
 struct HashOfListener {
     Room* room;
@@ -33,6 +34,9 @@ inline constexpr i64 k_tick_ns = 100'000;  // timers count in tenths of a millis
 // The wheel compares deadlines by signed difference: nothing is set further ahead.
 inline constexpr i64 k_longest_ticks = i64{1} << 30;
 inline constexpr Duration k_longest_timer{k_longest_ticks * k_tick_ns};
+// Of each kind in one advance(): next_deadline() asks for the rest at once, and packets come in
+// between. All timers of ten million connections may be due together.
+inline constexpr u32 k_timers_at_once = 1024;
 inline constexpr u32 k_embryo_levels = 8;
 inline constexpr u32 k_port_counters = 1024;
 
@@ -128,6 +132,15 @@ struct Room {
     bool transmit(u8 interface, u32 room_for);
     std::optional<Event> next_event();
 };
+
+inline void HashOfFlow::prefetch(u32 value) const {
+    const Index i = tern::index_of(value);
+    switch (kind_of(value)) {
+        case RecordKind::Tcb: return room->tcbs.prefetch(i, offsetof(Tcb, key));
+        case RecordKind::Embryo: return room->embryos.prefetch(i);
+        case RecordKind::TimeWait: return room->time_waits.prefetch(i);
+    }
+}
 
 // --- room.cc: records
 // In the flow table, in the place of the value `replaces` if that is not 0; 0: refused.

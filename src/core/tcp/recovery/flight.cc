@@ -59,7 +59,7 @@ void rest_flight(Room& room, Tcb& tcb) {
 }
 
 void expire_flights(Room& room) {
-    while (room.idle_flights.head != 0) {
+    for (u32 left = k_timers_at_once; left > 0 && room.idle_flights.head != 0; --left) {
         const Flight& f = room.flights[room.idle_flights.head];
         if (static_cast<i32>(f.deadline - room.tick()) > 0) return;
         free_flight(room, room.tcbs[f.owner]);
