@@ -11,6 +11,8 @@ void Stack::receive(Instant now, Interface i, PacketBatch&& batch) {
     inet::Arrival arrival;
     inet::IcmpError error;
     const u32 size = batch.size();
+    const InterfaceConfig& link = in.inet.interface(i.index);
+    in.tcp_room.look_ahead(batch, !link.ethernet ? 0 : link.vlan != 0 ? 18 : 14);
     for (u32 k = 0; k < size; ++k) {
         if (k + 1 < size) {
             const PacketDescriptor* next = batch.peek(k + 1);

@@ -28,6 +28,10 @@ struct HashOfListener {
 struct TimerOfTcb {
     Pool<Tcb>* pool;
     TimerNode& operator()(Index i) const { return (*pool)[i].timer; }
+    [[gnu::always_inline]] void prefetch(Index i) const {
+        for (const u64 line : {offsetof(Tcb, timer), u64{0}, offsetof(Tcb, receive_queue)})
+            pool->prefetch(i, line);
+    }
 };
 
 inline constexpr i64 k_tick_ns = 100'000;  // timers count in tenths of a millisecond
@@ -123,6 +127,8 @@ struct Room {
     Listener* listener_of(TcpListener l);
 
     // --- the verbs, as core/stack calls them
+    // Starts to fetch the records that a batch will need; its IP headers begin at `network_at`.
+    void look_ahead(const PacketBatch& batch, u32 network_at);
     void arrives(Packet packet, const inet::Arrival& arrival);
     void icmp_error(const inet::IcmpError& error);
     void undelivered(const inet::IcmpError& error);
