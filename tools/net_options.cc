@@ -27,6 +27,11 @@ void NetOptions::add_to(CLI::App& app) {
         ->allow_extra_args(false)
         ->capture_default_str()
         ->group(group);
+    app.add_option("--any", prefixes,
+                   "a network all of whose addresses are ours too, as in 10.9.0.0/16; may come "
+                   "several times")
+        ->allow_extra_args(false)
+        ->group(group);
     app.add_option("--gateway", gateway, "next hop of the default route")->group(group);
     app.add_option("--route", routes, "as in \"10.1.0.0/16 via 10.0.0.9\"")
         ->allow_extra_args(false)
@@ -81,6 +86,7 @@ RuntimeConfig NetOptions::config(Observer* observer) const {
     RuntimeConfig c;
     c.link = link;
     c.addresses = addresses;
+    c.prefixes = prefixes;
     c.gateway = gateway;
     c.routes = routes;
     c.mtu = mtu;

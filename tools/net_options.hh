@@ -15,6 +15,7 @@ namespace tern::tools {
 struct NetOptions {
     std::string link = "tap:tern0";
     std::vector<std::string> addresses = {"10.0.0.2/24"};
+    std::vector<std::string> prefixes;
     std::string gateway;
     std::vector<std::string> routes;
     u32 mtu = 1500;

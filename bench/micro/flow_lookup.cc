@@ -27,6 +27,9 @@ u64 hash_of_key(u64 key) { return siphash13(SipKey{1, 2}, key, 3); }
 struct HashOf {
     const std::vector<Record>* records;
     u64 operator()(u32 value) const { return hash_of_key((*records)[value].key); }
+    [[gnu::always_inline]] void prefetch(u32 value) const {
+        __builtin_prefetch(&(*records)[value]);
+    }
 };
 
 struct Flows {

@@ -39,6 +39,7 @@ struct RuntimeConfig {
     std::string link = "tap:tern0";        // "tap:NAME" or "tun:NAME"; "@NETNS" may follow
     std::unique_ptr<Link> device{};        // instead of `link`: your driver, an end of make_wire()
     std::vector<std::string> addresses{};  // "10.0.0.2/24"
+    std::vector<std::string> prefixes{};   // "10.9.0.0/16": every address of it (accept-any)
     std::string gateway{};                 // next hop of the default route
     std::vector<std::string> routes{};     // "10.1.0.0/16 via 10.0.0.9", or without "via"
     u32 mtu = 1500;

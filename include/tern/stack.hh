@@ -93,6 +93,19 @@ public:
     enum class Probe : bool { No, Yes };
     Result<void> add_address(Interface i, Cidr address, Probe probe = Probe::No);
     Result<void> remove_address(Interface i, IpAddress address);
+    // Every address of `prefix` is ours on this interface, without a record of its own
+    // (accept-any): a listener for any address accepts on it, listen() and connect() may name it,
+    // echo requests are answered. It is no subnet: no route, no broadcast address, and never chosen
+    // as a source by itself; so an Ethernet interface wants an address too. What a more specific
+    // route, or subnet of an address, covers is not ours: with a prefix as wide as the subnet
+    // itself give the neighbours routes, as 10.0.0.1/32. A thousand prefixes cost a packet what one
+    // does. Arp::Silent: the prefix is routed to us, and nobody on the link may ask for its
+    // addresses. NoSuchInterface, InvalidAddress (not IPv4, bits behind the prefix are set),
+    // AlreadyExists (overlaps another prefix of the stack).
+    enum class Arp : bool { Silent, Answer };
+    Result<void> add_prefix(Interface i, Cidr prefix, Arp arp = Arp::Answer);
+    // NoSuchInterface; AddressNotAvailable: was not added.
+    Result<void> remove_prefix(Interface i, Cidr prefix);
     // A default route has the prefix 0.0.0.0/0.
     Result<void> add_route(Cidr destination, Interface i, std::optional<IpAddress> gateway = {});
     Result<void> add_neighbor(Interface i, IpAddress address, MacAddress mac);  // static

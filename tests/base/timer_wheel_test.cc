@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <set>
@@ -198,14 +199,31 @@ private:
         if (at_.contains(i)) erase(i);
         ASSERT_FALSE(f_.wheel.armed(i));
     }
+    // In one call, or in several with little work each; between those anything may be set.
     void advance(i64 target) {
         target_ = std::max(now_, std::min<i64>(target, now_ + 0x7fffffff));
-        advancing_ = true;
-        f_.wheel.advance(static_cast<u32>(target_), [&](Index i) { fire(i); });
-        advancing_ = false;
-        fired_.clear();
+        const u32 most = random_.below(2) == 0 ? ~u32{0} : 1 + random_.below(20);
+        in_parts_ = true;
+        while (!advance_a_part(most) && !testing::Test::HasFailure()) {
+            now_ += ahead(f_.wheel.now());
+            ASSERT_LE(now_, target_);
+            check_deadline();
+            if (random_.below(4) == 0) cancel(pick());
+            if (random_.below(4) == 0) set(pick(), now_ + distance() - 8);
+        }
+        in_parts_ = false;
         now_ = target_;
         ASSERT_TRUE(sorted_.empty() || sorted_.begin()->first.first > now_) << "did not fire";
+    }
+    bool advance_a_part(u32 most) {
+        u32 fires = 0;
+        advancing_ = true;
+        const auto fire_one = [&](Index i) { ++fires, fire(i); };
+        const bool all = f_.wheel.advance(static_cast<u32>(target_), fire_one, most);
+        advancing_ = false;
+        fired_.clear();
+        EXPECT_LE(fires, most);
+        return all;
     }
     void fire(Index i) {
         ASSERT_FALSE(sorted_.empty());
@@ -233,6 +251,7 @@ private:
         if (!told) return;
         const i64 exact = sorted_.begin()->first.first - now_;
         ASSERT_LE(ahead(*told), exact);
+        if (in_parts_) return;
         ASSERT_TRUE(ahead(*told) == exact || most_armed_ > 8);
         // Time moves: after an advance() to a deadline that was early, the answer is another one.
         ASSERT_TRUE(ahead(*told) > 0 || exact == 0);
@@ -242,6 +261,7 @@ private:
     i64 now_;
     i64 target_ = 0;
     bool advancing_ = false;
+    bool in_parts_ = false;  // between two of them
     u32 nodes_;
     u32 most_armed_;
     Fixture f_;
@@ -264,6 +284,34 @@ TEST(TimerWheel, FewTimersHaveAnExactDeadline) {
         Model model{random, random.next32(), 20, 8};
         for (int i = 0; i < 3000 && !testing::Test::HasFailure(); ++i) model.step();
     });
+}
+
+// Ten thousand timers of one far slot, all but at once: no call touches more nodes than it may, and
+// none fires early, late or out of turn.
+TEST(TimerWheel, ACrowdIsMovedAndFiredInPieces) {
+    constexpr u32 count = 10'000, most = 100, far = 1 << 20;
+    Fixture f{0, count + 1};
+    for (Index i = 1; i <= count; ++i) f.wheel.set(i, far + i % 7);
+    u32 calls = 0, in_this_call = 0;
+    Order order;
+    const auto fire = [&](Index i) {
+        ASSERT_LE(++in_this_call, most);
+        ASSERT_EQ(f.wheel.now(), far + i % 7);
+        order.push_back(i);
+    };
+    ASSERT_EQ(f.wheel.next_deadline(), far);
+    while (!f.wheel.advance(far + 100, fire, most)) {
+        ASSERT_LT(++calls, 7 * count / most);
+        const u32 asked = f.wheel.next_deadline().value_or(0);
+        ASSERT_LE(asked, far + 7) << "it asks for the rest at once";
+        in_this_call = 0;
+    }
+    EXPECT_EQ(order.size(), count);
+    EXPECT_GE(calls, 2 * count / most - 2) << "moved once at least, and fired";
+    EXPECT_TRUE(std::is_sorted(order.begin(), order.end(), [](Index a, Index b) {
+        return std::pair(a % 7, a) < std::pair(b % 7, b);
+    }));
+    EXPECT_EQ(f.wheel.next_deadline(), std::nullopt);
 }
 
 // A crowd in one slot whose earliest leaves: at most one wake-up for nothing.

@@ -1,8 +1,9 @@
 // The table that finds a flow: open addressing by groups of sixteen slots (the "Swiss table" of
 // Kulukundis, 2017). A slot is a 32-bit value, a tagged Index that the table does not interpret,
 // and a control byte with seven bits of its hash; keys stay in the records. At 7/8 full an entry
-// costs under six bytes. The table grows without a stall: old and new stand side by side, and
-// every insert and erase moves one group over. The hash is the caller's and should be keyed.
+// costs under six bytes, in a large table never above 7.7. The table grows without a stall: old and
+// new stand side by side, and every insert and erase moves one group over. The hash is the caller's
+// and should be keyed.
 #pragma once
 
 #include <bit>
@@ -26,7 +27,9 @@ using GroupNative = GroupPlain;
 #endif
 
 // HashOf recomputes the hash of a value in the table: u64 operator()(u32 value). It is called from
-// insert() and erase(), so a record must stay readable until its value is erased.
+// insert() and erase(), so a record must stay readable until its value is erased. Where it has a
+// prefetch(u32 value), that is called for what the next insert or erase will move. (Always inline:
+// GCC 12 takes a function that only prefetches for one without effect, and drops calls to it.)
 template <class HashOf, class Group = GroupNative>
 class FlowTable {
 public:
@@ -93,7 +96,7 @@ public:
 
     // Starts the two cache lines that find() will need. For a batch: prefetch all, then find all
     // with an eq that says yes and prefetch those records, then find all in earnest.
-    void prefetch(u64 hash) const {
+    [[gnu::always_inline]] void prefetch(u64 hash) const {
         if (table_.groups == 0) return;
         const u64 g = home(table_, hash);
         __builtin_prefetch(table_.controls + g * k_group_slots);
@@ -115,7 +118,7 @@ private:
     struct Table {
         u8* controls = nullptr;  // sixteen per group: one load each
         u32* values = nullptr;   // sixteen per group: one cache line each
-        u64 groups = 0;          // a power of two, or 0
+        u64 groups = 0;          // see larger(); at most 2^32
         u64 used = 0;            // full slots and tombstones
         u64 full = 0;
 
@@ -132,19 +135,28 @@ private:
     static constexpr u64 k_piece = 64 * 1024;
 
     static u8 control_of(u64 hash) { return static_cast<u8>(k_full | (hash & 0x7f)); }
-    static u64 home(const Table& t, u64 hash) { return hash >> 7 & (t.groups - 1); }
+    // The upper half of the hash, scaled to the number of groups.
+    static u64 home(const Table& t, u64 hash) { return (hash >> 32) * t.groups >> 32; }
+    // A small table doubles. A large one grows by a third, so that an entry never costs more than
+    // 4/3 of what it costs in a full one.
+    static u64 larger(u64 groups) {
+        constexpr u64 k_large = 1024;
+        if (groups == 0) return 1;
+        return groups < k_large ? groups * 2 : groups + groups / 3;
+    }
     static u64 slot_at(u64 group, u32 mask) {
         return group * k_group_slots + static_cast<u32>(std::countr_zero(mask));
     }
 
-    // Calls f(group number, group) along the probe path of the hash (triangular numbers: with a
-    // power of two they reach every group once) until it returns true.
+    // Calls f(group number, group) along the probe path of the hash, from its home to the right and
+    // around, until it returns true. The next control bytes are in the same cache line as often as
+    // not.
     template <class F>
     static void probe(const Table& t, u64 hash, F&& f) {
         u64 g = home(t, hash);
         for (u64 step = 1; !f(g, Group{t.controls + g * k_group_slots}); ++step) {
             debug_check(step <= t.groups);
-            g = (g + step) & (t.groups - 1);
+            if (++g == t.groups) g = 0;
         }
     }
 
@@ -195,18 +207,17 @@ private:
         --t.full;
     }
 
-    // Starts to move into a table of twice the size, or of the same one if that sheds enough
-    // tombstones. Moving takes one operation per group of the old table, that is at most a
-    // sixteenth of its slots, and the new one has more room than that even if each of those
-    // operations uses up a slot for good.
+    // Starts to move into a larger table, or one of the same size if that sheds enough tombstones.
+    // Moving takes one operation per group of the old table, that is at most a sixteenth of its
+    // slots, and the new one has more room than that even if each of those operations uses up a
+    // slot for good.
     bool make_room() {
         finish_housekeeping();
         if (table_.used < table_.used_max()) return true;
         const u64 tombstones = table_.used - table_.full;
-        const u64 doubled = table_.groups == 0 ? 1 : table_.groups * 2;
         Table next;
         const bool same_is_enough = tombstones > table_.slots() / 4;
-        if (same_is_enough || !acquire(next, doubled)) {
+        if (same_is_enough || !acquire(next, larger(table_.groups))) {
             if (tombstones < table_.slots() / 8 || !acquire(next, table_.groups)) return false;
         }
         old_ = std::exchange(table_, next);
@@ -229,17 +240,27 @@ private:
         for (Remains& r : remains_) give_back_piece(r, r.bytes);
     }
 
+    // Homes are in the order of hashes, in the old table and in the new one: so both are walked
+    // from left to right, and only the records are all over the memory.
     void migrate_group() {
-        u8* controls = old_.controls + next_group_ * k_group_slots;
-        for (u32 full = Group{controls}.full(); full != 0; full &= full - 1) {
+        for (u32 full = full_of_old(next_group_); full != 0; full &= full - 1) {
             const u32* place = old_.values + slot_at(next_group_, full);
             check(put(table_, hash_of_(*place), *place));
             remove(old_, place);
         }
+        if (next_group_ + 1 != old_.groups) prefetch_records(next_group_ + 1);
         if (++next_group_ != old_.groups) return;
         remains_[0] = {old_.values, old_.groups * k_value_bytes};
         remains_[1] = {old_.controls, old_.groups * k_control_bytes};
         old_ = Table{};
+    }
+
+    u32 full_of_old(u64 group) const { return Group{old_.controls + group * k_group_slots}.full(); }
+    [[gnu::always_inline]] void prefetch_records(u64 group) const {
+        if constexpr (requires { hash_of_.prefetch(u32{}); }) {
+            for (u32 full = full_of_old(group); full != 0; full &= full - 1)
+                hash_of_.prefetch(old_.values[slot_at(group, full)]);
+        }
     }
 
     // To unmap megabytes at once takes the operating system most of a millisecond; hence pieces.

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <type_traits>
 
@@ -78,6 +77,12 @@ public:
         return slot(i).value;
     }
 
+    // Starts the cache line that begins `offset` bytes into the element, which need not live.
+    [[gnu::always_inline]] void prefetch(Index i, u64 offset = 0) const {
+        if (i / k_chunk < chunks_)
+            __builtin_prefetch(reinterpret_cast<const char*>(&slot(i)) + offset);
+    }
+
     bool is_live(Index i) const {
         return i / k_chunk < chunks_ && (directory_[i / k_chunk].live & bit_of(i)) != 0;
     }
@@ -145,14 +150,13 @@ private:
         if (needed <= directory_room_) return true;
         const u32 room = std::max<u32>(4, std::bit_ceil(needed));
         const u64 bytes = room * sizeof(Chunk);
+        // Both count, though the allocator moves the pages of a large one instead of copying them.
         if (!budget_->take(bytes)) return false;
-        auto* bigger = static_cast<Chunk*>(std::malloc(bytes));
+        auto* bigger = static_cast<Chunk*>(std::realloc(directory_, bytes));
         if (bigger == nullptr) {
             budget_->give_back(bytes);
             return false;
         }
-        if (chunks_ != 0) std::memcpy(bigger, directory_, chunks_ * sizeof(Chunk));
-        std::free(directory_);
         budget_->give_back(directory_room_ * sizeof(Chunk));
         directory_ = bigger;
         directory_room_ = room;

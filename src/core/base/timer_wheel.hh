@@ -5,6 +5,7 @@
 
 #include <array>
 #include <bit>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -25,8 +26,9 @@ struct TimerNode {
 };
 static_assert(sizeof(TimerNode) == 16);
 
-// NodeOf finds a node: TimerNode& operator()(Index). Every operation is O(1), amortised: a node
-// moves down at most five levels between set() and its end.
+// NodeOf finds a node: TimerNode& operator()(Index). Where it has a prefetch(Index), that is called
+// for the node that may fire next (always inline; flow_table.hh says why). Every operation is O(1),
+// amortised: a node moves down at most five levels between set() and its end.
 //
 // A deadline lies at most 2^31 - 1 ticks ahead of now(), which during advance() is the tick being
 // fired, and advance() is called at least as often as that.
@@ -69,8 +71,10 @@ public:
     u32 now() const { return now_; }
 
     // When to call advance() next. Never later than the earliest deadline; earlier only when that
-    // one was cancelled out of a crowded slot, and then advance() makes the answer exact again.
+    // one was cancelled out of a crowded slot, and then advance() makes the answer exact again. At
+    // once, after an advance() that has left something.
     std::optional<u32> next_deadline() const {
+        if (spreading_ != TimerNode::none) return now_;
         const u32 level = first_level();
         if (level == k_levels) return std::nullopt;
         const u32 digit = first_digit(level);
@@ -83,17 +87,23 @@ public:
     // now_tick or earlier fires in this same call, with one exception that keeps the call finite: a
     // node that has fired at a tick fires again only at a later one, so a timer that always asks
     // for "now" is put off to now_tick and then to the tick after it.
+    // With `most` it fires or moves so many nodes and no more, however many are due. Then now()
+    // stays behind, at the tick of what is left, and the next call goes on from there. False: there
+    // may be something left.
     template <class Fire>
-    void advance(u32 now_tick, Fire&& fire) {
+    bool advance(u32 now_tick, Fire&& fire, u32 most = std::numeric_limits<u32>::max()) {
         debug_check(!advancing_);
         target_ = ahead(now_tick) > 0 ? now_tick : now_;
+        work_ = most;
         advancing_ = true;
         while (step_to_next_slot()) {
             if (++visit_ == 0) ++visit_;
             List& due = lists_[now_ & 63];
-            while (due.head != 0) {
+            while (due.head != 0 && work_ != 0) {
+                --work_;
                 const Index i = due.head;
                 TimerNode& node = node_of_(i);
+                if constexpr (requires { node_of_.prefetch(i); }) node_of_.prefetch(node.next);
                 unlink(node);
                 node.slot = TimerNode::none;
                 node.visit = visit_;
@@ -101,8 +111,10 @@ public:
                 fire(i);
             }
         }
-        now_ = target_;
         advancing_ = false;
+        if (work_ == 0) return false;
+        now_ = target_;
+        return true;
     }
 
 private:
@@ -193,36 +205,47 @@ private:
     }
 
     // Moves now to the start of the next occupied slot, spreading slots of the upper levels on the
-    // way, until that is a tick with nodes to fire; false when none is due by target_.
+    // way, until that is a tick with nodes to fire; false when none is due by target_, or enough
+    // was done.
     bool step_to_next_slot() {
-        for (u32 level; (level = first_level()) != k_levels;) {
+        spread();
+        for (u32 level; work_ != 0 && (level = first_level()) != k_levels;) {
             const u32 shift = 6 * level;
             const u32 digit = first_digit(level);
             const u32 start = ((now_ >> shift & ~u32{63}) | digit) << shift;
             if (static_cast<i32>(target_ - start) < 0) return false;
             now_ = start;
             if (level == 0) return true;
-            spread(level, digit);
+            spreading_ = static_cast<u16>(level * 64 + digit);
+            spread();
         }
         return false;
     }
 
-    // now has entered the slot, so its nodes belong to lower levels; their order is kept.
-    void spread(u32 level, u32 digit) {
-        occupied_[level] &= ~bit(digit);
-        Index i = std::exchange(lists_[level * 64 + digit], List{}).head;
-        while (i != 0) {
+    // now has entered the slot, so its nodes belong to lower levels; their order is kept. Nothing
+    // fires before all have moved, for any of them may be the earliest.
+    void spread() {
+        if (spreading_ == TimerNode::none) return;
+        List& list = lists_[spreading_];
+        while (list.head != 0 && work_ != 0) {
+            --work_;
+            const Index i = list.head;
             TimerNode& node = node_of_(i);
-            const Index next = node.next;
+            list.head = node.next;
+            (node.next != 0 ? node_of_(node.next).prev : list.tail) = 0;
             append(i, node);
-            i = next;
         }
+        if (list.head != 0) return;
+        occupied_[spreading_ / 64] &= ~bit(spreading_ % 64);
+        spreading_ = TimerNode::none;
     }
 
     [[no_unique_address]] NodeOf node_of_;
     u32 now_;
-    u32 target_;  // where the running advance() is going
+    u32 target_;    // where the running advance() is going
+    u32 work_ = 0;  // nodes that it may still touch
     u32 size_ = 0;
+    u16 spreading_ = TimerNode::none;  // the slot that now has entered and that has nodes yet
     bool advancing_ = false;
     // Counts the ticks at which nodes were fired. A node with the current number has fired at this
     // tick. (After 65535 more visits an idle node can be taken for one, and is put off once.)

@@ -20,8 +20,10 @@ void Inet::Inside::arp_input(u8 interface, Packet& packet) {
     if (arp->sender_mac == i.config.mac) return context.drop(DropReason::ArpNotForUs, interface);
     if (check_conflict(interface, *arp)) return;
 
-    const OwnAddress* own = i.own(arp->target_ip);
-    const bool to_us = own != nullptr && own->usable();
+    const OwnPrefix* prefix = i.prefix_of(arp->target_ip);
+    const bool hidden = prefix != nullptr && !prefix->answer_arp;
+    const bool to_us =
+        !(hidden && i.own(arp->target_ip) == nullptr) && owns(interface, arp->target_ip);
     const bool merged = merge(interface, *arp, to_us, link_broadcast);
     if (to_us && arp->operation == Operation::Request) {
         // RFC 826 [RFC826:1]: the fields swap sides, and the answer goes to whoever asked.

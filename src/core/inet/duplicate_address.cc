@@ -75,7 +75,7 @@ void Inet::Inside::contested(u8 interface, OwnAddress& address) {
 
 void Inet::Inside::lose_address(u8 interface, Ipv4Address ip) {
     std::erase_if(at(interface).addresses, [ip](const OwnAddress& a) { return a.ip == ip; });
-    tables_changed();
+    addresses_changed(interface);
     tell_address(interface, ip, Error::AddressNotAvailable);
 }
 
@@ -116,7 +116,7 @@ void Inet::Inside::advance_claim(u8 interface, OwnAddress& address) {
         }
         address.claim = Claim::Announcing;
         address.sent = 0;
-        tables_changed();
+        addresses_changed(interface);
         tell_address(interface, address.ip, Error::None);
     }
     // RFC 5227 2.3 [RFC5227:3]: twice, so that no cache keeps a former owner of the address.

@@ -50,7 +50,7 @@ Result<void> Inet::add_address(u8 interface, Cidr address, bool probe) {
     InterfaceState& i = in.at(interface);
     if (probe && i.config.ethernet) in.start_claim(interface, own);
     i.addresses.push_back(own);
-    in.tables_changed();
+    in.addresses_changed(interface);
     // Where nobody can be asked, the address is free.
     if (probe && !i.config.ethernet) in.tell_address(interface, own.ip, Error::None);
     return {};
@@ -63,7 +63,7 @@ Result<void> Inet::remove_address(u8 interface, IpAddress address) {
     if (!ours) return std::unexpected(Error::AddressNotAvailable);
     std::erase_if(in.at(interface).addresses,
                   [&](const OwnAddress& a) { return a.ip == address.v4(); });
-    in.tables_changed();
+    in.addresses_changed(interface);
     return {};
 }
 

@@ -60,6 +60,8 @@ public:
     u8 add_interface(const InterfaceConfig& config);
     Result<void> add_address(u8 interface, Cidr address, bool probe);
     Result<void> remove_address(u8 interface, IpAddress address);
+    Result<void> add_prefix(u8 interface, Cidr prefix, bool answer_arp);
+    Result<void> remove_prefix(u8 interface, Cidr prefix);
     Result<void> add_route(Cidr destination, u8 interface, std::optional<IpAddress> gateway);
     Result<void> add_neighbor(u8 interface, IpAddress address, MacAddress mac);
     void flush_neighbors();

@@ -39,20 +39,33 @@ struct OwnAddress {
     }
 };
 
+// All addresses of a prefix are ours (accept-any).
+struct OwnPrefix {
+    u32 network = 0;
+    u8 length = 0;
+    bool answer_arp = true;
+
+    u32 last() const { return network | ~mask_of(length); }
+    bool contains(Ipv4Address ip) const { return ip.value >= network && ip.value <= last(); }
+};
+
 struct InterfaceState {
     InterfaceConfig config;
-    std::vector<OwnAddress> addresses;
+    std::vector<OwnAddress> addresses;  // in the order in which they were added
+    std::vector<OwnPrefix> prefixes;    // disjoint, in the order of networks
     Chain queue;
     u32 conflicts = 0;                       // RFC 5227 2.1.1
     Instant claimed_at = Neighbor::k_never;  // when probing began last
 
-    const OwnAddress* own(Ipv4Address ip) const {
-        for (const OwnAddress& a : addresses)
-            if (a.ip == ip) return &a;
-        return nullptr;
-    }
+    // Made from the addresses whenever they change, so that no packet walks all of them.
+    std::vector<u32> by_ip;           // places in `addresses`, in the order of ip
+    std::vector<OwnAddress> subnets;  // one address of each; usable ones are preferred
+    void addresses_changed();
+
+    const OwnAddress* own(Ipv4Address ip) const;
+    const OwnPrefix* prefix_of(Ipv4Address ip) const;
     bool is_subnet_broadcast(Ipv4Address ip) const {
-        for (const OwnAddress& a : addresses)
+        for (const OwnAddress& a : subnets)
             if (a.is_subnet_broadcast(ip)) return true;
         return false;
     }
@@ -123,6 +136,10 @@ struct Inet::Inside {
     u8 count() const { return static_cast<u8>(interfaces.size()); }
     // Whoever keeps a Way must look again.
     void tables_changed() { epoch = (epoch + 1) & 0xff'ffff; }
+    void addresses_changed(u8 interface) {
+        at(interface).addresses_changed();
+        tables_changed();
+    }
 
     // input.cc, ipv4_input.cc
     Arrived link_input(u8 interface, Packet& packet, Arrival& arrival, IcmpError& error);
@@ -164,7 +181,9 @@ struct Inet::Inside {
     std::optional<Hop> next_hop(Ipv4Address to) const;
     bool is_group(Ipv4Address to) const;  // more than one host
     const OwnAddress* source_on(u8 interface, Ipv4Address to, Ipv4Address hop) const;
-    bool owns_source(u8 interface, Ipv4Address source) const;
+    bool owns(u8 interface, Ipv4Address ip) const;  // as an address, or in a prefix
+    bool owns_by_prefix(u8 interface, Ipv4Address ip) const;
+    bool is_ours(Ipv4Address ip) const;  // on any interface
     void push_ipv4(Packet& packet, const Outgoing& outgoing);
     void push_link(u8 interface, Packet& packet, const MacAddress& to, wire::EtherType type);
     const PacketDescriptor* to_group(Packet packet, Ipv4Address to, Way& way);

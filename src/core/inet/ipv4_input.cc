@@ -69,13 +69,9 @@ DropReason Inet::Inside::check_addresses(u8 interface, const wire::Ipv4Header& h
     if (!header.source.is_valid_source() || i.is_subnet_broadcast(header.source))
         return DropReason::Ipv4BadSource;
     // Land (CVE-1999-0016): nobody else speaks with our address.
-    for (const auto& each : interfaces) {
-        const OwnAddress* own = each->own(header.source);
-        if (own != nullptr && own->usable()) return DropReason::Ipv4OwnSource;
-    }
+    if (is_ours(header.source)) return DropReason::Ipv4OwnSource;
 
-    const OwnAddress* own = i.own(header.destination);
-    if (own != nullptr && own->usable()) {
+    if (owns(interface, header.destination)) {
         arrival.broadcast = false;
         lately = pair;
         return DropReason::None;

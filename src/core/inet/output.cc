@@ -89,7 +89,7 @@ const PacketDescriptor* Inet::Inside::send(Packet packet, const Outgoing& outgoi
         if (!find_way(to, way)) return drop_outgoing(packet, DropReason::OutNoRoute, 0);
     }
     // RFC 1122 3.2.1.3 [RFC1122:5]: the address may have been taken away since the sender chose it.
-    if (!owns_source(way.interface, outgoing.source.v4())) [[unlikely]]
+    if (!owns(way.interface, outgoing.source.v4())) [[unlikely]]
         return drop_outgoing(packet, DropReason::OutNoRoute, way.interface);
     const InterfaceState& i = at(way.interface);
     const u32 length = packet.size() + wire::k_ipv4_header;

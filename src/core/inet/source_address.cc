@@ -12,12 +12,9 @@ std::optional<Inet::Inside::Hop> Inet::Inside::next_hop(Ipv4Address to) const {
     u8 best_interface = 0;
     // RFC 1122 3.2.1.3 (g) [RFC1122:5]: such a destination must not appear outside a host.
     if (to.is_loopback() || to.value >> 24 == 0) return {};
-    for (const auto& i : interfaces) {
-        const OwnAddress* own = i->own(to);  // nobody is a neighbour of himself
-        if (own != nullptr && own->usable()) return {};
-    }
+    if (is_ours(to)) return {};  // nobody is a neighbour of himself
     for (u8 index = 1; index <= count(); ++index) {
-        for (const OwnAddress& a : interfaces[index - 1u]->addresses) {
+        for (const OwnAddress& a : interfaces[index - 1u]->subnets) {
             if (!a.usable() || !a.same_subnet(to) || a.prefix_length <= best) continue;
             best = a.prefix_length;
             best_interface = index;
@@ -58,23 +55,6 @@ Result<IpAddress> Inet::source_for(const IpAddress& destination) const {
     const OwnAddress* source = inside_->source_on(hop->interface, destination.v4(), hop->next);
     if (source == nullptr) return std::unexpected(Error::NoRoute);
     return IpAddress{source->ip};
-}
-
-bool Inet::Inside::owns_source(u8 interface, Ipv4Address source) const {
-    const OwnAddress* own = at(interface).own(source);
-    return own != nullptr && own->usable();
-}
-
-bool Inet::is_source_on(const Way& way, const IpAddress& source) const {
-    return source.is_v4() && inside_->has(way.interface) &&
-           inside_->owns_source(way.interface, source.v4());
-}
-
-bool Inet::is_local_address(const IpAddress& address) const {
-    if (!address.is_v4()) return false;
-    for (u8 index = 1; index <= inside_->count(); ++index)
-        if (inside_->owns_source(index, address.v4())) return true;
-    return false;
 }
 
 bool Inet::is_broadcast_address(const IpAddress& address) const {

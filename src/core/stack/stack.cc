@@ -26,6 +26,12 @@ Result<void> Stack::add_address(Interface i, Cidr address, Probe probe) {
 Result<void> Stack::remove_address(Interface i, IpAddress address) {
     return inside_->inet.remove_address(i.index, address);
 }
+Result<void> Stack::add_prefix(Interface i, Cidr prefix, Arp arp) {
+    return inside_->inet.add_prefix(i.index, prefix, arp == Arp::Answer);
+}
+Result<void> Stack::remove_prefix(Interface i, Cidr prefix) {
+    return inside_->inet.remove_prefix(i.index, prefix);
+}
 Result<void> Stack::add_route(Cidr destination, Interface i, std::optional<IpAddress> gateway) {
     return inside_->inet.add_route(destination, i.index, gateway);
 }

@@ -19,6 +19,7 @@ namespace tern {
 struct HashOfFlow {
     Room* room;
     u64 operator()(u32 value) const;
+    [[gnu::always_inline]] void prefetch(u32 value) const;  // its key
 };
 struct HashOfListener {
     Room* room;
@@ -27,12 +28,19 @@ struct HashOfListener {
 struct TimerOfTcb {
     Pool<Tcb>* pool;
     TimerNode& operator()(Index i) const { return (*pool)[i].timer; }
+    [[gnu::always_inline]] void prefetch(Index i) const {
+        for (const u64 line : {offsetof(Tcb, timer), u64{0}, offsetof(Tcb, receive_queue)})
+            pool->prefetch(i, line);
+    }
 };
 
 inline constexpr i64 k_tick_ns = 100'000;  // timers count in tenths of a millisecond
 // The wheel compares deadlines by signed difference: nothing is set further ahead.
 inline constexpr i64 k_longest_ticks = i64{1} << 30;
 inline constexpr Duration k_longest_timer{k_longest_ticks * k_tick_ns};
+// Of each kind in one advance(): next_deadline() asks for the rest at once, and packets come in
+// between. All timers of ten million connections may be due together.
+inline constexpr u32 k_timers_at_once = 1024;
 inline constexpr u32 k_embryo_levels = 8;
 inline constexpr u32 k_port_counters = 1024;
 
@@ -126,6 +134,8 @@ struct Room {
     Listener* listener_of(TcpListener l);
 
     // --- the verbs, as core/stack calls them
+    // Starts to fetch the records that a batch will need; its IP headers begin at `network_at`.
+    void look_ahead(const PacketBatch& batch, u32 network_at);
     // `more`: another packet of the batch follows; when none does, end_train() does.
     void arrives(Packet packet, const inet::Arrival& arrival, bool more);
     void end_train();
@@ -137,6 +147,15 @@ struct Room {
     bool transmit(u8 interface, u32 room_for);
     std::optional<Event> next_event();
 };
+
+inline void HashOfFlow::prefetch(u32 value) const {
+    const Index i = tern::index_of(value);
+    switch (kind_of(value)) {
+        case RecordKind::Tcb: return room->tcbs.prefetch(i, offsetof(Tcb, key));
+        case RecordKind::Embryo: return room->embryos.prefetch(i);
+        case RecordKind::TimeWait: return room->time_waits.prefetch(i);
+    }
+}
 
 // --- room.cc: records
 // In the flow table, in the place of the value `replaces` if that is not 0; 0: refused.

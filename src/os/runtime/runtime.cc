@@ -45,6 +45,18 @@ void add_addresses(Stack& stack, Interface interface, const RuntimeConfig& confi
     }
 }
 
+void add_prefixes(Stack& stack, Interface interface, const RuntimeConfig& config) {
+    for (const std::string& text : config.prefixes) {
+        const auto prefix = Cidr::parse(text);
+        const auto added = prefix ? stack.add_prefix(interface, *prefix)
+                                  : Result<void>{std::unexpected(Error::InvalidAddress)};
+        if (added) continue;
+        fail(added.error(), "prefix \"" + text + "\": " + reason(added.error()) +
+                                "; write a network that no other prefix overlaps, as in "
+                                "10.9.0.0/16");
+    }
+}
+
 // Is there a network of ours, or a route without a gateway, that this next hop lies in?
 bool on_link(const RuntimeConfig& config, const IpAddress& hop) {
     const auto holds = [&](const std::string& text) {
@@ -125,6 +137,7 @@ Runtime::Runtime(RuntimeConfig config) {
     const bool impaired = config.outbound || config.inbound;
     const Interface i = inside_->shard.add_link(std::move(link), impaired ? &impair : nullptr);
     add_addresses(stack(), i, config);
+    add_prefixes(stack(), i, config);
     add_routes(stack(), i, config);
 }
 

@@ -80,6 +80,12 @@ bool Commands::network(const Words& w, Instant at) {
         const auto probe = w.yes("probe") ? Stack::Probe::Yes : Stack::Probe::No;
         if (auto r = host_->stack().add_address(host_->interface(), *address, probe); !r)
             throw Complaint{std::string(message_of(r.error()))};
+    } else if (w.verb() == "add-prefix") {
+        const auto prefix = Cidr::parse(w.text("prefix"));
+        if (!prefix) throw Complaint{"add-prefix needs prefix=A/N"};
+        const auto arp = w.yes("arp", true) ? Stack::Arp::Answer : Stack::Arp::Silent;
+        if (auto r = host_->stack().add_prefix(host_->interface(), *prefix, arp); !r)
+            throw Complaint{std::string(message_of(r.error()))};
     } else if (w.verb() == "wait-address") {
         wait_address(w, at);
         return true;

@@ -112,6 +112,7 @@ void Commands::accept(const Words& w, Instant at) {
 Reply Commands::connect(const Words& w) {
     ConnectOptions o;
     o.local_port = static_cast<u16>(w.number("local_port"));
+    if (w.has("from")) o.local_address = IpAddress::parse(w.text("from"));
     o.reuse_address = w.yes("reuse");
     o.fast_open = w.yes("fast_open");
     o.options = options_of(w);

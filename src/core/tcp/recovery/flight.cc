@@ -7,6 +7,8 @@ namespace {
 
 // What a connection learnt about its path is worth keeping for a moment of silence.
 constexpr u32 k_idle_ticks = 10'000;
+// Nor may resting flights take more than this share of the ceiling.
+constexpr u64 k_idle_share = 16;
 
 u32 newest_times(Room& room, Sent& s) {
     if (s.times == 0) {
@@ -20,12 +22,20 @@ void forget_record(Room& room, Sent& s) {
     if (s.times != 0) room.resent_times.free(s.times);
 }
 
+// Idle flights are the first thing to go when memory is wanting.
+Index allocate_flight(Room& room) {
+    const Index i = room.flights.allocate();
+    if (i != 0 || room.idle_flights.head == 0) return i;
+    free_flight(room, room.tcbs[room.flights[room.idle_flights.head].owner]);
+    return room.flights.allocate();
+}
+
 }  // namespace
 
 Flight* make_flight(Room& room, Tcb& tcb) {
     stop_rtt_timing(tcb);  // of a SYN: from here on pieces have their times
     if (tcb.flight == 0) {
-        tcb.flight = room.flights.allocate();
+        tcb.flight = allocate_flight(room);
         if (tcb.flight == 0) return nullptr;
         Flight& f = room.flights[tcb.flight];
         f.owner = tcb.self;
@@ -55,10 +65,14 @@ void rest_flight(Room& room, Tcb& tcb, Flight& f) {
     f.idle = true;
     f.deadline = room.tick() + k_idle_ticks;
     age_push(room.idle_flights, room.flights, tcb.flight);
+    const Index oldest = room.idle_flights.head;
+    const bool many =
+        room.idle_flights.count * u64{sizeof(Flight)} > room.cx.budget->limit() / k_idle_share;
+    if (many && oldest != tcb.flight) free_flight(room, room.tcbs[room.flights[oldest].owner]);
 }
 
 void expire_flights(Room& room) {
-    while (room.idle_flights.head != 0) {
+    for (u32 left = k_timers_at_once; left > 0 && room.idle_flights.head != 0; --left) {
         const Flight& f = room.flights[room.idle_flights.head];
         if (static_cast<i32>(f.deadline - room.tick()) > 0) return;
         free_flight(room, room.tcbs[f.owner]);

@@ -101,7 +101,7 @@ void end_time_wait(Room& room, Index record, Cause cause) {
 
 void expire_time_waits(Room& room) {
     const u32 now = room.tick();
-    while (room.time_wait_ages.head != 0) {
+    for (u32 left = k_timers_at_once; left > 0 && room.time_wait_ages.head != 0; --left) {
         const Index oldest = room.time_wait_ages.head;
         const TimeWait& tw = room.time_waits[oldest];
         if (static_cast<i32>(tw.deadline - now) > 0) return;
@@ -115,9 +115,11 @@ void expire_time_waits(Room& room) {
 void expire_embryos(Room& room) {
     const u32 now = room.tick();
     const Limits& limits = room.cx.limits;
+    u32 left = k_timers_at_once;
     for (u32 level = k_embryo_levels; level-- > 0;) {
         AgeList& ages = room.embryo_ages[level];
         while (ages.head != 0 && static_cast<i32>(room.embryos[ages.head].deadline - now) <= 0) {
+            if (left-- == 0) return;
             const Index i = ages.head;
             Embryo& e = room.embryos[i];
             tell_timer(room, e.key, Timer::Retransmission, TimerEvent::What::Fired);

@@ -136,9 +136,13 @@ void Room::advance() {
     const u32 target = tick();
     // The wheel compares by signed difference: a jump of days is made in strides.
     constexpr u32 stride = static_cast<u32>(k_longest_ticks);
+    auto advance_to = [this](u32 at) {
+        return wheel.advance(
+            at, [this](Index i) { timer_fired(*this, i); }, k_timers_at_once);
+    };
     while (static_cast<u32>(target - wheel.now()) > stride && wheel.size() > 0)
-        wheel.advance(wheel.now() + stride, [this](Index i) { timer_fired(*this, i); });
-    wheel.advance(target, [this](Index i) { timer_fired(*this, i); });
+        if (!advance_to(wheel.now() + stride)) return;
+    advance_to(target);
 }
 
 Instant Room::next_deadline() const {
