@@ -6,6 +6,7 @@ Every figure is by the wall clock; every ratio is between medians of one run of 
 import argparse
 import datetime
 import json
+import math
 import os
 import pathlib
 import resource
@@ -18,6 +19,7 @@ from typing import Callable, NamedTuple
 k_root = pathlib.Path(__file__).resolve().parent.parent
 k_binaries = k_root / "build" / "bench" / "bin"
 k_page = k_root / "docs" / "performance.md"
+k_plot = k_page.with_suffix(".svg")
 k_begin, k_end = "<!-- bench/run.py: begin -->", "<!-- bench/run.py: end -->"
 k_build = """\
     cmake --preset bench && cmake --build --preset bench --target all lwip_peer gvisor_peer ns3_peer
@@ -214,6 +216,44 @@ def report(benches, how, least):
     return "\n".join(lines + table(benches, k_stacks) + table(benches, k_simulators))
 
 
+def ratios(benches):
+    """(row, peer, how many times better tern is) of all rows that have a peer."""
+    for b in benches:
+        for figure in b.figures:
+            own = b.median("tern", figure.key)
+            for name in b.programs:
+                if name != "tern":
+                    other = b.median(name, figure.key)
+                    yield (f"{b.goal} {figure.what}", name,
+                           own / other if figure.unit.endswith("/s") else other / own)
+
+
+def plot(benches):
+    """A bar for each ratio, on a logarithmic axis; what lies left of 1 is slower than the peer."""
+    bars = list(ratios(benches))
+    high = max(1, math.ceil(math.log10(max(times for _, _, times in bars))))
+    low = min(0, math.floor(math.log10(min(times for _, _, times in bars))))
+    left, wide, tall = 380, 420, 18
+    at = lambda times: left + wide * (math.log10(times) - low) / (high - low)
+    height = tall * len(bars) + 40
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + wide + 70}" height="{height}" '
+             'font-family="sans-serif" font-size="11">',
+             '<rect width="100%" height="100%" fill="white"/>']
+    for power in range(low, high + 1):
+        x = at(10 ** power)
+        lines += [f'<line x1="{x:.1f}" y1="20" x2="{x:.1f}" y2="{height - 15}" stroke="#ccc"/>',
+                  f'<text x="{x:.1f}" y="14" text-anchor="middle">{10.0 ** power:g}</text>']
+    colours = dict(zip([*k_stacks, *k_simulators], ("#2a7", "#47b", "#a63")))
+    for n, (what, name, times) in enumerate(bars):
+        y = 24 + tall * n
+        x, end = sorted((at(1), at(times)))
+        lines += [f'<text x="{left - 8}" y="{y + 11}" text-anchor="end">{what}, {name}</text>',
+                  f'<rect x="{x:.1f}" y="{y}" width="{end - x:.1f}" height="{tall - 4}" '
+                  f'fill="{colours[name]}"/>',
+                  f'<text x="{max(end, at(1)) + 4:.1f}" y="{y + 11}">{number(times)}</text>']
+    return "\n".join(lines + ["</svg>", ""])
+
+
 def page_around():
     """The text before and after the table."""
     text = k_page.read_text() if k_page.is_file() else ""
@@ -250,7 +290,8 @@ def main():
     print(text)
     if write:
         before, after = page_around()
-        k_page.write_text(f"{before}\n{text}\n{after}")
+        k_page.write_text(f"{before}\n{text}\n\n![How many times better than each peer](performance.svg)\n{after}")
+        k_plot.write_text(plot(benches))
 
 
 if __name__ == "__main__":

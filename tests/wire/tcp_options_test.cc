@@ -252,6 +252,17 @@ TEST(TcpOptions, TimestampsOnly) {
 }
 
 // The fast twin says yes only where the pass says the same.
+TEST(TcpOptions, TimestampsOnlyAreWrittenAsByThePass) {
+    std::array<std::byte, 40> plain{}, fast{};
+    TcpOptionsToSend options;
+    options.timestamps = true;
+    options.ts_val = 0x89abcdef;
+    options.ts_ecr = 0x01234567;
+    EXPECT_EQ(emit_tcp_options(options, plain.data()), 12u);
+    EXPECT_EQ(emit_timestamps_only(options.ts_val, options.ts_ecr, fast.data()), 12u);
+    EXPECT_EQ(fast, plain);
+}
+
 TEST(TcpOptions, TimestampsOnlyAgreesWithThePass) {
     EXPECT_TRUE(rc::check([](std::array<u8, 12> raw, bool right_start) {
         Bytes bytes(12);

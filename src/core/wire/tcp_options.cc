@@ -150,6 +150,13 @@ std::byte* emit_fast_open(const TcpOptionsToSend& options, std::byte* at, const 
 
 // RFC 9293 3.1 [MUST-68] [MUST-69]: every option in whole words, so that no End is needed. The
 // order is the one most stacks send: mss, sackOK, TS, wscale, AccECN, SACK blocks.
+u32 emit_timestamps_only(u32 ts_val, u32 ts_ecr, std::byte* to) {
+    store32(to, k_nop_nop_timestamps);
+    store32(to + 4, ts_val);
+    store32(to + 8, ts_ecr);
+    return 12;
+}
+
 u32 emit_tcp_options(const TcpOptionsToSend& options, std::byte* to) {
     std::byte* at = to;
     const auto word = [&at](u32 value) {

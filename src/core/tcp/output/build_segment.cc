@@ -167,7 +167,17 @@ void add_fast_open(const Room& room, const Tcb& tcb, bool answer, FastOpenCookie
     }
 }
 
+// The fast twin of what follows: nothing but timestamps can be due.
+bool only_timestamps(const Tcb& tcb, bool syn, u32 payload) {
+    return !syn && tcb.cold == 0 && (payload > 0 || tcb.receive_queue == 0) &&
+           tcb.ecn != Ecn::Accurate;
+}
+
 u32 build_options(Room& room, Tcb& tcb, bool syn, u32 payload, std::byte* to) {
+    if (only_timestamps(tcb, syn, payload)) {
+        if (!tcb.has(k_timestamps)) return 0;
+        return wire::emit_timestamps_only(room.ts_clock(tcb.ts_offset), tcb.ts_recent, to);
+    }
     wire::TcpOptionsToSend o;
     FastOpenCookie cookie;
     std::array<wire::SackBlock, 4> blocks;
