@@ -32,8 +32,8 @@ Shards::Shards(u32 count, const std::function<RuntimeConfig(u32)>& config_of) {
         config.steering.shard = i;
         config.device = queue_of(config, count > 1);
         if (count > 1)
-            config.device = std::make_unique<SteeredLink>(std::move(config.device), exchange,
-                                                          config.steering);
+            config.device =
+                std::make_unique<SteeredLink>(std::move(config.device), exchange, config.steering);
         runtimes_.push_back(std::make_unique<Runtime>(std::move(config)));
         Runtime& runtime = *runtimes_.back();
         exchange->set_waker(i, [&runtime] { runtime.wake(); });
