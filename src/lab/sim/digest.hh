@@ -35,14 +35,14 @@ private:
     u64 state_ = k_odd;
 };
 
-// Eight chains of an addition and a rotation, which cost no more than the loads. Each step can be
-// undone, so packets that differ in one word alone cannot have the same digest.
+// Eight chains, so that no multiplication waits for the one before it. Each step can be undone, so
+// packets that differ in one word alone cannot have the same digest.
 inline void Digest::add(std::span<const std::byte> bytes) {
     std::array<u64, 8> chains{};
     for (u64 i = 0; i < chains.size(); ++i) chains[i] = state_ + i * k_other_odd;
     const auto add_stripe = [&](const std::byte* p) {
         for (std::size_t i = 0; i < chains.size(); ++i)
-            chains[i] = std::rotl(chains[i] + word_at(p + 8 * i), 29);
+            chains[i] = mixed(chains[i] ^ word_at(p + 8 * i));
     };
     const std::byte* p = bytes.data();
     std::size_t left = bytes.size();
