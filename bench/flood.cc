@@ -6,7 +6,7 @@
 // For each kind: nanoseconds of the server for one frame of the flood, its answer included, and how
 // many a second of them leave the transfer 80 % of a core. `kept` is the transfer's rate with 32
 // frames of the flood in each round (a batch each way), over its rate alone. Making them costs too,
-// so it is a lower bound. After each flood a new client connects.
+// so it is a lower bound. Times are the processor's. After each flood a new client connects.
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -59,10 +59,10 @@ public:
         }
         while (client_.next_event()) {}
     }
-    // Gbit/s of the transfer, by the wall's clock.
+    // Gbit/s of the transfer.
     double rate(double seconds, u32 flood) {
         const u64 before = received_;
-        const Stopwatch watch;
+        const CpuWatch watch;
         while (watch.seconds() < seconds)
             for (int i = 0; i < 100; ++i) step(flood);
         return static_cast<double>(received_ - before) * 8e-9 / watch.seconds();
@@ -74,7 +74,7 @@ public:
         while (busy < seconds) {
             std::vector<PacketBatch> batches(100);
             for (PacketBatch& b : batches) b = frames(PacketBatch::k_capacity);
-            const Stopwatch watch;
+            const CpuWatch watch;
             for (PacketBatch& b : batches) {
                 now_ += std::chrono::microseconds(20);
                 server_.receive(now_, on_server_, std::move(b));

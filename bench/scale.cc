@@ -16,7 +16,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -49,20 +48,6 @@ u64 resident_bytes() {
     std::fclose(f);
     return u64{resident} * static_cast<u64>(sysconf(_SC_PAGESIZE));
 }
-
-// Seconds of the processor, not of the wall: others work on this machine, too.
-class CpuWatch {
-public:
-    double seconds() const { return now() - begin_; }
-
-private:
-    static double now() {
-        timespec t{};
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-        return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-    }
-    double begin_ = now();
-};
 
 class Longest {
 public:

@@ -3,8 +3,9 @@
 
     bench/scale_report.py [--build build/bench] [--quick] [--no-write]
 
-The kernel is measured by its slabs around as many as 20,000 connections over loopback in a namespace of its own (as root), lwIP
-and gVisor by the resident memory of their `requests` benchmark with few connections and with many.
+The kernel is measured by its slabs around as many as 20,000 connections over loopback, in a
+namespace of its own (as root); lwIP and gVisor by the resident memory of their `requests` benchmark
+with few connections and with many.
 """
 import argparse
 import json
@@ -47,8 +48,8 @@ def kernel_sockets(pairs):
 
 
 def kernel(pairs):
-    done = subprocess.run(["unshare", "-n", sys.executable, __file__, "--kernel", str(pairs)], stdout=subprocess.PIPE,
-                          text=True)
+    command = ["unshare", "-n", sys.executable, __file__, "--kernel", str(pairs)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     return float(done.stdout) if done.returncode == 0 else None
 
 
@@ -75,9 +76,9 @@ def show(value, unit="B"):
 
 def table(tern, peers):
     lines = ["| for each end | tern | kernel | lwIP | gVisor |", "|---|---|---|---|---|"]
-    lines.append(f"| idle connection, M1 | {tern['bytes_each']:.0f} B counted, {tern['resident_each']:.0f} B resident | "
-                 f"{show(peers['kernel'])} of slab | {show(peers['lwip'])} resident | "
-                 f"{show(peers['gvisor'])} resident |")
+    lines.append(f"| idle connection, M1 | {tern['bytes_each']:.0f} B counted, "
+                 f"{tern['resident_each']:.0f} B resident | {show(peers['kernel'])} of slab | "
+                 f"{show(peers['lwip'])} resident | {show(peers['gvisor'])} resident |")
     rows = [
         ("connections, both ends in one process", f"{tern['connections']:,}"),
         ("of which answered", f"{tern['answered']:,}"),
@@ -87,14 +88,18 @@ def table(tern, peers):
         ("opened a second, both ends", f"{tern['opened_per_s']:,.0f}"),
         ("longest step while opening", f"{tern['open_longest_ms']:.2f} ms"),
         ("a segment, 64 connections by turns", f"{tern['hot_ns']:.0f} ns"),
-        ("a segment, random connections", f"{tern['random_ns']:.0f} ns, {tern['random_ns'] / tern['hot_ns']:.1f}x"),
-        ("opened and closed a second while TIME-WAITs pile up", f"{tern['time_waits_per_s']:,.0f}"),
+        ("a segment, random connections",
+         f"{tern['random_ns']:.0f} ns, {tern['random_ns'] / tern['hot_ns']:.1f}x"),
+        ("opened and closed a second while TIME-WAITs pile up",
+         f"{tern['time_waits_per_s']:,.0f}"),
         ("the same with all of them standing", f"{tern['standing_per_s']:,.0f}"),
-        ("all TIME-WAITs end", f"{tern['end_s']:.2f} s, the longest advance() {tern['end_longest_ms']:.2f} ms"),
+        ("all TIME-WAITs end",
+         f"{tern['end_s']:.2f} s, the longest advance() {tern['end_longest_ms']:.2f} ms"),
     ]
     lines += ["", "| tern | |", "|---|---|"] + [f"| {name} | {value} |" for name, value in rows]
     load = os.getloadavg()[0]
-    return "\n".join(lines) + f"\n\nTimes are the processor's; the load of the machine was {load:.1f}.\n"
+    lines += ["", f"Times are the processor's; the load of the machine was {load:.1f}.", ""]
+    return "\n".join(lines)
 
 
 def write(text):
@@ -114,7 +119,8 @@ def main():
         print(kernel_sockets(options.kernel))
         return
     programs = options.build / "bin"
-    peers = {"kernel": kernel(20_000), "lwip": peer(programs / "lwip_peer"), "gvisor": peer(programs / "gvisor_peer")}
+    peers = {"kernel": kernel(20_000), "lwip": peer(programs / "lwip_peer"),
+             "gvisor": peer(programs / "gvisor_peer")}
     command = [programs / "scale", "--json", "--all"] + (["--quick"] if options.quick else [])
     tern = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     text = table(tern, peers)
