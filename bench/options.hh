@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <ctime>
 
 #include "tern/int.hh"
 
@@ -38,6 +39,20 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
     Clock::time_point begin_ = Clock::now();
+};
+
+// Seconds of the processor, not of the wall: others work on this machine, too.
+class CpuWatch {
+public:
+    double seconds() const { return now() - begin_; }
+
+private:
+    static double now() {
+        timespec t{};
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+        return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+    }
+    double begin_ = now();
 };
 
 }  // namespace tern::bench

@@ -153,14 +153,19 @@ public:
     Packet allocate(u32 payload);
     // The same, filled with a copy of `bytes`.
     Packet copy_of(std::span<const std::byte> bytes);
+    // What a queue holds that wants to keep more: the less, the longer it is given memory.
+    enum class Queue : u8 {
+        Waiting,  // something waits in it
+        Empty,    // nothing does
+        Little,   // little does, and what was in it before has gone its way
+        Moving,   // nothing does, and what was in it before has gone its way
+    };
     // For bytes that will wait in a queue. Refuses earlier than allocate(): what waits must not
     // take the memory that the acknowledgements need which end the waiting
-    // (docs/decisions/0005-memory-for-what-waits.md). `first`: nothing waits there yet, and a small
-    // buffer may be had when nothing else may.
-    Packet allocate_to_keep(u32 payload, bool first = false);
-    // Nothing more should wait; with `severe` not even the little that the application is about to
-    // read.
-    bool scarce(bool severe = false) const;
+    // (docs/decisions/0005-memory-for-what-waits.md).
+    Packet allocate_to_keep(u32 payload, Queue queue = Queue::Waiting);
+    // Nothing more should wait there.
+    bool scarce(Queue queue = Queue::Waiting) const;
     // Bytes that could still be kept: free slots, and what may be grown below the ceiling.
     u64 keepable() const;
 
@@ -179,16 +184,22 @@ private:
     };
     static constexpr std::array<u32, 3> k_slots_per_slab = {64, 16, 4};
     static constexpr u32 k_descriptors_per_slab = 256;
-    // Slots of the smallest size, and descriptors, that nothing that waits may take.
-    static constexpr u32 k_reserve = 64;
+    // By Queue: slots of the smallest size, and descriptors, that it may not take; and the share of
+    // the ceiling that it must leave free.
+    static constexpr std::array<u32, 4> k_reserve = {64, 32, 32, 16};
+    static constexpr std::array<u64, 4> k_free_share = {4, 8, 16, 32};
+    // The share that the pool leaves to all that is no packet.
+    static constexpr u64 k_others_share = 16;
 
     PacketDescriptor* take_descriptor();
     Slot* take_slot(unsigned size_class);
     void release(PacketDescriptor* d);
     bool grow_descriptors();
     bool grow_slots(unsigned size_class);
-    bool may_keep(unsigned size_class, u32 reserve);
-    bool keeps_below_ceiling(u64 bytes) const;
+    bool may_keep(unsigned size_class, Queue queue);
+    bool leaves_enough(u64 bytes, Queue queue) const;
+    bool may_grow(u64 bytes) const;
+    u64 free_bytes() const;
     void* slab(u64 bytes);
 
     MemoryBudget* budget_;

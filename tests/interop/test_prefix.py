@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A prefix that is tern's as a whole (accept-any): the kernel speaks to thousands of its addresses."""
+"""A prefix that is tern's as a whole (accept-any): the kernel speaks to thousands of addresses."""
 import sys
 
 from lib_tern import *
@@ -54,7 +54,8 @@ def tern_connects_from_many_addresses():
         listener = listen(backlog=100)
         port = listener.getsockname()[1]
         for n in range(count):
-            peer.tell("connect", to=f"{k_kernel}:{port}", service="hold", **{"from": address(n * 200)})
+            peer.tell("connect", f"from={address(n * 200)}", to=f"{k_kernel}:{port}",
+                      service="hold")
             sock, remote = accept(listener)
             check_equal(remote[0], address(n * 200), "the address that tern spoke from")
             sock.close()

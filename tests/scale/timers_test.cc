@@ -10,8 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr u32 k_connections = 5000;
-constexpr u32 k_at_once = 1024;
+constexpr u32 k_connections = 20'000;
+constexpr u32 k_at_once = 4096;
 
 // a's connections to b, each of them accepted.
 std::vector<TcpConnection> open(Pair& p, const TcpOptions& options = {}) {

@@ -92,6 +92,7 @@ public:
     }
 
     u64 size() const { return size_; }
+    u64 bytes() const { return (table_.groups + old_.groups) * (k_control_bytes + k_value_bytes); }
     bool migrating() const { return old_.groups != 0; }
 
     // Starts the two cache lines that find() will need. For a batch: prefetch all, then find all

@@ -87,6 +87,7 @@ public:
         return i / k_chunk < chunks_ && (directory_[i / k_chunk].live & bit_of(i)) != 0;
     }
     u32 in_use() const { return in_use_; }
+    u64 bytes() const { return chunks_ * k_chunk_bytes + directory_room_ * sizeof(Chunk); }
     // Elements that fit the memory held now.
     u32 capacity() const { return chunks_ == 0 ? 0 : chunks_ * k_chunk - 1; }
 

@@ -1,4 +1,5 @@
 // The pool: descriptors, data slots, slabs. See include/tern/packet_batch.hh for the rules.
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -25,9 +26,14 @@ PacketPool::~PacketPool() {
     }
 }
 
+bool PacketPool::may_grow(u64 bytes) const {
+    const u64 limit = budget_->limit();
+    return budget_->used() + bytes + sizeof(Slab) <= limit - limit / k_others_share;
+}
+
 void* PacketPool::slab(u64 bytes) {
     const u64 total = bytes + 64;
-    if (!budget_->take(total)) {
+    if (!may_grow(bytes) || !budget_->take(total)) {
         ++refusals_;
         return nullptr;
     }
@@ -102,47 +108,52 @@ Packet PacketPool::allocate(u32 payload) {
     return Packet{d};
 }
 
-// A quarter of the memory is for what does not wait: records, packets on their way.
-bool PacketPool::keeps_below_ceiling(u64 bytes) const {
+u64 PacketPool::free_bytes() const {
+    u64 bytes = free_descriptor_count_ * sizeof(PacketDescriptor);
+    for (unsigned c = 0; c < free_slots_.size(); ++c)
+        bytes += u64{free_slot_count_[c]} * k_slot_bytes[c];
+    return bytes;
+}
+
+// Free buffers of ours are as good as memory that was never taken.
+bool PacketPool::leaves_enough(u64 bytes, Queue queue) const {
     const u64 limit = budget_->limit();
-    return budget_->used() + bytes <= limit - limit / 4;
+    const u64 most = limit - limit / k_free_share[static_cast<u8>(queue)];
+    return budget_->used() - std::min(budget_->used(), free_bytes()) + bytes <= most;
 }
 
 // Takes care that enough stays free beside what is about to be taken for a queue.
-bool PacketPool::may_keep(unsigned size_class, u32 reserve) {
-    const auto grow_if = [&](u64 bytes, auto grow) { return keeps_below_ceiling(bytes) && grow(); };
+bool PacketPool::may_keep(unsigned size_class, Queue queue) {
+    const u32 reserve = k_reserve[static_cast<u8>(queue)];
     const auto slots = [&](unsigned c, u32 least) {
-        return free_slot_count_[c] > least ||
-               grow_if(u64{k_slots_per_slab[c]} * k_slot_bytes[c], [&] { return grow_slots(c); });
+        return free_slot_count_[c] > least || grow_slots(c);
     };
-    return (free_descriptor_count_ > reserve ||
-            grow_if(k_descriptors_per_slab * sizeof(PacketDescriptor),
-                    [&] { return grow_descriptors(); })) &&
-           slots(0, reserve) && (size_class == 0 || slots(size_class, 0));
+    return leaves_enough(k_slot_bytes[size_class], queue) &&
+           (free_descriptor_count_ > reserve || grow_descriptors()) && slots(0, reserve) &&
+           (size_class == 0 || slots(size_class, 0));
 }
 
-Packet PacketPool::allocate_to_keep(u32 payload, bool first) {
+Packet PacketPool::allocate_to_keep(u32 payload, Queue queue) {
     const unsigned size_class = payload <= k_payload_small ? 0 : payload <= k_payload_jumbo ? 1 : 2;
-    const u32 reserve = first && size_class == 0 ? k_reserve / 2 : k_reserve;
-    if (payload > k_payload_super || !may_keep(size_class, reserve)) {
+    if (size_class != 0) queue = Queue::Waiting;
+    if (payload > k_payload_super || !may_keep(size_class, queue)) {
         ++refusals_;
         return {};
     }
     return allocate(payload);
 }
 
-bool PacketPool::scarce(bool severe) const {
-    const u32 least = severe ? k_reserve / 2 : k_reserve;
+bool PacketPool::scarce(Queue queue) const {
+    if (!leaves_enough(k_slot_bytes[0], queue)) return true;
+    const u32 least = k_reserve[static_cast<u8>(queue)];
     if (free_slot_count_[0] > least && free_descriptor_count_ > least) return false;
-    return !keeps_below_ceiling(u64{k_slots_per_slab[0]} * k_slot_bytes[0]);
+    return !may_grow(u64{k_slots_per_slab[0]} * k_slot_bytes[0]);
 }
 
 u64 PacketPool::keepable() const {
-    u64 bytes = 0;
-    for (unsigned c = 0; c < free_slots_.size(); ++c)
-        bytes += u64{free_slot_count_[c]} * k_slot_bytes[c];
     const u64 most = budget_->limit() - budget_->limit() / 4;
-    return budget_->used() < most ? bytes + most - budget_->used() : bytes;
+    const u64 taken = budget_->used() - std::min(budget_->used(), free_bytes());
+    return taken < most ? most - taken : 0;
 }
 
 Packet PacketPool::copy_of(std::span<const std::byte> bytes) {

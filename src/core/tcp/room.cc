@@ -61,6 +61,12 @@ Instant Room::instant_of(u32 at) const {
     return start + Duration((static_cast<i64>(tick64()) + ahead) * k_tick_ns);
 }
 
+bool Room::records_may_grow() const {
+    const u64 limit = cx.budget->limit();
+    const u64 records = tcbs.bytes() + embryos.bytes() + time_waits.bytes() + flows.bytes();
+    return records <= limit / 8 * 5 && cx.budget->used() <= limit - limit / 8;
+}
+
 Tcb* Room::tcb_of(TcpConnection c) {
     if (c.index == 0 || !tcbs.is_live(c.index)) return nullptr;
     Tcb& tcb = tcbs[c.index];
@@ -86,7 +92,7 @@ u32 find_flow(const Room& room, const FlowKey& key, u64 hash) {
 }
 
 Index new_tcb(Room& room, const FlowKey& key, u64 hash, u32 replaces) {
-    if (room.tcbs.in_use() >= room.cx.limits.tcp_connections) return 0;
+    if (room.tcbs.in_use() >= room.cx.limits.tcp_connections || !room.admits_connection()) return 0;
     const Index i = room.tcbs.allocate();
     if (i == 0) return 0;
     Tcb& tcb = room.tcbs[i];
@@ -121,6 +127,13 @@ void drop_queues(Room& room, Tcb& tcb, bool receive_too) {
         }
         room.receive_queues.free(std::exchange(tcb.receive_queue, 0));
     }
+}
+
+PacketPool::Queue queue_state(const Chain& chain, bool moving) {
+    using Queue = PacketPool::Queue;
+    constexpr u64 k_little = 16 * 1024;
+    if (chain.empty()) return moving ? Queue::Moving : Queue::Empty;
+    return moving && chain.bytes() < k_little ? Queue::Little : Queue::Waiting;
 }
 
 bool has_unread(const Room& room, const Tcb& tcb) {

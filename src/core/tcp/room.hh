@@ -40,7 +40,7 @@ inline constexpr i64 k_longest_ticks = i64{1} << 30;
 inline constexpr Duration k_longest_timer{k_longest_ticks * k_tick_ns};
 // Of each kind in one advance(): next_deadline() asks for the rest at once, and packets come in
 // between. All timers of ten million connections may be due together.
-inline constexpr u32 k_timers_at_once = 1024;
+inline constexpr u32 k_timers_at_once = 4096;
 inline constexpr u32 k_embryo_levels = 8;
 inline constexpr u32 k_port_counters = 1024;
 
@@ -130,6 +130,18 @@ struct Room {
     u32 ts_clock(u32 offset) const { return static_cast<u32>(milliseconds_of(cx.now)) + offset; }
     void begin(Instant now);  // first of all in each verb
 
+    // May another record of this kind come? A free one always; but floods of connections must leave
+    // memory to what established ones need, and no kind may crowd out another (docs/memory.md).
+    bool admits_connection() const { return admits(tcbs, 5); }
+    bool admits_embryo() const { return admits(embryos, 1); }
+    bool admits_time_wait() const { return admits(time_waits, 2); }
+    template <class T>
+    bool admits(const Pool<T>& pool, u64 eighths) const {
+        return pool.in_use() < pool.capacity() ||
+               (pool.bytes() <= cx.budget->limit() / 8 * eighths && records_may_grow());
+    }
+    bool records_may_grow() const;
+
     Tcb* tcb_of(TcpConnection c);
     Listener* listener_of(TcpListener l);
 
@@ -165,6 +177,9 @@ void detach(Room& room, Index i);  // out of the table, timers and lists
 void free_tcb(Room& room, Index i);
 bool has_unread(const Room& room, const Tcb& tcb);  // bytes that wait for the application
 void drop_queues(Room& room, Tcb& tcb, bool receive_too);
+// What this queue may still have when memory is wanting. `moving`: what was in it before has been
+// read, or acknowledged; then a little may wait beside what is there.
+PacketPool::Queue queue_state(const Chain& chain, bool moving);
 // The connection is over: tells the application and frees what nobody holds any more.
 void finish(Room& room, Index i, Cause cause, Error error);
 SendQueue* send_queue(Room& room, Tcb& tcb);  // made when absent; null: refused

@@ -131,7 +131,7 @@ Verdict in_listen(Room& room, Index listener, Segment& seg) {
     if (seg.fin()) return Verdict::drop(DropReason::TcpSynFin);
     if (l.accept_count >= l.backlog) return Verdict::drop(DropReason::TcpAcceptQueueFull);
     // RFC 4987 3.6 [RFC4987:1]: above the limit a SYN leaves no trace here.
-    if (l.embryos >= l.syn_backlog) {
+    if (l.embryos >= l.syn_backlog || !room.admits_embryo()) {
         if (!l.syn_cookies) return Verdict::drop(DropReason::TcpSynQueueFull);
         answer_by_cookie(room, l, key, seg);
         return Verdict::done();

@@ -58,8 +58,8 @@ Seq read_position(const Room& room, const Tcb& tcb) {
 DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
     ReceiveQueue* q = receive_queue(room, tcb);
     if (q == nullptr) return DropReason::MemoryCeiling;
-    // What the application is about to read may still wait for it when nothing else may.
-    if (room.cx.pool->scarce(q->chain.empty())) [[unlikely]]
+    const bool moving = read_position(room, tcb) != tcb.rcv.irs + 1;
+    if (room.cx.pool->scarce(queue_state(q->chain, moving))) [[unlikely]]
         return DropReason::MemoryCeiling;
     if (seg.has_timestamps)
         q->echo_ms = std::min(q->echo_ms, room.ts_clock(tcb.ts_offset) - seg.ts_ecr);

@@ -57,9 +57,10 @@ u32 enqueue(Room& room, Tcb& tcb, std::span<const std::byte> bytes) {
             n = PacketPool::k_payload_small;
             p = room.cx.pool->allocate_to_keep(n);
         }
-        if (!p && q->chain.empty()) {
+        if (!p) {
             n = std::min(n, PacketPool::k_payload_small);
-            p = room.cx.pool->allocate_to_keep(n, true);
+            const bool moving = tcb.snd.una > tcb.snd.iss + 1;
+            p = room.cx.pool->allocate_to_keep(n, queue_state(q->chain, moving));
         }
         if (!p) break;
         std::byte* to = p.append(n);

@@ -36,8 +36,9 @@ void evict_oldest(Room& room) {
 // A record for i, or 0: then the connection closes without TIME-WAIT, the lesser evil.
 Index make_record(Room& room, const Tcb& tcb) {
     // Above the limit the oldest leaves early: it has waited longest.
-    if (room.time_waits.in_use() >= room.cx.limits.tcp_time_waits && room.time_wait_ages.head != 0)
-        evict_oldest(room);
+    const bool room_left =
+        room.time_waits.in_use() < room.cx.limits.tcp_time_waits && room.admits_time_wait();
+    if (!room_left && room.time_wait_ages.head != 0) evict_oldest(room);
     const Index record = room.time_waits.allocate();
     if (record == 0) return 0;
     TimeWait& tw = room.time_waits[record];
