@@ -8,13 +8,16 @@ namespace of its own (as root); lwIP and gVisor by the resident memory of their 
 with few connections and with many.
 """
 import argparse
+import contextlib
 import json
 import os
 import pathlib
+import re
 import resource
 import socket
 import subprocess
 import sys
+import time
 
 k_root = pathlib.Path(__file__).resolve().parent.parent
 k_page = k_root / "docs" / "scale.md"
@@ -57,10 +60,13 @@ def resident(program, connections):
     """The most memory that a peer's process has had, and the connections that it reached."""
     command = [program, "requests", "--connections", str(connections), "--seconds", "1", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    answer = json.loads(process.stdout.read().splitlines()[-1])
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = status
-    return usage.ru_maxrss * 1024, answer["connections"]
+    most = 0
+    while process.poll() is None:
+        with contextlib.suppress(OSError):
+            status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            most = max([most] + [int(kb) for kb in re.findall(r"VmHWM:\s+(\d+) kB", status)])
+        time.sleep(0.02)
+    return most * 1024, json.loads(process.stdout.read().splitlines()[-1])["connections"]
 
 
 def peer(program, few=1000, many=20_000):
