@@ -61,8 +61,12 @@ void Pair::tick() {
     else
         now_ += simulated_step_ * k_steps_per_tick;
     ticked_ = elapsed;
-    client.advance(now_);
-    server.advance(now_);
+    // A call ends a bounded number of timers.
+    for (Stack* s : {&client, &server}) {
+        do {
+            s->advance(now_);
+        } while (s->next_deadline() <= now_);
+    }
 }
 
 bool Pair::client_to_server() {

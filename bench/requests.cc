@@ -120,8 +120,7 @@ void run(const Options& options) {
 
     Order order;
     if (options.units != 0) {
-        for (u64 i = 0; i < options.units; ++i)
-            requests.round_trip(order.next(requests.opened()));
+        for (u64 i = 0; i < options.units; ++i) requests.round_trip(order.next(requests.opened()));
         return pair.require_clean();
     }
     for (const Stopwatch warm_up; warm_up.seconds() < options.seconds / 10;)

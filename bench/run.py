@@ -188,7 +188,8 @@ def row(b, figure, peers):
         cells.append(times_better(figure, own, b.median(name, figure.key))
                      if name in b.programs else "")
     goal = figure.goal and figure.goal()
-    cells += [f"{number(goal)} {figure.unit}", times_better(figure, own, goal)] if goal else ["", ""]
+    cells += ["", ""] if goal is None else [f"{number(goal)} {figure.unit}",
+                                            times_better(figure, own, goal)]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -236,7 +237,8 @@ def plot(benches):
     left, wide, tall = 380, 420, 18
     at = lambda times: left + wide * (math.log10(times) - low) / (high - low)
     height = tall * len(bars) + 40
-    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + wide + 70}" height="{height}" '
+    lines = ['<svg xmlns="http://www.w3.org/2000/svg" '
+             f'width="{left + wide + 70}" height="{height}" '
              'font-family="sans-serif" font-size="11">',
              '<rect width="100%" height="100%" fill="white"/>']
     for power in range(low, high + 1):
@@ -290,7 +292,8 @@ def main():
     print(text)
     if write:
         before, after = page_around()
-        k_page.write_text(f"{before}\n{text}\n\n![How many times better than each peer](performance.svg)\n{after}")
+        text += f"\n\n![How many times better than each peer]({k_plot.name})"
+        k_page.write_text(f"{before}\n{text}\n{after}")
         k_plot.write_text(plot(benches))
 
 

@@ -131,7 +131,7 @@ struct Flight {
     u32 timeout_at = 0, reordering_at = 0;  // ticks
     u32 probe_armed_us = 0;
     bool probe_armed_alone = false;  // for one segment in flight
-    u8 frto = 0;  // RFC 5682 3.1: the step that waits for an ACK
+    u8 frto = 0;                     // RFC 5682 3.1: the step that waits for an ACK
 
     // Idle flights, in the order in which they became so.
     Index owner = 0;
