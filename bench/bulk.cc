@@ -38,7 +38,7 @@ public:
         const auto c = pair_.connect(0, connecting);
         require(c.has_value(), "cannot connect");
         client_ = *c;
-        size_ = options.link == Link::Super ? k_super_segment : k_segment;
+        size_ = options.link == Offload::Super ? k_super_segment : k_segment;
         if (slices_) fill_stock(2 * (options.buffer / size_ + 1));
     }
 

@@ -21,13 +21,13 @@ constexpr u32 k_headers = 192;  // in front of the text
 class Copies {
 public:
     explicit Copies(const Options& options)
-        : link_(options.link), size_(link_ == Link::Super ? k_super_segment : k_segment),
-          distance_(link_ == Link::Super ? k_super_buffer : k_frame_buffer),
+        : link_(options.link), size_(link_ == Offload::Super ? k_super_segment : k_segment),
+          distance_(link_ == Offload::Super ? k_super_buffer : k_frame_buffer),
           count_(options.buffer / size_ + 1), from_(size_ * count_, std::byte{5}),
           buffers_(std::size_t{distance_} * count_), to_(size_ * count_) {}
 
     u64 round() {
-        const bool sums = link_ == Link::Frames;
+        const bool sums = link_ == Offload::Frames;
         u32 sum = 0;
         for (u32 i = 0; i < count_; ++i) {
             const std::span text{&from_[std::size_t{size_} * i], size_};
@@ -46,7 +46,7 @@ public:
 private:
     std::byte* buffer(u32 i) { return &buffers_[std::size_t{distance_} * i + k_headers]; }
 
-    Link link_;
+    Offload link_;
     u32 size_, distance_, count_;
     std::vector<std::byte> from_, buffers_, to_;
 };

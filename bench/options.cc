@@ -20,10 +20,10 @@ const char* program = "";
     std::exit(2);
 }
 
-Link link_of(std::string_view name) {
-    if (name == "frames") return Link::Frames;
-    if (name == "checksum") return Link::Checksum;
-    if (name == "super") return Link::Super;
+Offload link_of(std::string_view name) {
+    if (name == "frames") return Offload::Frames;
+    if (name == "checksum") return Offload::Checksum;
+    if (name == "super") return Offload::Super;
     usage();
 }
 

@@ -9,7 +9,7 @@
 namespace tern::bench {
 
 // What the link does for the stacks: nothing, the checksums, or checksums and the cutting.
-enum class Link { Frames, Checksum, Super };
+enum class Offload { Frames, Checksum, Super };
 
 struct Options {
     double seconds = 3;
@@ -22,7 +22,7 @@ struct Options {
     u64 concurrent = 1;       // `connections`: how many at a time
     u64 time_waits = 0;       // `connections`: stand from the start; each new one ends an old
     u32 buffer = 128 * 1024;  // `bulk`: bytes of send and of receive buffer
-    Link link = Link::Frames;
+    Offload link = Offload::Frames;
     bool slices = false;  // `bulk`: the same buffers go round, no byte is copied
 };
 

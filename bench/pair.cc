@@ -25,10 +25,10 @@ StackConfig config(u64 seed, PacketPool& pool) {
     return c;
 }
 
-Interface add_interface(Stack& stack, Link link) {
+Interface add_interface(Stack& stack, Offload link) {
     InterfaceConfig c;
-    c.transmit_checksum = link != Link::Frames;
-    c.segmentation = link == Link::Super;
+    c.transmit_checksum = link != Offload::Frames;
+    c.segmentation = link == Offload::Super;
     c.name = "link";
     c.ethernet = false;
     return stack.add_interface(c);
