@@ -64,7 +64,7 @@ def bulk():
     for goal, link, what, least in (("S1", "frames", "bulk, frames of 1,500 bytes", 80),
                                     ("S2", "checksum", "bulk, checksums left to the link", 110),
                                     ("S3", "super", "bulk, super-segments", 150)):
-        b = Bench(goal, f"bulk --link {link}", None if goal == "S1" else {})
+        b = Bench(goal, "bulk") if goal == "S1" else Bench(goal, f"bulk --link {link}", {})
         bound = Bench(goal, f"limit --link {link}", {})
         b.show(what, key, "Gbit/s", lambda least=least: least)
         if goal == "S1":
