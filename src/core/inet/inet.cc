@@ -33,6 +33,7 @@ u8 Inet::add_interface(const InterfaceConfig& config) {
 const InterfaceConfig& Inet::interface(u8 index) const { return inside_->at(index).config; }
 
 u8 Inet::interface_count() const { return inside_->count(); }
+u32 Inet::link_header(u8 interface) const { return inside_->at(interface).link_header(); }
 
 Chain& Inet::queue(u8 interface) { return inside_->at(interface).queue; }
 

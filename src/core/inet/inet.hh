@@ -67,6 +67,7 @@ public:
     void flush_neighbors();
     const InterfaceConfig& interface(u8 index) const;  // 1..count
     u8 interface_count() const;
+    u32 link_header(u8 interface) const;  // bytes in front of the IP header
 
     // --- a packet arrives (link header first). Tcp and Udp: `packet` now begins at the transport
     // header and ends with the IP payload, `arrival` is filled. IcmpError: `error` is filled.

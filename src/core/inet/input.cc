@@ -21,9 +21,7 @@ Arrived Inet::arrives(u8 interface, Packet& packet, Arrival& arrival, IcmpError&
 
 bool Inet::arrives_alike(u8 interface, Packet& packet, const PacketDescriptor& like) const {
     if (inside_->context.observer != nullptr) return false;
-    const InterfaceConfig& config = inside_->at(interface).config;
-    const u32 link =
-        !config.ethernet ? 0 : wire::k_ethernet_header + (config.vlan != 0 ? wire::k_vlan_tag : 0);
+    const u32 link = link_header(interface);
     const u32 ip = like.transport - like.network;
     const u32 headers = link + ip;
     if (packet.size() < headers + wire::k_ipv4_header || ip != wire::k_ipv4_header) return false;

@@ -64,6 +64,10 @@ struct InterfaceState {
 
     const OwnAddress* own(Ipv4Address ip) const;
     const OwnPrefix* prefix_of(Ipv4Address ip) const;
+    u32 link_header() const {
+        if (!config.ethernet) return 0;
+        return wire::k_ethernet_header + (config.vlan != 0 ? wire::k_vlan_tag : 0);
+    }
     bool is_subnet_broadcast(Ipv4Address ip) const {
         for (const OwnAddress& a : subnets)
             if (a.is_subnet_broadcast(ip)) return true;

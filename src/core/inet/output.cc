@@ -155,12 +155,11 @@ void Inet::Inside::push_ipv4(Packet& packet, const Outgoing& outgoing) {
 void Inet::Inside::push_link(u8 interface, Packet& packet, const MacAddress& to,
                              wire::EtherType type) {
     const InterfaceConfig& config = at(interface).config;
-    const u32 length = wire::k_ethernet_header + (config.vlan != 0 ? wire::k_vlan_tag : 0);
     wire::emit_ethernet({.destination = to,
                          .source = config.mac,
                          .ether_type = static_cast<u16>(type),
                          .vlan = config.vlan},
-                        packet.push(length));
+                        packet.push(at(interface).link_header()));
 }
 
 const PacketDescriptor* Inet::Inside::enqueue(u8 interface, Packet packet) {

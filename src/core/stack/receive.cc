@@ -12,8 +12,7 @@ void Stack::receive(Instant now, Interface i, PacketBatch&& batch) {
     inet::IcmpError error;
     Room::Train& train = in.tcp_room.train;
     const u32 size = batch.size();
-    const InterfaceConfig& link = in.inet.interface(i.index);
-    in.tcp_room.look_ahead(batch, !link.ethernet ? 0 : link.vlan != 0 ? 18 : 14);
+    in.tcp_room.look_ahead(batch, in.inet.link_header(i.index));
     for (u32 k = 0; k < size; ++k) {
         const bool more = k + 1 < size;
         if (more) {

@@ -208,6 +208,9 @@ Index find_listener(Room& room, const IpAddress& address, u16 port);
 // --- arrives/: RFC 9293 3.10.7
 u32 record_of(Room& room, const FlowKey& key, u64& hash);  // a flow-table value; 0: none
 void segment_arrives(Room& room, Segment& seg);
+// The checksum of a packet from its TCP header on, if anybody is to look at it: one that never left
+// the machine carries no complete sum.
+bool intact(const Packet& packet, const inet::Arrival& arrival);
 bool begins_train(const Room& room, const Segment& seg);
 void begin_train(Room& room, Segment& seg);
 // Takes the packet (from its TCP header on) if it is the train's next one.
@@ -345,10 +348,11 @@ inline const Flight* flight_of(const Room& room, const Tcb& tcb) {
 }
 Flight* make_flight(Room& room, Tcb& tcb);  // with room for one more record; null: refused
 void free_flight(Room& room, Tcb& tcb);
-void rest_flight(Room& room, Tcb& tcb,
-                 Flight& f);  // nothing is in flight: it goes after a second of silence
+// Nothing is in flight: it goes after a second of silence.
+void rest_flight(Room& room, Tcb& tcb, Flight& f);
 void expire_flights(Room& room);
-// Bytes that are still on their way.
+// Bytes that are still on their way: neither SACKed nor lost; a lost piece counts again when sent
+// again (RFC 6675 4 [RFC6675:1]).
 inline u32 pipe(const Tcb& tcb, const Flight* f) {
     return tcb.flight_size() - (f != nullptr ? f->sacked + f->lost : 0);
 }

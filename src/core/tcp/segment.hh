@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/inet/inet.hh"
+#include "core/tcp/flow_key.hh"
 #include "core/wire/tcp.hh"
 
 namespace tern {
@@ -25,6 +26,9 @@ struct Segment {
     bool syn() const { return has(wire::Syn); }
     bool fin() const { return has(wire::Fin); }
     bool rst() const { return has(wire::Rst); }
+    FlowKey key() const {
+        return {arrival->destination, destination_port, arrival->source, source_port};
+    }
     // SEG.LEN: payload, and one each for SYN and FIN.
     u32 seg_len() const { return len + (syn() ? 1 : 0) + (fin() ? 1 : 0); }
 };

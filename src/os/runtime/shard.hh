@@ -15,7 +15,7 @@ namespace tern {
 class alignas(64) Shard {
 public:
     Shard(const StackConfig& config, Wait wait, Duration spin)
-        : stack_(config), wait_(wait), spin_(spin) {}
+        : stack_(config), wait_(wait), spin_(may_spin() ? spin : Duration{}) {}
 
     // With `impair` the link is wrapped.
     Interface add_link(std::unique_ptr<Link> link, const ImpairOptions* impair);

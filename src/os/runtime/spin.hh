@@ -14,7 +14,7 @@ bool may_spin();
 
 class SpinBound {
 public:
-    explicit SpinBound(Duration most) : most_(may_spin() ? most : Duration{}), bound_(most_) {}
+    explicit SpinBound(Duration most) : most_(most), bound_(most) {}
 
     bool worth(Duration idle) const { return idle < bound_; }
     // Nothing to do for `idle`, part of it asleep.

@@ -118,8 +118,7 @@ Verdict make_embryo(Room& room, Listener& l, const FlowKey& key, const Segment& 
 
 Verdict in_listen(Room& room, Index listener, Segment& seg) {
     Listener& l = room.listeners[listener];
-    const FlowKey key(seg.arrival->destination, seg.destination_port, seg.arrival->source,
-                      seg.source_port);
+    const FlowKey key = seg.key();
     // RFC 9293 3.10.7.2 [U-3], first to fourth check.
     if (seg.rst()) return Verdict::drop(DropReason::TcpListenReset);
     if (seg.has(wire::Ack)) {

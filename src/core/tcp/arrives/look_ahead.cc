@@ -48,7 +48,7 @@ void Room::look_ahead(const PacketBatch& batch, u32 network_at) {
         if (kind_of(value) != RecordKind::Tcb) {
             HashOfFlow{this}.prefetch(value);
         } else if (value != 0) {
-            // Very likely the one: find_record() will see, and need no second hash.
+            // Very likely the one: record_of() will see, and need no second hash.
             lately[wanted[k].slot] = i;
             for (u64 line = 0; line < sizeof(Tcb); line += 64) tcbs.prefetch(i, line);
         }

@@ -5,6 +5,13 @@
 
 namespace tern {
 
+// RFC 9293 3.1 [MUST-3].
+bool intact(const Packet& packet, const inet::Arrival& arrival) {
+    if (packet->checksum != ChecksumState::Unknown) return true;
+    const u64 sum = checksum_pseudo_wide(arrival.source, arrival.destination, 6, packet.size());
+    return checksum_finish_wide(checksum_add_wide(sum, packet.bytes())) == 0;
+}
+
 namespace {
 
 // What the header alone can tell. None: go on.
@@ -12,12 +19,7 @@ DropReason check_segment(Room& room, Packet& packet, const inet::Arrival& arriva
     const auto bytes = packet.bytes();
     const auto header = wire::parse_tcp(bytes);
     if (!header) return header.error();  // RFC 9293 3.1 [U-1]: a data offset that cannot be
-    // RFC 9293 3.1 [MUST-3]. A packet that never left the machine carries no complete sum.
-    if (packet->checksum == ChecksumState::Unknown) {
-        const u64 sum = checksum_pseudo_wide(arrival.source, arrival.destination, 6, packet.size());
-        if (checksum_finish_wide(checksum_add_wide(sum, bytes)) != 0)
-            return DropReason::TcpBadChecksum;
-    }
+    if (!intact(packet, arrival)) return DropReason::TcpBadChecksum;
     if (header->source_port == 0 || header->destination_port == 0) return DropReason::TcpBadPort;
     // RFC 9293 3.9.2.3 [MUST-57]: nothing for TCP comes to a broadcast or multicast address.
     if (arrival.broadcast) return DropReason::TcpBadAddress;
@@ -168,7 +170,7 @@ void remember_initial(Room& room, u32 value, const Segment& seg) {
 
 void segment_arrives(Room& room, Segment& seg) {
     const inet::Arrival& arrival = *seg.arrival;
-    const FlowKey key(arrival.destination, seg.destination_port, arrival.source, seg.source_port);
+    const FlowKey key = seg.key();
     const u32 value = record_of(room, key, seg.hash);
     const Index listener =
         value == 0 ? find_listener(room, arrival.destination, seg.destination_port) : 0;

@@ -26,17 +26,9 @@ bool same_header(const std::byte* a, const std::byte* b, u32 length) {
     return differ == 0;
 }
 
-bool intact(const Packet& packet, const inet::Arrival& arrival) {
-    if (packet->checksum != ChecksumState::Unknown) return true;
-    const u64 sum = checksum_pseudo_wide(arrival.source, arrival.destination, 6, packet.size());
-    return checksum_finish_wide(checksum_add_wide(sum, packet.bytes())) == 0;
-}
-
 Index connection_of(Room& room, const Segment& seg) {
-    const inet::Arrival& a = *seg.arrival;
     u64 hash = 0;
-    const u32 value =
-        record_of(room, {a.destination, seg.destination_port, a.source, seg.source_port}, hash);
+    const u32 value = record_of(room, seg.key(), hash);
     return value != 0 && kind_of(value) == RecordKind::Tcb ? index_of(value) : 0;
 }
 
@@ -115,7 +107,8 @@ void Room::end_train() {
     train.open = false;
     Segment first = std::move(train.first);
     Chain rest = std::move(train.rest);
-    if (!rest.empty() && predicted_whole(*this, first, rest, train.len)) return;
+    if (rest.empty()) return segment_arrives(*this, first);
+    if (predicted_whole(*this, first, rest, train.len)) return;
     const Segment pattern = behind(first, first.seq, {});
     Seq next = first.seq + first.len;
     segment_arrives(*this, first);

@@ -45,8 +45,7 @@ void send_bare(Room& room, const FlowKey& key, const Bare& bare, SendReason why)
 }
 
 void send_reset_for(Room& room, const Segment& seg, SendReason why) {
-    const FlowKey key(seg.arrival->destination, seg.destination_port, seg.arrival->source,
-                      seg.source_port);
+    const FlowKey key = seg.key();
     Bare bare;
     bare.flags = wire::Rst;
     // RFC 9293 3.10.7.1: acceptable to a peer in any state.

@@ -1,4 +1,4 @@
-// What the builders of segments share: build_segment.cc, train.cc, bare.cc.
+// What the builders of segments share: build_segment.cc, output.cc, bare.cc.
 #pragma once
 
 #include "core/tcp/room.hh"

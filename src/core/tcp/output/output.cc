@@ -117,11 +117,15 @@ u32 output(Room& room, Index i, u32 room_for) {
         const u32 wanted = tcb.flags & due;
         const Plan plan = may_send(room, tcb, room_for - built);
         if (!plan.send) break;
-        const u32 segments =
-            plan.len <= tcb.send_mss || cuts ? 1 : (plan.len + tcb.send_mss - 1) / tcb.send_mss;
-        const u32 n = segments > 1               ? build_train(room, tcb, plan)
-                      : plan.len <= tcb.send_mss ? build_segment(room, tcb, plan)
-                                                 : build_super(room, tcb, plan);
+        u32 segments = 1, n;
+        if (plan.len <= tcb.send_mss) {
+            n = build_segment(room, tcb, plan);
+        } else if (cuts) {
+            n = build_super(room, tcb, plan);
+        } else {
+            segments = (plan.len + tcb.send_mss - 1) / tcb.send_mss;
+            n = build_train(room, tcb, plan);
+        }
         built += n;
         if (n < segments) {
             if (n == 0) tcb.set(wanted);

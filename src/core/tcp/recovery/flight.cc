@@ -79,7 +79,6 @@ void expire_flights(Room& room) {
     }
 }
 
-// RFC 6675 4 [RFC6675:1]: neither SACKed nor lost; a lost piece counts again when sent again.
 u32 find_record(const Flight& f, Seq s) {
     u32 low = 0, high = f.sent.size();
     while (low < high) {
