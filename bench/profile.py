@@ -17,13 +17,16 @@ k_page = k_root / "docs" / "performance.md"
 k_begin, k_end = "<!-- bench/profile.py: begin -->", "<!-- bench/profile.py: end -->"
 k_shown = ("bulk", "round trip", "connection")
 k_least = 0.015  # of all instructions
-k_line = re.compile(r"\s*([\d,]+) \(\s*[\d.]+%\)\s+[^:]*:(.*)")
+k_line = re.compile(r"\s*([\d,]+) \(\s*[\d.]+%\)\s+\S+?:(.*)")
 
 
 def short(name):
     """tern::inet::Inet::send(tern::Packet, ...) [clone .isra.0] [/of/this] -> inet::Inet::send"""
-    name = re.sub(r"\(anonymous namespace\)::|tern::|\[.*|'\d+$", "", name)
-    return name.split("(")[0].split("<")[0].split()[-1] if name.strip() else ""
+    name = re.sub(r"\(anonymous namespace\)::|tern::|\[.*", "", name)
+    while name != (name := re.sub(r"<[^<>]*>", "", name)):
+        pass
+    words = name.split("(")[0].split()
+    return words[-1] if words else ""
 
 
 def functions(out, inclusive):
@@ -31,6 +34,7 @@ def functions(out, inclusive):
     words = ["callgrind_annotate", "--threshold=100", *(["--inclusive=yes"] if inclusive else []),
              str(out)]
     text = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
+    text = subprocess.run(["c++filt"], input=text, stdout=subprocess.PIPE, text=True).stdout
     found = Counter()
     for line in text.splitlines():
         if match := k_line.match(line):
@@ -62,11 +66,11 @@ def difference(case):
 def rows(case):
     within, own = difference(case)
     whole = within["main"]
-    yield f"| {case.name}: a {case.unit} | with all that it calls | share | its own |"
+    yield f"| {case.name}: {case.unit} | with all that it calls | share | its own |"
     yield "|---|---|---|---|"
     for name, value in sorted(within.items(), key=lambda item: -item[1]):
         ours = own.get(name, 0)
-        if value >= k_least * whole and ours > 0 and "main" not in name:
+        if value >= k_least * whole and name and ours > 0 and "main" not in name:
             yield f"| `{name}` | {value:,.0f} | {value / whole:.0%} | {ours:,.0f} |"
 
 

@@ -16,6 +16,8 @@ import sys
 import time
 from typing import Callable, NamedTuple
 
+import goals
+
 k_root = pathlib.Path(__file__).resolve().parent.parent
 k_binaries = k_root / "build" / "bench" / "bin"
 k_page = k_root / "docs" / "performance.md"
@@ -217,6 +219,20 @@ def report(benches, how, least):
     return "\n".join(lines + table(benches, k_stacks) + table(benches, k_simulators))
 
 
+def rows_of_goals(benches):
+    """For docs/goals.md: each figure that has a goal, beside the best of its peers."""
+    for b in benches:
+        for figure in b.figures:
+            if figure.goal is None:
+                continue
+            others = {name: b.median(name, figure.key) for name in b.programs if name != "tern"}
+            best = max if figure.unit.endswith("/s") else min
+            peer = best(others, key=others.get) if others else ""
+            yield goals.Row(b.goal, figure.what, figure.unit, b.median("tern", figure.key),
+                            figure.goal(), peer, others.get(peer, 0),
+                            f"bench/run.py --only {b.goal}")
+
+
 def ratios(benches):
     """(row, peer, how many times better tern is) of all rows that have a peer."""
     for b in benches:
@@ -295,6 +311,8 @@ def main():
         text += f"\n\n![How many times better than each peer]({k_plot.name})"
         k_page.write_text(f"{before}\n{text}\n{after}")
         k_plot.write_text(plot(benches))
+        if not options.quick:
+            goals.keep("run", rows_of_goals(benches))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,16 @@
 docs/host-speed.md. Every ratio is between medians of one run."""
 import argparse
 import datetime
+import functools
 import json
 import os
 import pathlib
 import statistics
 import subprocess
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import goals  # noqa: E402, of the folder above
 
 k_root = pathlib.Path(__file__).resolve().parents[2]
 k_binaries = k_root / "build" / "bench" / "bin"
@@ -47,6 +51,16 @@ def ask(program, words, seconds):
     return json.loads(done.stdout)
 
 
+def apart(seconds):
+    """Two programs of one shard each, on a processor each: what sharing nothing comes to here."""
+    words = [str(k_binaries / "shards"), "--shards", "1", "--seconds", str(seconds), "--json"]
+    two = [subprocess.Popen(["taskset", "-c", str(n), *words], stdout=subprocess.PIPE, text=True)
+           for n in (0, 1)]
+    results = [json.loads(program.communicate(timeout=60 + 4 * seconds)[0]) for program in two]
+    return {key: sum(result[key] for result in results) for key in results[0]
+            if key.endswith("_per_s")}
+
+
 class Results:
     """Medians of what each command printed."""
 
@@ -67,8 +81,10 @@ def measure(rounds, seconds):
         print(f"round {turn} of {rounds}", file=sys.stderr)
         for words in device + list(k_trips.values()):
             results.add(words, ask("device", words, seconds))
-        for n in (1, 2):
-            results.add(n, ask("shards", f"--shards {n}", seconds))
+        for _ in range(3):  # a second core's rate moves more than anything else here
+            for n in (1, 2):
+                results.add(n, ask("shards", f"--shards {n}", seconds / 2))
+            results.add("apart", apart(seconds / 2))
     return results
 
 
@@ -96,13 +112,41 @@ def trip_rows(results):
 
 
 def shard_rows(results):
-    yield "| S11 | 1 shard | 2 shards | ratio | ratio by processor time |"
-    yield "|---|---|---|---|---|"
+    yield "| S11 | 1 shard | 2 shards | ratio | by processor time | two programs of 1 shard | ratio |"
+    yield "|---|---|---|---|---|---|---|"
     for what in ("round_trips", "connections"):
-        one, two = (results.median(n, f"{what}_per_s") for n in (1, 2))
+        one, two, apart = (results.median(n, f"{what}_per_s") for n in (1, 2, "apart"))
         of_cpu = [results.median(n, f"{what}_per_cpu_s") for n in (1, 2)]
         yield (f"| {what.replace('_', ' ')} a second | {one:,.0f} | {two:,.0f} | {two / one:.2f} | "
-               f"{of_cpu[1] / of_cpu[0]:.2f} |")
+               f"{of_cpu[1] / of_cpu[0]:.2f} | {apart:,.0f} | {apart / one:.2f} |")
+
+
+def rows_of_goals(results):
+    """For docs/goals.md."""
+    row = functools.partial(goals.Row, command="bench/device/run.py")
+
+    def figures(question, key):
+        return {name: results.median(words, key) for name, words in k_streams[question].items()}
+
+    send, receive, plain_out, plain_in = k_streams
+    for goal, question, rate, cost in (("S4", send, 40, 0.12), ("S5", receive, 35, 0.15)):
+        for key, unit, target in (("gbit_per_s", "Gbit/s", rate), ("cpu_s_per_gb", "CPU-s/GB", cost)):
+            of = figures(question, key)
+            for name in ("tern", "tern, slices"):
+                yield row(goal, question[4:] + name[4:], unit, of[name], target,
+                          "kernel over veth", of["kernel over veth"])
+    for question in (plain_out, plain_in):
+        of = figures(question, "cpu_s_per_gb")
+        yield row("S6", question[4:], "CPU-s/GB", of["tern"], 1.4 * of["bare calls"],
+                  "kernel over veth", of["kernel over veth"])
+    base = results.median(k_trips["kernel over veth"], "p50_us")
+    for name in ("tern, sleeping", "tern, adaptive"):
+        yield row("S9", f"round trip, {name[6:]}", "µs", results.median(k_trips[name], "p50_us"),
+                  1.3 * base, "kernel over veth", base)
+    for what in ("round_trips", "connections"):
+        one, two, apart = (results.median(n, f"{what}_per_s") for n in (1, 2, "apart"))
+        yield row("S11", f"two shards, {what.replace('_', ' ')}", "x", two / one, 1.9,
+                  "two programs", apart / one, more=True)
 
 
 def main():
@@ -126,6 +170,7 @@ def main():
     page = k_page.read_text()
     head, rest = page.split(k_begin)
     k_page.write_text(head + k_begin + "\n" + text + k_end + rest.split(k_end)[1])
+    goals.keep("device", rows_of_goals(results))
 
 
 if __name__ == "__main__":
