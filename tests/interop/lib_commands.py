@@ -1,5 +1,5 @@
-"""What the tests of the command tern share: how it is called, its server, curl, nginx, and what tshark says
-of its captures."""
+"""What the tests of the command tern share: how it is called, its server, curl, nginx, and what
+tshark says of its captures."""
 import signal
 
 from lib_tern import *
