@@ -62,8 +62,10 @@ def main():
         kept = json.loads(path.read_text())
         rows += [(Row(**row), kept["date"]) for row in kept["rows"]]
     rows.sort(key=lambda item: place(item[0]))
-    head = "|  | what | tern | goal | times goal | peer, same run | times peer | command | measured |"
-    text = "\n".join([head, "|" + "---|" * 9, *(line(*row) for row in rows)])
+    titles = ("", "what", "tern", "goal", "times goal", "peer, same run", "times peer", "command",
+              "measured")
+    text = "\n".join([f"| {' | '.join(titles)} |", "|" + "---|" * len(titles),
+                      *(line(*row) for row in rows)])
     print(text)
     head, rest = k_page.read_text().split(k_begin)
     k_page.write_text(f"{head}{k_begin}\n{text}\n{k_end}{rest.split(k_end)[1]}")
