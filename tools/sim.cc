@@ -2,6 +2,7 @@
 // smallest scenario that still fails.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -24,7 +25,7 @@ namespace {
 constexpr u32 k_samples = 400;
 
 struct SimOptions {
-    std::string file, svg, smallest = "smallest.toml";
+    std::string file, svg, ladder, smallest = "smallest.toml";
     std::optional<u64> seed;
     u64 seeds = 1;
     bool json = false;
@@ -93,17 +94,30 @@ int many(const Scenario& scenario, const SimOptions& o) {
     return k_ok;
 }
 
+int once(const Scenario& scenario, const SimOptions& o) {
+    Ladder ladder({.left = "from", .right = "to"});
+    const bool draws = !o.ladder.empty();
+    if (draws &&
+        std::ranges::none_of(scenario.flows, [&](const SimFlow& f) { return f.name == o.ladder; }))
+        throw ScenarioError(
+            fmt::format("--ladder {}: {} has no flow of this name", o.ladder, o.file));
+    const SimResult result = run_scenario(scenario, scenario.seed,
+                                          {.samples = o.svg.empty() ? 0 : k_samples,
+                                           .ladder = draws ? &ladder : nullptr,
+                                           .flow = o.ladder});
+    if (draws) std::fputs(ladder.text().c_str(), stdout);
+    tell(result, o);
+    if (!o.svg.empty()) draw(result, o.svg);
+    return result.failures.empty() ? k_ok : k_failed;
+}
+
 int sim_main(const SimOptions& o) {
     Scenario scenario;
     try {
         scenario = read_scenario(contents_of(o.file), o.file);
         if (o.seed) scenario.seed = *o.seed;
         if (o.seeds > 1) return many(scenario, o);
-        const SimResult result =
-            run_scenario(scenario, scenario.seed, o.svg.empty() ? 0 : k_samples);
-        tell(result, o);
-        if (!o.svg.empty()) draw(result, o.svg);
-        return result.failures.empty() ? k_ok : k_failed;
+        return once(scenario, o);
     } catch (const ScenarioError& e) {
         fmt::print(stderr, "tern: {}\n", e.what());
         return k_usage;
@@ -118,16 +132,21 @@ void add_sim(CLI::App& app) {
     auto o = std::make_shared<SimOptions>();
     sim->add_option("file", o->file, "Scenario: network, loads, faults, checks")->required();
     sim->add_option("--seed", o->seed, "Instead of the file's");
-    sim->add_option("--seeds", o->seeds, "Run this many seeds; shrink the first one that fails")
-        ->check(CLI::Range(u64{1}, u64{1'000'000'000}));
+    auto* seeds =
+        sim->add_option("--seeds", o->seeds, "Run this many seeds; shrink the first one that fails")
+            ->check(CLI::Range(u64{1}, u64{1'000'000'000}));
     sim->add_option("--smallest", o->smallest, "Where --seeds writes the smallest failing scenario")
         ->capture_default_str();
     sim->add_option("--svg", o->svg, "Folder for plots of goodput, cwnd, queue and delay");
-    sim->add_flag("--json", o->json, "One object");
+    auto* json = sim->add_flag("--json", o->json, "One object");
+    sim->add_option("--ladder", o->ladder,
+                    "What the two hosts of this flow say to each other, and why")
+        ->excludes(json, seeds);
     sim->footer(
         "Examples:\n"
         "  tern sim examples/sim/bulk.toml --svg plots\n"
         "  tern sim examples/sim/faults.toml --seeds 100\n"
+        "  tern sim smallest.toml --ladder web\n"
         "Exit code 1: a check did not hold, or a fault never struck; 2: the file is wrong. The\n"
         "same file and seed give the same digest, on any machine. docs/simulator.md tells how to\n"
         "write a file.");

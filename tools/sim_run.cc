@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "tern/fanout.hh"
 #include "tern/sim_judge.hh"
 #include "text.hh"
 
@@ -25,6 +26,7 @@ public:
         load();
         for (const SimFault& fault : scenario.faults) schedule(fault);
     }
+    void draw(const SimWatch& watch);
     SimResult go(u32 samples);
 
 private:
@@ -67,6 +69,7 @@ private:
     }
 
     const Scenario& scenario_;
+    std::deque<Fanout> watchers_;
     sim::World world_;
     std::map<std::string, sim::Node*> nodes_;
     std::map<std::string, sim::Wire*> wires_;
@@ -264,15 +267,26 @@ void Run::add_result(const sim::Exchange& exchange, const SimFlow& wanted, FlowR
     r.error = exchange.error();
     r.attempts = exchange.attempts();
     // A restart, or a clock that jumps beyond R2, takes with it what was acknowledged and not
-    // read; nothing else may.
+    // read; nothing else may. At the other end as well: a host without TIME-WAIT answers the FIN
+    // that comes again by RST, which flushes what waits there (RFC 9293 3.10.7.4).
     const bool may_forget = std::ranges::any_of(scenario_.faults, [&](const SimFault& f) {
         const bool forgets =
             f.kind == SimFault::Kind::Restart || f.kind == SimFault::Kind::ClockJump;
-        return forgets && f.target == wanted.to;
+        return forgets && (f.target == wanted.to || f.target == wanted.from);
     });
     if (exchange.lost_any() && !may_forget)
         fail("acknowledged " + wanted.name,
              wanted.name + ": bytes were acknowledged that the application never got");
+}
+
+void Run::draw(const SimWatch& watch) {
+    if (watch.ladder == nullptr) return;
+    for (const SimFlow& f : scenario_.flows) {
+        if (f.name != watch.flow) continue;
+        sim::Host &from = *world_.find_host(f.from), &to = *world_.find_host(f.to);
+        from.observe(&watchers_.emplace_back(Fanout{from.observer(), &watch.ladder->left()}));
+        to.observe(&watchers_.emplace_back(Fanout{to.observer(), &watch.ladder->right()}));
+    }
 }
 
 // Whatever the checks ask for: no damage, and the rules of sim::Judge.
@@ -342,8 +356,10 @@ SimResult Run::go(u32 samples) {
 
 }  // namespace
 
-SimResult run_scenario(const Scenario& scenario, u64 seed, u32 samples) {
-    return Run(scenario, seed).go(samples);
+SimResult run_scenario(const Scenario& scenario, u64 seed, const SimWatch& watch) {
+    Run run(scenario, seed);
+    run.draw(watch);
+    return run.go(watch.samples);
 }
 
 }  // namespace tern::tools

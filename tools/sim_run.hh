@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim_scenario.hh"
+#include "tern/ladder.hh"
 #include "tern/sim_flow.hh"
 
 namespace tern::tools {
@@ -55,8 +56,14 @@ struct SimResult {
     std::vector<SimFailure> failures{};
 };
 
-// `samples`: how many times to look, evenly spaced; looking does not change the run. What
-// read_scenario() let pass can be built.
-SimResult run_scenario(const Scenario& scenario, u64 seed, u32 samples = 0);
+// What to watch in a run; watching does not change it.
+struct SimWatch {
+    u32 samples = 0;           // how many times to look, evenly spaced
+    Ladder* ladder = nullptr;  // of what the hosts of `flow` say to each other
+    std::string flow{};
+};
+
+// What read_scenario() let pass can be built.
+SimResult run_scenario(const Scenario& scenario, u64 seed, const SimWatch& watch = {});
 
 }  // namespace tern::tools

@@ -77,6 +77,19 @@ def many_seeds_and_plots():
 
 
 @test()
+def a_flow_is_drawn_with_its_reasons():
+    out, _ = sim(k_scenarios / "faults.toml", "--ladder", "upload")
+    for part in ("SYN-SENT", "ask for a connection", "lost on the wire"):
+        check(part in out, f"no {part!r} in: {out[-3000:]}")
+    # Who is watched wakes up for each segment of a train: that many events are more.
+    plain, drawn = (re.sub(r"[0-9]+ events", "", text)
+                    for text in (sim(k_scenarios / "faults.toml")[0], out))
+    check(drawn.endswith(plain), "drawing has changed the run")
+    check("has no flow of this name" in
+          sim(k_scenarios / "faults.toml", "--ladder", "none", wanted=2)[1], "no such flow")
+
+
+@test()
 def mistakes_are_told_with_line_and_column():
     with folder() as where:
         wrong = pathlib.Path(where, "wrong.toml")

@@ -113,7 +113,7 @@ TEST_P(Example, holds_reads_back_and_is_not_changed_by_looking) {
     const SimResult plain = run_scenario(scenario, scenario.seed);
     EXPECT_TRUE(plain.failures.empty()) << sim_table(plain);
     const Scenario again = read_scenario(write_scenario(scenario, "a remark"), name);
-    const SimResult seen = run_scenario(again, scenario.seed, 50);
+    const SimResult seen = run_scenario(again, scenario.seed, {.samples = 50});
     EXPECT_EQ(seen.digest, plain.digest);
     EXPECT_EQ(seen.samples.size(), 50u);
     for (const auto& [file, plot] : sim_plots(seen)) {

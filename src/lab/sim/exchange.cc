@@ -140,7 +140,7 @@ struct Exchange::Inside {
         last = half.stream->status();
         if (half.aborted) {
             ++aborted;
-        } else if (why == Error::None && half.ended) {
+        } else if (half.ended && (why == Error::None || knew_all(why))) {
             ++completed;
         } else {
             error = why;
@@ -149,6 +149,11 @@ struct Exchange::Inside {
         }
         settled[which] = true;
         if (done()) finished = world.now();
+    }
+    // A network that is away for longer than the peer's TIME-WAIT leaves nobody there to
+    // acknowledge our FIN: the RST that answers it tells nothing that either side did not know.
+    bool knew_all(Error why) const {
+        return why == Error::Reset && options.simultaneous && served > completed;
     }
     bool done() const { return completed + aborted == options.count; }
 };
