@@ -40,7 +40,8 @@ def cells_of(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="nine cells with CUBIC and BBR, the "
-                        "figures once with CUBIC: ten minutes (the default)")
+                        "figures once with CUBIC: less than ten minutes if nothing else runs "
+                        "(the default)")
     parser.add_argument("--full", action="store_true", help="all 324 cells: about eleven hours")
     parser.add_argument("--cells", help='as "rate=10,100 rtt=20 loss=0,1 reorder=none queue=1"')
     parser.add_argument("--algorithms", help="default: cubic,reno,bbr")
@@ -82,7 +83,8 @@ def measure(options):
         for name, figure in figures.k_all.items():
             if name in only:
                 once = quick and options.only is None
-                figure(algorithms[:1] if once else algorithms, 1 if once else options.runs, keep)
+                figure(algorithms[:1] if once else algorithms, 1 if once else options.runs, keep,
+                       once)
 
 
 if __name__ == "__main__":
