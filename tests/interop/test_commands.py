@@ -14,6 +14,7 @@ k_root = k_here.parent.parent
 k_files = {"small.txt": b"0123456789", "empty": b"", "folder/index.html": b"<p>index</p>",
            "plain/one.txt": b"1", "odd name & more.txt": b"odd"}
 k_big = 6_000_000
+k_fast_open = {"net.ipv4.tcp_fastopen": 3, "net.ipv4.tcp_fastopen_blackhole_timeout_sec": 0}
 
 
 def command():
@@ -244,6 +245,18 @@ def serve_comes_back_at_once():
             server.stop()
 
 
+@test("RFC7413:1", "RFC7413:3")
+def serve_takes_requests_in_syn_when_it_is_told_to():
+    for words, expected in ((), 0), (("--fast-open",), 2):
+        with folder() as where, World(sysctl=k_fast_open) as world:
+            fill(where)
+            server = Server(world, where, "--json", *words)
+            for _ in range(3):
+                check_equal(curl("/small.txt", "--tcp-fastopen"), b"0123456789", "small.txt")
+            told = json.loads(server.stop()[0].splitlines()[-1])
+            check_equal(told["fast_opens"], expected, f"requests in SYN, with {words}")
+
+
 # Captures ------------------------------------------------------------------------------------
 
 
@@ -331,7 +344,7 @@ def start_http(world, where, port=8000):
             "events {}\nhttp { access_log off; sendfile on; default_type text/plain;\n"
             "client_body_temp_path %s/t1; proxy_temp_path %s/t2; fastcgi_temp_path %s/t3;\n"
             "uwsgi_temp_path %s/t4; scgi_temp_path %s/t5;\n" % ((where,) * 5) +
-            "server { listen %s:%d; root %s;\n" % (k_kernel, port, where) +
+            "server { listen %s:%d fastopen=10; root %s;\n" % (k_kernel, port, where) +
             "location /slow/ { alias %s/; limit_rate 1m; }\n" % where +
             "location /moved { return 302 /small.txt; }\n"
             "location /round { return 302 /round; } } }\n")
@@ -382,6 +395,23 @@ def get_fetches_resumes_and_draws():
         check("without --resume" in error, f"no remedy: {error}")
         code, out, error = tern("get", url("/moved"), "-o", "-")
         check_equal((code, out), (0, "0123456789"), f"redirected: {error}")
+
+
+@test("RFC7413:1", "RFC7413:6")
+def get_sends_requests_in_syn_when_it_is_told_to():
+    with folder() as where, World(sysctl=k_fast_open) as world:
+        fill(where)
+        start_http(world, where)
+        capture = world.capture("tcp")
+        # The first connection of a command has no cookie yet; the redirection brings a second one.
+        for path, words, expected in (("/moved", (), False), ("/small.txt", ("--fast-open",), False),
+                                      ("/moved", ("--fast-open",), True)):
+            code, out, error = tern("get", url(path), "-o", f"{where}/got", "--json", *words)
+            check_equal((code, json.loads(out)["fast_open"]), (0, expected), f"{path} {words} {error}")
+            check_equal(pathlib.Path(where, "got").read_bytes(), b"0123456789", "small.txt")
+        rows = capture.read(f"ip.src == {k_tern} and tcp.flags.syn == 1", "tcp.len")
+        texts = [int(length) > 0 for (length,) in rows]
+        check_equal(texts, [False, False, False, False, True], "SYNs with text")
 
 
 @test()
