@@ -4,15 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <deque>
 #include <vector>
 
-#include "core/base/checksum.hh"
 #include "core/base/random.hh"
-#include "core/wire/ipv4.hh"
-#include "core/wire/tcp.hh"
 #include "support/covers.hh"
+#include "support/rewrite.hh"
 #include "tern/sim_flow.hh"
 
 namespace tern::sim {
@@ -71,12 +68,7 @@ private:
         }
         if (!edited) return on(std::move(packet));
         ++changed;
-        tcp->checksum = 0;
-        wire::emit_tcp(*tcp, segment.data());
-        const u32 sum = checksum_pseudo(IpAddress(ip->source), IpAddress(ip->destination), 6,
-                                        static_cast<u32>(segment.size()));
-        const u16 field = checksum_finish(checksum_add(sum, segment));
-        std::memcpy(segment.data() + 16, &field, sizeof field);
+        test::rewrite(segment, *tcp, *ip);
         on(std::move(copy));
     }
 
