@@ -274,6 +274,17 @@ SCRIPT("the first text of a client has an option, and what is sent again has non
     CHECK(has_option(t.next()));
 }
 
+SCRIPT("text that comes again has no option though a counter has moved", covers("RFC9768:5")) {
+    open(t, Ecn::Accurate);
+    t.app.write(100);
+    CHECK(has_option(t.next()));
+    // Its ACK would be delayed; the probe of the tail takes it along.
+    t.inject("+190ms < [ect0] P.AE 1:101(100) ack 1");
+    t.advance(20ms);
+    const auto again = t.next();
+    CHECK(again && again->seq == 1 && again->ack == 101 && !has_option(again));
+}
+
 SCRIPT("two losses before any success: no option any more, and none for the next connection",
        covers("RFC9768:5")) {
     t.setup.limits.tcp_ecn_retry = 300s;
