@@ -144,15 +144,14 @@ net::awaitable<void> Fetch::Inside::run() {
 // RFC 7413: a request that is written before SYN leaves may travel in it. It waits in the send
 // queue otherwise; what goes wrong with it, the reading of the answer tells.
 net::awaitable<void> Fetch::Inside::connect(error_code& error) {
+    // With a name: GCC 12 destroys what a lambda within co_await has captured twice.
+    const auto both = [this](auto handler) {
+        stream.async_connect(options.url.server, options.connect, std::move(handler));
+        if (!options.connect.fast_open) return;
+        http::async_write(stream, request, [self = shared_from_this()](error_code, std::size_t) {});
+    };
     auto token = into(error);
-    co_await net::async_initiate<decltype(token), void(error_code)>(
-        [self = shared_from_this()](auto handler) {
-            const FetchOptions& o = self->options;
-            self->stream.async_connect(o.url.server, o.connect, std::move(handler));
-            if (!o.connect.fast_open) return;
-            http::async_write(self->stream, self->request, [self](error_code, std::size_t) {});
-        },
-        token);
+    co_await net::async_initiate<decltype(token), void(error_code)>(both, token);
 }
 
 void Fetch::Inside::make_request() {
