@@ -24,7 +24,7 @@ namespace {
 
 struct GetOptions {
     std::string url, output;
-    bool resume = false, json = false, quiet = false, progress = false;
+    bool resume = false, json = false, quiet = false, progress = false, fast_open = false;
     double connect_timeout = 15, stall_timeout = 60;
     unsigned redirects = 5;
     NetOptions net;
@@ -95,10 +95,11 @@ void report(const GetOptions& o, const Url& url, const FetchResult& r, const Out
     if (o.json) {
         fmt::print(
             "{{\"url\":{},\"file\":{},\"status\":{},\"bytes\":{},\"offset\":{},"
-            "\"seconds\":{:.6f},\"connect_seconds\":{:.6f},\"exit\":{},\"error\":{}}}\n",
+            "\"seconds\":{:.6f},\"connect_seconds\":{:.6f},\"fast_open\":{},\"exit\":{},\"error\":{"
+            "}}}\n",
             json_string(url.text), json_string(output.name()), r.head.status, r.bytes, offset,
-            seconds_of(r.total_time), seconds_of(r.connect_time), static_cast<int>(r.code),
-            json_string(r.error));
+            seconds_of(r.total_time), seconds_of(r.connect_time), r.fast_open,
+            static_cast<int>(r.code), json_string(r.error));
         return;
     }
     if (r.code != k_ok) return;
@@ -135,6 +136,7 @@ private:
         f.url = url_;
         f.offset = offset_;
         f.connect.options = o_.net.tcp();
+        f.connect.fast_open = o_.fast_open;
         f.connect_timeout = Duration{static_cast<i64>(o_.connect_timeout * 1e9)};
         f.stall_timeout = Duration{static_cast<i64>(o_.stall_timeout * 1e9)};
         FetchSink sink{[this](const FetchHead& h) { return on_head(h); },
@@ -246,6 +248,10 @@ void add_get(CLI::App& app) {
     c->add_option("--stall-timeout", o->stall_timeout, "seconds without a byte")
         ->capture_default_str()
         ->check(CLI::Range(0.001, 86400.0));
+    c->add_flag(
+        "--fast-open", o->fast_open,
+        "TCP Fast Open (RFC 7413): ask the server for a cookie, and send the request in SYN "
+        "when a connection before, as to a redirection, has brought one");
     c->add_option("--redirects", o->redirects, "how many to follow")->capture_default_str();
     o->net.add_to(*c);
     c->footer(

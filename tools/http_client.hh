@@ -48,6 +48,7 @@ struct FetchResult {
     FetchHead head;
     u64 bytes = 0;
     Duration connect_time{}, total_time{};
+    bool fast_open = false;  // the request went in SYN, and the server took it
     Endpoint local;
 };
 

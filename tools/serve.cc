@@ -24,6 +24,7 @@ struct ServeOptions {
     std::string directory;
     u16 port = 80;
     bool one_request = false, reuse_address = false, progress = false, json = false, quiet = false;
+    bool fast_open = false;
     u32 backlog = 1024;
     NetOptions net;
 };
@@ -99,13 +100,15 @@ void announce(const ServeOptions& o, const HttpServer& server, const LinkFacts& 
     std::fflush(stdout);
 }
 
-void summary(const ServeOptions& o, const ServerTotals& t, const LinkCounters& link) {
+void summary(const ServeOptions& o, const ServerTotals& t, const LinkCounters& link,
+             u64 fast_opens) {
     if (o.json) {
         fmt::print(
             "{{\"event\":\"end\",\"connections\":{},\"requests\":{},\"bytes\":{},"
-            "\"packets_in\":{},\"packets_out\":{},\"refused_in\":{},\"refused_out\":{}}}\n",
-            t.connections, t.requests, t.bytes, link.received_packets, link.sent_packets,
-            link.receive_refused, link.send_refused);
+            "\"fast_opens\":{},\"packets_in\":{},\"packets_out\":{},\"refused_in\":{},\"refused_"
+            "out\":{}}}\n",
+            t.connections, t.requests, t.bytes, fast_opens, link.received_packets,
+            link.sent_packets, link.receive_refused, link.send_refused);
     } else if (!o.quiet) {
         fmt::print("served {} requests on {} connections, {}\n", t.requests, t.connections,
                    human_bytes(t.bytes));
@@ -129,6 +132,7 @@ void serve(const ServeOptions& o) {
                           .listen = {.local = {.port = o.port},
                                      .backlog = o.backlog,
                                      .reuse_address = o.reuse_address,
+                                     .fast_open = o.fast_open ? o.backlog : 0,
                                      .options = o.net.tcp()},
                           .one_request = o.one_request};
     HttpServer server{context, std::move(options), [&](const AccessRecord& record) {
@@ -149,7 +153,8 @@ void serve(const ServeOptions& o) {
     announce(o, server, context.runtime().link_facts());
     io.run();
     if (live) live->clear();
-    summary(o, server.totals(), context.runtime().link_counters());
+    summary(o, server.totals(), context.runtime().link_counters(),
+            context.stack().counters().tcp_fast_opens);
     observation.tell(&context.stack());
 }
 
@@ -166,6 +171,10 @@ void add_serve(CLI::App& app) {
     c->add_flag("--one-request", o->one_request, "close the connection after each response");
     c->add_flag("--reuse-address", o->reuse_address,
                 "take the port though old connections on it are in TIME-WAIT");
+    c->add_flag(
+        "--fast-open", o->fast_open,
+        "TCP Fast Open (RFC 7413): take requests that come in SYN, with a cookie of ours; a "
+        "request may come twice then");
     c->add_flag("--progress", o->progress, "a live line while files are on their way");
     c->add_flag("--json", o->json, "one JSON object a line");
     c->add_flag("--quiet", o->quiet, "no line per request");

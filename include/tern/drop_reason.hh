@@ -76,6 +76,7 @@ namespace tern {
     X(TcpAckTooOld,          "acknowledgement older than any in flight (RFC 5961)") \
     X(TcpAckUnsent,          "acknowledgement of data not sent yet") \
     X(TcpEmbryoBadAck,       "SYN-RECEIVED: unacceptable acknowledgement, answered by RST") \
+    X(TcpMixedEcn,           "SYN that asks for another ECN than the one before: answered by RST") \
     X(TcpReassemblyFull,     "out-of-order data above its limit") \
     X(TcpReceiveFull,        "data beyond the receive buffer") \
     X(TcpAfterFin,           "data behind the peer's FIN") \

@@ -41,6 +41,9 @@ struct Limits {
     Duration tcp_fast_open_reset_hold = std::chrono::seconds(60);
     // How long a server that did not answer one, or has no cookies, is opened the usual way.
     Duration tcp_fast_open_retry = std::chrono::hours(1);
+    // How long a host is spared SYNs with the flags of ECN, or AccECN options, after they were seen
+    // to be swallowed on the way to it (RFC 9768 3.1.4.1, 3.2.3.2.2); then one tries again.
+    Duration tcp_ecn_retry = std::chrono::hours(1);
     u32 tcp_challenges_per_second = 10;  // per connection, RFC 5961 7
     // After memory or a route was wanting.
     Duration tcp_starved_retry = std::chrono::milliseconds(100);

@@ -79,6 +79,7 @@ constexpr std::string_view name_of(State s) {
     X(AckTimeWait,        "our last ACK was lost: repeat it, wait 2MSL anew") \
     X(ResetNoConnection,  "nobody is home at this address and port") \
     X(ResetBadAck,        "acknowledges something that this connection never sent") \
+    X(ResetMixedEcn,      "one handshake asked for two kinds of ECN (RFC 9768)") \
     X(ResetAbort,         "the application aborted") \
     X(ResetUnread,        "closed with unread data: tell the peer that it was lost") \
     X(ResetAfterClose,    "data for an application that has closed") \

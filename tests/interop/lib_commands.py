@@ -8,6 +8,7 @@ k_root = k_here.parent.parent
 k_files = {"small.txt": b"0123456789", "empty": b"", "folder/index.html": b"<p>index</p>",
            "plain/one.txt": b"1", "odd name & more.txt": b"odd"}
 k_big = 6_000_000
+k_fast_open = {"net.ipv4.tcp_fastopen": 3, "net.ipv4.tcp_fastopen_blackhole_timeout_sec": 0}
 
 
 def command():
@@ -79,7 +80,7 @@ def start_http(world, where, port=8000):
             "events {}\nhttp { access_log off; sendfile on; default_type text/plain;\n"
             "client_body_temp_path %s/t1; proxy_temp_path %s/t2; fastcgi_temp_path %s/t3;\n"
             "uwsgi_temp_path %s/t4; scgi_temp_path %s/t5;\n" % ((where,) * 5) +
-            "server { listen %s:%d; root %s;\n" % (k_kernel, port, where) +
+            "server { listen %s:%d fastopen=10; root %s;\n" % (k_kernel, port, where) +
             "location /slow/ { alias %s/; limit_rate 1m; }\n" % where +
             "location /moved { return 302 /small.txt; }\n"
             "location /round { return 302 /round; } } }\n")

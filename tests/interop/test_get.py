@@ -37,6 +37,25 @@ def get_fetches_resumes_and_draws():
         check_equal((code, out), (0, "0123456789"), f"redirected: {error}")
 
 
+@test("RFC7413:1", "RFC7413:6")
+def get_sends_requests_in_syn_when_it_is_told_to():
+    with folder() as where, World(sysctl=k_fast_open) as world:
+        fill(where)
+        start_http(world, where)
+        capture = world.capture("tcp")
+        # The first connection of a command has no cookie yet; the redirection brings a second one.
+        for path, words, expected in (("/moved", (), False),
+                                      ("/small.txt", ("--fast-open",), False),
+                                      ("/moved", ("--fast-open",), True)):
+            code, out, error = tern("get", url(path), "-o", f"{where}/got", "--json", *words)
+            check_equal((code, json.loads(out)["fast_open"]), (0, expected),
+                        f"{path} {words} {error}")
+            check_equal(pathlib.Path(where, "got").read_bytes(), b"0123456789", "small.txt")
+        rows = capture.read(f"ip.src == {k_tern} and tcp.flags.syn == 1", "tcp.len")
+        texts = [int(length) > 0 for (length,) in rows]
+        check_equal(texts, [False, False, False, False, True], "SYNs with text")
+
+
 @test()
 def get_tells_what_went_wrong():
     with folder() as where, World() as world:

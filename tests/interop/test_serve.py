@@ -171,5 +171,17 @@ def serve_comes_back_at_once():
             server.stop()
 
 
+@test("RFC7413:1", "RFC7413:3")
+def serve_takes_requests_in_syn_when_it_is_told_to():
+    for words, expected in ((), 0), (("--fast-open",), 2):
+        with folder() as where, World(sysctl=k_fast_open) as world:
+            fill(where)
+            server = Server(world, where, "--json", *words)
+            for _ in range(3):
+                check_equal(curl("/small.txt", "--tcp-fastopen"), b"0123456789", "small.txt")
+            told = json.loads(server.stop()[0].splitlines()[-1])
+            check_equal(told["fast_opens"], expected, f"requests in SYN, with {words}")
+
+
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,11 +7,9 @@
 #include <deque>
 
 #include "chaos_draw.hh"
-#include "core/base/checksum.hh"
-#include "core/wire/ipv4.hh"
-#include "core/wire/tcp.hh"
 #include "sim_run.hh"
 #include "sim_shrink.hh"
+#include "support/rewrite.hh"
 #include "tern/sim_judge.hh"
 
 namespace tern {
@@ -118,13 +116,7 @@ public:
         if (packet.size() == headers || ++seen_ != nth_) return on(std::move(packet));
         Packet copy = packet->pool->copy_of(packet.bytes());
         edit_(*tcp, copy.bytes().subspan(headers));
-        tcp->checksum = 0;
-        const auto segment = copy.bytes().subspan(ip->header_length);
-        wire::emit_tcp(*tcp, segment.data());
-        const u32 sum = checksum_pseudo(IpAddress(ip->source), IpAddress(ip->destination), 6,
-                                        static_cast<u32>(segment.size()));
-        const u16 field = checksum_finish(checksum_add(sum, segment));
-        std::memcpy(segment.data() + 16, &field, sizeof field);
+        test::rewrite(copy.bytes().subspan(ip->header_length), *tcp, *ip);
         on(std::move(copy));
     }
 

@@ -4,15 +4,9 @@
 #include <cstdlib>
 #include <string_view>
 
-#include <ns3/applications-module.h>
-#include <ns3/core-module.h>
-#include <ns3/internet-module.h>
-#include <ns3/network-module.h>
-#include <ns3/point-to-point-module.h>
+#include "two_nodes.hh"
 
 namespace {
-
-constexpr std::uint32_t k_mss = 1448;
 
 struct Options {
     double seconds = 10;
@@ -41,33 +35,14 @@ Options parse(int argc, char** argv) {
 int main(int argc, char** argv) {
     using namespace ns3;
     const Options o = parse(argc, argv);
-    Config::SetDefault("ns3::TcpL4Protocol::SocketType", TypeIdValue(TcpCubic::GetTypeId()));
-    Config::SetDefault("ns3::TcpSocket::SegmentSize", UintegerValue(k_mss));
     // As on tern's side: enough to keep the line busy, too little to overflow its queue.
-    Config::SetDefault("ns3::TcpSocket::SndBufSize", UintegerValue(1600u << 10));
-    Config::SetDefault("ns3::TcpSocket::RcvBufSize", UintegerValue(2u << 20));
-    Config::SetDefault("ns3::TcpSocket::InitialCwnd", UintegerValue(10));
-
-    NodeContainer nodes(2);
-    PointToPointHelper wire;
-    wire.SetDeviceAttribute("DataRate", StringValue("1Gbps"));
-    wire.SetChannelAttribute("Delay", StringValue("5ms"));
-    wire.SetQueue("ns3::DropTailQueue", "MaxSize", StringValue("1000p"));
-    const NetDeviceContainer devices = wire.Install(nodes);
-    InternetStackHelper().Install(nodes);
-    const auto interfaces = Ipv4AddressHelper("10.0.0.0", "255.255.255.0").Assign(devices);
-
-    PacketSinkHelper sink("ns3::TcpSocketFactory", InetSocketAddress(Ipv4Address::GetAny(), 80));
-    const ApplicationContainer sinks = sink.Install(nodes.Get(1));
-    BulkSendHelper bulk("ns3::TcpSocketFactory", InetSocketAddress(interfaces.GetAddress(1), 80));
-    bulk.SetAttribute("SendSize", UintegerValue(64 * 1024));
-    bulk.Install(nodes.Get(0));
+    const TwoNodes two = send_in_bulk({"1Gbps", "5ms", "1000p", 1600u << 10, 2u << 20});
 
     Simulator::Stop(Seconds(o.seconds));
     const auto start = std::chrono::steady_clock::now();
     Simulator::Run();
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
-    const auto received = DynamicCast<PacketSink>(sinks.Get(0))->GetTotalRx();
+    const auto received = DynamicCast<PacketSink>(two.sinks.Get(0))->GetTotalRx();
     Simulator::Destroy();
 
     const double packets = static_cast<double>(received) / k_mss;

@@ -24,9 +24,10 @@ struct Embryo {
     u16 peer_mss = 536;
     u8 peer_wind_shift : 4 = 0;  // k_no_scaling: none
     Ecn ecn : 2 = Ecn::Off;
-    u8 syn_mark : 2 = 0;      // the IP-ECN field of the SYN
-    u8 retries : 4 = 0;       // SYN-ACKs sent again
-    u8 wants_cookie : 1 = 0;  // RFC 7413: the SYN-ACK gives one
+    u8 syn_mark : 2 = 0;        // the IP-ECN field of the SYN
+    u8 retries : 3 = 0;         // SYN-ACKs sent again
+    u8 ecn_taken_back : 1 = 0;  // a later SYN came without the flags
+    u8 wants_cookie : 1 = 0;    // RFC 7413: the SYN-ACK gives one
     u8 sack : 1 = 0;
     u8 timestamps : 1 = 0;
     u8 expired : 1 = 0;  // its timer is not running any more
@@ -40,11 +41,11 @@ struct TimeWait {
     u32 ts_recent = 0;
     u32 deadline = 0;
     Index next = 0, prev = 0;
-    u16 window = 0;  // as on the wire
-    u8 ttl = 64;
-    u8 dscp : 6 = 0;
-    u8 timestamps : 1 = 0;
-    u8 spare : 1 = 0;
+    u32 window : 14 = 0;  // in fours of what is on the wire
+    u32 ttl : 8 = 64;
+    u32 dscp : 6 = 0;
+    u32 timestamps : 1 = 0;
+    u32 ace : 3 = 0;  // RFC 9768 3.2.2: r.cep as it was last; without Accurate ECN 0
 };
 static_assert(sizeof(TimeWait) == 64);
 
@@ -72,12 +73,16 @@ struct FastOpenReset {
     Index next = 0;
 };
 
-// RFC 7413 4.1.3: what a client remembers of a server.
-struct FastOpenServer {
+// What is remembered of a host beyond its connections (RFC 7413 4.1.3, RFC 9768 3.1.4.1, RFC 9040).
+// Until that second it is spared what did not get through to it; 0: it may be tried.
+struct KnownHost {
     IpAddress address;
-    u32 avoid_until = 0;  // second; 0: it may be tried
+    u32 no_fast_open_until = 0;
+    u32 no_ecn_until = 0;     // SYNs with the flags
+    u32 no_option_until = 0;  // AccECN options
     u16 mss = 0;
     u8 cookie_length = 0;  // 0: none
+    u8 swallowed = 0;      // connections in a row whose SYNs with the flags were not answered
     std::array<u8, 16> cookie{};
 };
 
@@ -88,6 +93,18 @@ inline constexpr u8 k_not_ect = 0, k_ect_1 = 1, k_ect_0 = 2, k_ce = 3;
 struct MarkCounts {
     u32 cep = 5;                    // packets marked CE
     u32 e0b = 1, ceb = 0, e1b = 1;  // bytes by mark; 24 bits of each are told
+};
+// RFC 9768 3.2.3.2.2: do segments with the option get through to the peer?
+struct OptionPath {
+    u8 lost = 0;           // that had one, before any got through
+    bool passes = false;   // one got through: that is settled
+    bool blocked = false;  // none is sent any more
+    bool tested = false;   // the SYN-ACK, or the first text, has had one
+    bool in_text = false;  // text up to text_end had one and is not acknowledged
+    bool in_ack = false;   // the ACK of `acked` had one
+    bool timed = false;    // of all segments with the TSval `ts`
+    Seq text_end, acked;
+    u32 ts = 0;
 };
 struct AccEcn {
     MarkCounts in;         // r.*: of what has arrived
@@ -101,6 +118,8 @@ struct AccEcn {
     bool deaf = false;     // what the peer tells was mangled: believed no more
     bool option_seen = false;
     bool option_bad = false;
+    bool syn_ack_marked = false;  // r.cep counts CE on SYN-ACKs once
+    OptionPath path;
 };
 
 // What few connections need.

@@ -27,9 +27,8 @@ Room::Room(Context& context, inet::Inet& internet)
       tcbs(*cx.budget), embryos(*cx.budget), time_waits(*cx.budget), listeners(*cx.budget),
       colds(*cx.budget), buffers(*cx.budget), send_queues(*cx.budget), receive_queues(*cx.budget),
       runs(*cx.budget), flights(*cx.budget), resent_times(*cx.budget), large_states(*cx.budget),
-      fast_open_resets(*cx.budget), fast_open_servers(*cx.budget),
-      flows(*cx.budget, HashOfFlow{this}), listener_table(*cx.budget, HashOfListener{this}),
-      wheel(TimerOfTcb{&tcbs}, 0) {
+      fast_open_resets(*cx.budget), hosts(*cx.budget), flows(*cx.budget, HashOfFlow{this}),
+      listener_table(*cx.budget, HashOfListener{this}), wheel(TimerOfTcb{&tcbs}, 0) {
     for (const CongestionControl* built_in : {&cubic(), &reno(), &bbr(), &dctcp()})
         algorithms[algorithm_count++] = built_in;
     for (u16& counter : port_counters) counter = static_cast<u16>(cx.random.next32());

@@ -68,7 +68,7 @@ struct Room {
     std::array<const CongestionControl*, 16> algorithms{};  // 0: the default
     u32 algorithm_count = 0;
     Pool<FastOpenReset> fast_open_resets;
-    Pool<FastOpenServer> fast_open_servers;
+    Pool<KnownHost> hosts;
     FlowTable<HashOfFlow> flows;
     FlowTable<HashOfListener> listener_table;  // by port; several addresses may share one
     TimerWheel<TimerOfTcb> wheel;
@@ -95,8 +95,8 @@ struct Room {
         u8 second = 0, given = 0;
     };
     std::array<Ration, 256> rations{};
-    // Servers by a keyed hash of their address: a newer one takes the place.
-    std::array<Index, 256> fast_open_slots{};
+    // By a keyed hash of the address: a newer host takes the place.
+    std::array<Index, 256> host_slots{};
     u32 last_generation = 0;
     bool header_prediction = true;
     bool started = false;
@@ -433,11 +433,17 @@ void note_paced(const Room& room, const Tcb& tcb, Flight& f, u32 len);
 
 // --- ecn/: RFC 3168, RFC 9768
 Ecn ecn_wanted(const Room& room, const TcpOptions& options);
+// What our SYN may ask this host for.
+Ecn ecn_to_ask(const Room& room, const TcpOptions& options, const IpAddress& host);
 u16 ecn_of_syn(const Tcb& tcb);           // flags; of a SYN after its last retry
 Ecn ecn_answer(Ecn ours, u16 syn_flags);  // to a SYN
 u16 ecn_of_syn_ack(const Embryo& e);      // flags
 u16 ecn_of_syn_ack(const Room& room, const Tcb& tcb);
-void ecn_of_syn_again(Embryo& e, u16 flags);  // the same SYN, retransmitted
+// The same SYN, retransmitted: does it ask for another kind? Then the handshake is over.
+bool mixes_ecn(Ecn ours, Ecn first, u16 syn_flags);
+void ecn_of_syn_again(Embryo& e, const Segment& seg);
+void ecn_of_syn_again(Room& room, Tcb& tcb, const Segment& seg);
+void ecn_of_syn_ack_again(Room& room, Tcb& tcb, const Segment& seg);
 void learn_ecn_of_syn_ack(Room& room, Tcb& tcb, const Segment& seg);
 void learn_ecn_of_syn(Room& room, Tcb& tcb, const Segment& seg);  // simultaneous open
 void ecn_of_embryo(Room& room, Tcb& tcb, const Embryo& e);
@@ -449,8 +455,16 @@ void take_marks(Room& room, Tcb& tcb, const Segment& seg);  // of an ACK that is
 u8 put_ecn(Room& room, Tcb& tcb, const Plan& plan, wire::TcpHeader& header);
 // CWR, as a flag or as a bit of ACE: who cuts a super-segment would leave it on the first piece.
 bool next_has_cwr(const Room& room, const Tcb& tcb);
+u16 ace_of_count(const Room& room, const Tcb& tcb);  // flags; 0: nothing is counted
 void put_mark_counts(const MarkCounts& c, wire::TcpOptionsToSend& o);
-void put_acc_ecn_option(Room& room, Tcb& tcb, u32 payload, wire::TcpOptionsToSend& o);
+void put_acc_ecn_option(Room& room, Tcb& tcb, const Plan& plan, wire::TcpOptionsToSend& o);
+// ecn/option_path.cc: whether options get through.
+bool option_blocked(const Room& room, const IpAddress& host);
+bool is_option_test(const Tcb& tcb, const OptionPath& path, const Plan& plan);
+void note_option(Room& room, Tcb& tcb, const Plan& plan, bool carried);
+void option_acknowledged(OptionPath& path, const Segment& seg);
+void option_echoed(OptionPath& path, const Segment& seg);
+void option_unheard(Room& room, Tcb& tcb, const Segment& seg);  // text comes again
 // RFC 3168 6.1.2: CWR tells of every reduction, whatever its reason.
 inline void say_reduced(Tcb& tcb) { tcb.cwr_due = tcb.ecn == Ecn::Classic && tcb.ect; }
 
@@ -474,12 +488,23 @@ Seq make_cookie(const Room& room, const FlowKey& key, Seq irs, u16 peer_mss, u32
 std::optional<u16> check_cookie(const Room& room, const FlowKey& key, Seq irs, Seq cookie);
 void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset, SendReason why);
 void free_embryo(Room& room, Index i);
+void reset_embryo(Room& room, const Listener& l, Index i, SendReason why);
 // Frees what is no longer in the flow table. `listener`: the one it came from; 0: closed.
 void forget_embryo(Room& room, Index i, Index listener);
 // The third step was right: a full record, in the accept queue. `replaces`: the flow-table value
 // whose place it takes; 0: none. Returns 0 when it is refused; then nothing has changed.
 Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces,
               bool fast_open = false);
+
+// --- handshake/hosts.cc: what connections leave to the next ones
+u32 second_after(const Room& room, Duration d);
+inline bool is_ahead(const Room& room, u32 second) {
+    return static_cast<i32>(second - room.now_second()) > 0;
+}
+// Null: nothing is known.
+const KnownHost* known_host(const Room& room, const IpAddress& address);
+// As it is known, or new in the place of another one; null: refused.
+KnownHost* remember_host(Room& room, const IpAddress& address);
 
 // --- handshake/fast_open.cc: RFC 7413
 struct FastOpenCookie {
@@ -495,7 +520,7 @@ void fast_open_over(Room& room, Tcb& tcb, Cause cause);
 void forget_fast_opens(Room& room, Listener& l);
 // The client's side.
 void prepare_fast_open(Room& room, Tcb& tcb);
-const FastOpenServer* fast_open_cookie_for(const Room& room, const Tcb& tcb);
+const KnownHost* fast_open_cookie_for(const Room& room, const Tcb& tcb);
 u32 fast_open_text(const Room& room, const Tcb& tcb);  // bytes that SYN may carry
 void fast_open_answered(Room& room, Tcb& tcb, const Segment& seg);
 void fast_open_unanswered(Room& room, Tcb& tcb);

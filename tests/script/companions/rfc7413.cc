@@ -388,4 +388,29 @@ SCRIPT("both at once: a simultaneous open carries no data in its SYN-ACK") {
     t.inject("< . 1:1(0) ack 301");
 }
 
+SCRIPT(
+    "a fast open may agree to Accurate ECN: the SYN-ACK tests the option once, and another kind "
+    "ends it",
+    covers("RFC9768:5", "RFC9768:6", "RFC7413:4")) {
+    serve(t);
+    const std::string cookie = ask_for_cookie(t);
+    const auto syn = [&](const char* line_of_syn) {
+        t.inject(line(line_of_syn), {.options = k_mss + fast_open(cookie)});
+    };
+    t.peer_port(41'000);
+    syn("< [ect0] SAWE 0:100(100) win 65535");
+    t.expect("> [noecn] SA. 0:0(0) ack 101 <mss 1460,ECN0 e0b 1>");
+    CHECK(t.counters().tcp_fast_opens == 1);
+    // How the latest SYN came is told back, and without the flags nothing is taken back.
+    syn("< S 0:100(100) win 65535");
+    t.expect("> [noecn] SW. 0:0(0) ack 101 <mss 1460>");
+    t.accept();
+    t.app.write(100);
+    t.expect("> [noecn] P.AE 1:101(100) ack 101");
+    syn("< SEW 0:100(100) win 65535");
+    t.expect("> R. 101:101(0) ack 101");
+    CHECK(t.drops(DropReason::TcpMixedEcn) == 1);
+    CHECK(t.app.error() == Error::Aborted);
+}
+
 }  // namespace tern

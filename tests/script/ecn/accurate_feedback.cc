@@ -1,38 +1,26 @@
 // RFC 9768 3.2: counters of marks, in three bits and in an option.
-#include "lab/script/on_gtest.hh"
+#include "ecn/handshake.hh"
 
 using namespace tern;
 using namespace tern::script;
+using namespace tern::script::ecn;
 using namespace std::chrono_literals;
 
 namespace {
 
-// Agreed, opened by the stack. `option`: the peer's SYN-ACK carries one.
-void open_accurate(Script& t, bool option, bool timestamps = false) {
-    t.setup.limits.tcp_initial_window_segments = 20;
-    t.setup.tcp.ecn = Ecn::Accurate;
-    t.setup.tcp.timestamps = timestamps;
-    t.connect();
-    t.expect("> SAWE 0:0(0)");
-    std::string syn_ack = "+10ms < SW. 0:0(0) ack 1 win 65535 <mss 1000,sackOK";
-    if (timestamps) syn_ack += ",TS val 1010 ecr 0";
-    t.inject(line(syn_ack + (option ? ",ECN0 e0b 1 ceb 0 e1b 1>" : ">")));
-    t.expect("> .W 1:1(0) ack 1");
-}
+const std::string k_with_option = ",sackOK,ECN0 e0b 1 ceb 0 e1b 1";
 
-void accept_accurate(Script& t) {
-    t.listen();
-    t.inject("< SAWE 0:0(0) win 65535 <mss 1000,sackOK>");
-    t.expect("> SW. 0:0(0) ack 1");
-    t.inject("< .W 1:1(0) ack 1 win 65535 <ECN0 e0b 1>");
-    t.accept();
+// Twenty segments may leave at once.
+void open_accurate(Script& t, const std::string& options) {
+    t.setup.limits.tcp_initial_window_segments = 20;
+    open(t, Ecn::Accurate, options);
 }
 
 }  // namespace
 
 SCRIPT("ACE counts packets with CE from 5 on, modulo 8; the option counts bytes",
        covers("RFC9768:2", "RFC9768:5")) {
-    accept_accurate(t);
+    accept(t, Ecn::Accurate);
     t.inject("< [ect0] . 1:1001(1000) ack 1");
     t.inject("< [ect0] P. 1001:2001(1000) ack 1");
     t.expect_within(50ms, "> .AE 1:1(0) ack 2001 <ECN0 e0b 2001>");
@@ -52,7 +40,7 @@ SCRIPT("ACE counts packets with CE from 5 on, modulo 8; the option counts bytes"
 }
 
 SCRIPT("a mark after none is told at once, and every second one after it", covers("RFC9768:4")) {
-    accept_accurate(t);
+    accept(t, Ecn::Accurate);
     t.inject("< [ce] . 1:101(100) ack 1");
     t.expect("> .AW 1:1(0) ack 101");
     t.inject("+1ms < [ce] . 101:201(100) ack 1");
@@ -62,7 +50,7 @@ SCRIPT("a mark after none is told at once, and every second one after it", cover
 }
 
 SCRIPT("ECT(1) gets its own counter, in the order that is shorter", covers("RFC9768:5")) {
-    accept_accurate(t);
+    accept(t, Ecn::Accurate);
     t.inject("< [ect1] P. 1:101(100) ack 1");
     t.expect_within(50ms, "> .AE 1:1(0) ack 101 <ECN1 e1b 101>");
     t.inject("< [ce] P. 101:201(100) ack 1");
@@ -72,7 +60,7 @@ SCRIPT("ECT(1) gets its own counter, in the order that is shorter", covers("RFC9
 }
 
 SCRIPT("beside SACK the option goes as far as two blocks leave room", covers("RFC9768:5")) {
-    open_accurate(t, true, true);
+    open_accurate(t, k_with_option + ",TS val 1010 ecr 0");
     t.inject("+1ms < [ect0] .AE 1001:2001(1000) ack 1");
     t.expect("> .AE 1:1(0) ack 1 <TS val 11 ecr 1010,sack 1001:2001,ECN0 e0b 1001>");
     t.inject("+1ms < [ce] .AE 3001:4001(1000) ack 1");
@@ -87,7 +75,7 @@ SCRIPT("beside SACK the option goes as far as two blocks leave room", covers("RF
 
 SCRIPT("the option never goes into a SYN, and beside data only into what is not full",
        covers("RFC9768:5")) {
-    open_accurate(t, true);
+    open_accurate(t, k_with_option);
     t.inject("+1ms < [ect0] .AE 1:101(100) ack 1");
     t.app.write(1000);
     const auto full = t.next();
@@ -100,7 +88,7 @@ SCRIPT("the option never goes into a SYN, and beside data only into what is not 
 
 SCRIPT("ECEB says how many bytes met congestion, once: the window is reduced once a round trip",
        covers("RFC9768:2", "RFC9768:4")) {
-    open_accurate(t, true);
+    open_accurate(t, k_with_option);
     t.app.write(60'000);
     t.expect("> [ect0] .AE 1:20001(20000) ack 1");
     const u32 before = t.status().cwnd;
@@ -122,7 +110,7 @@ SCRIPT("ECEB says how many bytes met congestion, once: the window is reduced onc
 
 SCRIPT("without options an ACK of many segments means as many marks as its three bits can",
        covers("RFC9768:4")) {
-    open_accurate(t, false);
+    open_accurate(t, ",sackOK");
     t.app.write(60'000);
     t.expect("> [ect0] .AE 1:20001(20000) ack 1");
     // 5 and 3: six marks, or 14 among 18.
@@ -132,7 +120,7 @@ SCRIPT("without options an ACK of many segments means as many marks as its three
 }
 
 SCRIPT("with options the bytes tell how often the three bits have wrapped", covers("RFC9768:4")) {
-    open_accurate(t, true);
+    open_accurate(t, k_with_option);
     t.app.write(60'000);
     t.expect("> [ect0] .AE 1:20001(20000) ack 1");
     t.inject("+10ms < .WE 1:1(0) ack 18001 <ECN0 e0b 12001 ceb 6000>");
@@ -144,12 +132,7 @@ SCRIPT("with options the bytes tell how often the three bits have wrapped", cove
 }
 
 SCRIPT("an option that came zeroed is ignored for good", covers("RFC9768:5")) {
-    t.setup.limits.tcp_initial_window_segments = 20;
-    t.setup.tcp.ecn = Ecn::Accurate;
-    t.connect();
-    t.expect("> SAWE 0:0(0)");
-    t.inject("+10ms < SW. 0:0(0) ack 1 win 65535 <mss 1000,sackOK,ECN0 e0b 0 ceb 0 e1b 0>");
-    t.expect("> .W 1:1(0) ack 1");
+    open_accurate(t, ",sackOK,ECN0 e0b 0 ceb 0 e1b 0");
     t.app.write(2000);
     t.expect("> [ect0] P.AE 1:2001(2000) ack 1");
     t.inject("+10ms < .AE 1:1(0) ack 1001 <ECN0 e0b 0 ceb 5000>");
@@ -160,7 +143,7 @@ SCRIPT("an option that came zeroed is ignored for good", covers("RFC9768:5")) {
 
 SCRIPT("bytes that were marked in no packet: somebody mangles, nothing more is sent ECN-capable",
        covers("RFC9768:3")) {
-    open_accurate(t, true);
+    open_accurate(t, k_with_option);
     t.app.write(2000);
     t.expect("> [ect0] P.AE 1:2001(2000) ack 1");
     t.inject("+10ms < .AE 1:1(0) ack 2001 <ECN0 e0b 1001 ceb 1000>");
@@ -169,7 +152,7 @@ SCRIPT("bytes that were marked in no packet: somebody mangles, nothing more is s
 
 SCRIPT("no super-segment while ACE has the bit that the link would clear", covers("RFC9768:2")) {
     t.setup.segmentation = true;
-    open_accurate(t, true);
+    open_accurate(t, k_with_option);
     t.app.write(4000);
     t.expect("> [ect0] P.AE 1:4001(4000) ack 1");
     t.inject("+10ms < [ce] .AE 1:101(100) ack 4001");

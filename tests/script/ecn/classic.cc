@@ -1,35 +1,24 @@
 // RFC 3168: ECN as it was first specified, one echo a round trip.
-#include "lab/script/on_gtest.hh"
+#include "ecn/handshake.hh"
 
 using namespace tern;
 using namespace tern::script;
+using namespace tern::script::ecn;
 using namespace std::chrono_literals;
 
 namespace {
 
-// An agreed connection that the stack opened, with the peer's SACK and no timestamps.
-void open_classic(Script& t, u16 initial_cwnd_segments = 10) {
-    t.setup.limits.tcp_initial_window_segments = initial_cwnd_segments;
-    t.setup.tcp.ecn = Ecn::Classic;
-    t.connect();
-    t.expect("> [noecn] SEW 0:0(0)");
-    t.inject("+10ms < SE. 0:0(0) ack 1 win 65535 <mss 1000,sackOK>");
-    t.expect("> [noecn] . 1:1(0) ack 1");
-}
-
-void accept_classic(Script& t) {
-    t.listen();
-    t.inject("< SEW 0:0(0) win 65535 <mss 1000,sackOK>");
-    t.expect("> [noecn] SE. 0:0(0) ack 1");
-    t.inject("< . 1:1(0) ack 1 win 65535");
-    t.accept();
+// Ten segments may leave at once.
+void open_classic(Script& t, const std::string& options = ",sackOK") {
+    t.setup.limits.tcp_initial_window_segments = 10;
+    open(t, Ecn::Classic, options);
 }
 
 }  // namespace
 
 SCRIPT("an ECN-setup SYN has ECE and CWR, its answer ECE alone, and neither may be marked",
        covers("RFC3168:1", "RFC9293:SHLD-8")) {
-    accept_classic(t);
+    accept(t, Ecn::Classic);
     CHECK(t.status().ecn == Ecn::Classic);
     CHECK(t.status().ecn_capable);
 }
@@ -42,10 +31,8 @@ SCRIPT("who asks and hears yes may send ECN-capable data", covers("RFC3168:1", "
 }
 
 SCRIPT("a SYN-ACK that sends all flags back agrees to nothing", covers("RFC3168:1")) {
-    t.setup.tcp.ecn = Ecn::Classic;
-    t.connect();
-    t.expect("> SEW 0:0(0)");
-    t.inject("+10ms < SEW. 0:0(0) ack 1 win 65535 <mss 1000>");
+    ask(t, Ecn::Classic);
+    answer(t, {.ace = 0b011});
     t.expect("> . 1:1(0) ack 1");
     CHECK(t.status().ecn == Ecn::Off);
     t.app.write(500);
@@ -53,10 +40,8 @@ SCRIPT("a SYN-ACK that sends all flags back agrees to nothing", covers("RFC3168:
 }
 
 SCRIPT("a SYN-ACK without flags agrees to nothing", covers("RFC3168:1")) {
-    t.setup.tcp.ecn = Ecn::Classic;
-    t.connect();
-    t.expect("> SEW 0:0(0)");
-    t.inject("+10ms < S. 0:0(0) ack 1 win 65535 <mss 1000>");
+    ask(t, Ecn::Classic);
+    answer(t, {.ace = 0b000});
     t.expect("> . 1:1(0) ack 1");
     CHECK(t.status().ecn == Ecn::Off);
 }
@@ -81,32 +66,26 @@ SCRIPT("a listener with ECN off answers without", covers("RFC3168:1")) {
 }
 
 SCRIPT("a SYN that was not answered is sent again without the flags", covers("RFC3168:5")) {
-    t.setup.tcp.ecn = Ecn::Classic;
-    t.connect();
-    t.expect("> SEW 0:0(0)");
+    ask(t, Ecn::Classic);
     t.expect("+1s > S 0:0(0)");
     // Whatever the answer says now: one of the two SYNs did not ask.
-    t.inject("+10ms < SE. 0:0(0) ack 1 win 65535 <mss 1000>");
+    answer(t, {.ace = 0b001});
     t.expect("> . 1:1(0) ack 1");
     t.app.write(500);
     t.expect("> [noecn] P. 1:501(500) ack 1");
 }
 
 SCRIPT("a SYN with the flags that is refused is sent again without", covers("RFC3168:5")) {
-    t.setup.tcp.ecn = Ecn::Classic;
-    t.connect();
-    t.expect("> SEW 0:0(0)");
+    ask(t, Ecn::Classic);
     t.inject("+10ms < R. 0:0(0) ack 1");
     t.expect("> S 0:0(0)");
-    t.inject("+10ms < S. 0:0(0) ack 1 win 65535 <mss 1000>");
+    answer(t, {.ace = 0b000});
     t.expect("> . 1:1(0) ack 1");
     t.state(State::Established);
 }
 
 SCRIPT("a SYN that is refused twice is refused", covers("RFC3168:5")) {
-    t.setup.tcp.ecn = Ecn::Classic;
-    t.connect();
-    t.expect("> SEW 0:0(0)");
+    ask(t, Ecn::Classic);
     t.inject("+10ms < R. 0:0(0) ack 1");
     t.expect("> S 0:0(0)");
     t.inject("+10ms < R. 0:0(0) ack 1");
@@ -115,7 +94,7 @@ SCRIPT("a SYN that is refused twice is refused", covers("RFC3168:5")) {
 }
 
 SCRIPT("CE gives ECE on all acknowledgements until CWR", covers("RFC3168:3", "RFC9293:SHLD-8")) {
-    accept_classic(t);
+    accept(t, Ecn::Classic);
     t.inject("< [ect0] . 1:1001(1000) ack 1");
     t.inject("< [ce] P. 1001:2001(1000) ack 1");
     t.expect_within(50ms, "> [noecn] E. 1:1(0) ack 2001");
@@ -131,7 +110,7 @@ SCRIPT("CE gives ECE on all acknowledgements until CWR", covers("RFC3168:3", "RF
 }
 
 SCRIPT("a segment with CWR that is marked itself is echoed again", covers("RFC3168:3")) {
-    accept_classic(t);
+    accept(t, Ecn::Classic);
     t.inject("< [ce] P. 1:1001(1000) ack 1");
     t.expect_within(50ms, "> E. 1:1(0) ack 1001");
     t.inject("+1ms < [ce] PW. 1001:2001(1000) ack 1");
@@ -139,7 +118,7 @@ SCRIPT("a segment with CWR that is marked itself is echoed again", covers("RFC31
 }
 
 SCRIPT("a marked segment outside of the window is no congestion of ours", covers("RFC3168:3")) {
-    accept_classic(t);
+    accept(t, Ecn::Classic);
     t.inject("< [ce] P. 900001:901001(1000) ack 1");
     t.expect("> . 1:1(0) ack 1");
 }
@@ -170,12 +149,7 @@ SCRIPT("ECE halves the window once a round trip, and CWR is on the first new dat
 }
 
 SCRIPT("without SACK it is the same", covers("RFC3168:3")) {
-    t.setup.limits.tcp_initial_window_segments = 10;
-    t.setup.tcp.ecn = Ecn::Classic;
-    t.connect();
-    t.expect("> SEW 0:0(0)");
-    t.inject("+10ms < SE. 0:0(0) ack 1 win 65535 <mss 1000>");
-    t.expect("> . 1:1(0) ack 1");
+    open_classic(t, "");
     t.app.write(30'000);
     t.expect("> [ect0] . 1:10001(10000) ack 1");
     t.inject("+10ms < E. 1:1(0) ack 1001");
@@ -238,7 +212,7 @@ SCRIPT("dctcp on classic ECN: ECE is as the last packet was, told at each change
        covers("RFC3168:3")) {
     t.setup.tcp.congestion = "dctcp";
     t.setup.tcp.ecn = Ecn::Classic;
-    accept_classic(t);
+    accept(t, Ecn::Classic);
     t.inject("< [ect0] . 1:1001(1000) ack 1");
     // What came before the mark is acknowledged without it.
     t.inject("+1ms < [ce] . 1001:2001(1000) ack 1");

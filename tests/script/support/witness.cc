@@ -58,7 +58,12 @@ public:
                             outbound ? v.destination.port : v.source.port};
         const u16 bits = v.tcp.flags & wire::k_ecn_flags;
         Flow& f = flows_[key];
-        if (syn && !v.tcp.has(wire::Ack)) f.asked = bits != 0 || (f.asked && outbound);
+        if (syn && !v.tcp.has(wire::Ack)) {
+            // RFC 9768 3.1.5: one that comes again without has not taken it back.
+            const bool same = outbound || v.tcp.seq == f.syn;
+            f.asked = bits != 0 || (f.asked && same);
+            f.syn = v.tcp.seq;
+        }
         if (!outbound) return;
         // RFC 3168 6.1.1, RFC 9768 3.1.1: flags only where somebody has asked.
         EXPECT_TRUE(bits == 0 || f.asked || syn) << "AE, CWR or ECE of a flow without ECN";
@@ -75,6 +80,7 @@ public:
 private:
     struct Flow {
         bool asked = false;
+        Seq syn;  // of the last one
         bool any = false;
         Seq end;
     };

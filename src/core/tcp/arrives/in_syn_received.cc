@@ -48,7 +48,11 @@ Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
     const Seq rcv_nxt = e.irs + 1;
     // The same SYN again: our SYN-ACK was lost.
     if (seg.syn() && !seg.has(wire::Ack) && !seg.rst() && seg.seq == e.irs) {
-        ecn_of_syn_again(e, seg.flags);
+        if (mixes_ecn(l.options.ecn, e.ecn, seg.flags)) {
+            reset_embryo(room, l, embryo, SendReason::ResetMixedEcn);
+            return Verdict::drop(DropReason::TcpMixedEcn);
+        }
+        ecn_of_syn_again(e, seg);
         send_syn_ack(room, l, e, initial_sequence(room, e.key).ts_offset,
                      SendReason::OpenAnswerRetry);
         return Verdict::done();

@@ -18,9 +18,9 @@ void acknowledge_again(Room& room, const TimeWait& tw, SendReason why) {
     Bare bare;
     bare.seq = tw.snd_nxt;
     bare.ack = tw.rcv_nxt;
-    bare.flags = wire::Ack;
-    bare.window = tw.window;
-    bare.ttl = tw.ttl;
+    bare.flags = wire::Ack | wire::ace_flags(tw.ace);  // RFC 9768 3.2.2 [RFC9768:2]
+    bare.window = static_cast<u16>(tw.window * 4);
+    bare.ttl = static_cast<u8>(tw.ttl);
     bare.tos = static_cast<u8>(tw.dscp << 2);
     if (tw.timestamps) {
         bare.options.timestamps = true;
@@ -77,7 +77,7 @@ Verdict in_time_wait(Room& room, Index record, Segment& seg) {
     if (seg.seg_len() == 0 && seg.seq == tw.rcv_nxt && seg.ack == tw.snd_nxt)
         return Verdict::done();
     if (may_answer(room, seg.hash))
-        acknowledge_again(room, tw, why_unacceptable(tw.rcv_nxt, tw.window, seg));
+        acknowledge_again(room, tw, why_unacceptable(tw.rcv_nxt, tw.window * 4, seg));
     return Verdict::drop(DropReason::TcpTimeWaitOld);
 }
 

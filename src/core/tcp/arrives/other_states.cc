@@ -15,21 +15,33 @@ bool acknowledges_from_edge(const Tcb& tcb, const Segment& seg) {
            seg.seq == tcb.rcv.edge;
 }
 
-// The SYN that brought data again: our SYN-ACK was lost.
-bool repeats_fast_open(const Room& room, const Tcb& tcb, const Segment& seg) {
-    return tcb.state == State::SynReceived && opens_fast(room, tcb) && seg.syn() &&
-           !seg.has(wire::Ack) && !seg.rst() && seg.seq == tcb.rcv.irs;
+bool repeats_syn(const Tcb& tcb, const Segment& seg) {
+    return tcb.state == State::SynReceived && seg.syn() && !seg.has(wire::Ack) && !seg.rst() &&
+           seg.seq == tcb.rcv.irs;
+}
+
+Verdict syn_again(Room& room, Index i, const Segment& seg) {
+    Tcb& tcb = room.tcbs[i];
+    // RFC 9768 3.1.5 [RFC9768:6].
+    if (mixes_ecn(ecn_wanted(room, options_of(room, tcb)), tcb.ecn, seg.flags)) {
+        send_reset(room, tcb, SendReason::ResetMixedEcn);
+        finish(room, i, Cause::Abort, Error::Aborted);
+        return Verdict::drop(DropReason::TcpMixedEcn);
+    }
+    ecn_of_syn_again(room, tcb, seg);
+    if (!opens_fast(room, tcb)) return Verdict::next();
+    // It brought data: our SYN-ACK was lost.
+    tcb.set(k_syn_due);
+    want_output(room, tcb);
+    return Verdict::done();
 }
 
 }  // namespace
 
 Verdict other_states(Room& room, Index i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
-    if (repeats_fast_open(room, tcb, seg)) {
-        tcb.set(k_syn_due);
-        want_output(room, tcb);
-        return Verdict::done();
-    }
+    if (repeats_syn(tcb, seg))
+        if (auto v = syn_again(room, i, seg)) return v;
     if (auto v = step1_sequence(room, tcb, seg)) {
         if (v.reason == DropReason::TcpOutOfWindow && acknowledges_from_edge(tcb, seg))
             step5_ack(room, i, seg);

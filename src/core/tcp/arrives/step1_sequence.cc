@@ -74,6 +74,7 @@ Verdict step1_sequence(Room& room, Tcb& tcb, Segment& seg) {
     const bool bare_fin = seg.fin() && seg.len == 0 && seg.seq == tcb.rcv.nxt && !seg.rst();
     if (!acceptable(tcb, seg) && !bare_fin) {
         if (seg.rst()) return Verdict::drop(DropReason::TcpResetOutOfWindow);  // [U-5]
+        option_unheard(room, tcb, seg);
         return Verdict::ack(DropReason::TcpOutOfWindow);
     }
     if (!seg.rst()) note_marks(room, tcb, seg);

@@ -3,9 +3,11 @@
 
 namespace tern {
 
-Verdict step4_syn(Room&, Tcb&, Segment& seg) {
+Verdict step4_syn(Room& room, Tcb& tcb, Segment& seg) {
+    if (!seg.syn()) return Verdict::next();
+    ecn_of_syn_ack_again(room, tcb, seg);
     // RFC 5961 4.2 [RFC5961:2]: a genuine peer that has restarted answers our ACK by RST.
-    return seg.syn() ? Verdict::challenge(DropReason::TcpSynChallenged) : Verdict::next();
+    return Verdict::challenge(DropReason::TcpSynChallenged);
 }
 
 }  // namespace tern

@@ -16,27 +16,6 @@ bool port_lingers(Room& room, u16 port) {
     return found;
 }
 
-// RFC 9293 3.10.5 [U-17]: ABORT in SYN-RECEIVED tells the peer.
-void abort_embryo(Room& room, const Listener& l, Index i) {
-    const Embryo& e = room.embryos[i];
-    Bare bare;
-    bare.seq = e.iss + 1;
-    bare.ack = e.irs + 1;
-    bare.flags = wire::Rst | wire::Ack;
-    bare.ttl = l.options.ttl;
-    bare.tos = static_cast<u8>(l.options.dscp << 2);
-    bare.iss = e.iss;
-    bare.irs = e.irs;
-    bare.state = State::SynReceived;
-    send_bare(room, e.key, bare, SendReason::ResetAbort);
-    tell_transition(room, e.key.id(), State::SynReceived, Cause::Abort);
-    free_embryo(room, i);
-}
-
-}  // namespace
-
-namespace {
-
 bool port_taken(Room& room, const IpAddress& address, u16 port, bool reuse) {
     // RFC 9293 3.9.1.1 [MUST-41]: never disturbs what exists. [MUST-42]: an active connection on
     // the same port is no obstacle.
@@ -144,7 +123,7 @@ Result<void> Tcp::close_listener(TcpListener listener) {
     room.embryos.for_each([&](Index i) {
         const FlowKey& key = room.embryos[i].key;
         if (find_listener(room, key.local_address(), key.local_port) == listener.index)
-            abort_embryo(room, *l, i);
+            reset_embryo(room, *l, i, SendReason::ResetAbort);
     });
     tell_transition(room, {{l->address, l->port}, {}}, State::Listen, Cause::Close);
     room.listener_table.erase(hash_of_listener(room, l->port), listener.index);
@@ -201,7 +180,7 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
         forget_time_wait(room, index_of(old));
     }
     Tcb& tcb = room.tcbs[i];
-    tcb.ecn = ecn_wanted(room, o.options);
+    tcb.ecn = ecn_to_ask(room, o.options, remote.address);
     if (!make_extras(room, tcb, o.options, o.fast_open || tcb.ecn == Ecn::Accurate)) {
         free_tcb(room, i);
         return std::unexpected(Error::OutOfMemory);

@@ -33,6 +33,7 @@ void mirror(Room& room, Tcb& tcb, bool marked) {
 
 void count(Room& room, Tcb& tcb, const Segment& seg, u8 field) {
     AccEcn& a = room.colds[tcb.cold].acc_ecn;
+    option_echoed(a.path, seg);
     const u8 before = std::exchange(a.last, field);
     if (field == k_ect_0) a.in.e0b += seg.len;
     if (field == k_ect_1) a.in.e1b += seg.len;
@@ -53,12 +54,18 @@ bool is_new_data(const Tcb& tcb, const Plan& plan) {
     return plan.len > 0 && plan.seq >= tcb.snd.max && plan.reason != SendReason::ProbeWindow;
 }
 
+bool has_sack_blocks(const Room& room, const Tcb& tcb) {
+    if (!tcb.has(k_sack) || tcb.receive_queue == 0) return false;
+    const ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
+    return q.runs != 0 || q.twice.left != q.twice.right;
+}
+
 // 3.2.2.1: the handshake's encoding is for the first ACK of a SYN-ACK, if that is bare.
-u16 ace_for(const Tcb& tcb, AccEcn& a, const Plan& plan) {
+u16 ace_for(const Room& room, const Tcb& tcb, AccEcn& a, const Plan& plan) {
     a.unacked_marks = 0;
     const bool opening = tcb.state == State::SynReceived;
     const u8 handshake = opening ? u8{0} : std::exchange(a.handshake_ace, u8{0});
-    const bool pure = plan.len == 0 && (plan.flags & wire::Fin) == 0;
+    const bool pure = plan.len == 0 && (plan.flags & wire::Fin) == 0 && !has_sack_blocks(room, tcb);
     return wire::ace_flags(handshake != 0 && pure ? handshake : a.in.cep);
 }
 
@@ -92,16 +99,19 @@ u8 put_ecn(Room& room, Tcb& tcb, const Plan& plan, wire::TcpHeader& header) {
     }
     const bool new_data = is_new_data(tcb, plan);
     if (tcb.ecn == Ecn::Accurate)
-        header.flags |= ace_for(tcb, room.colds[tcb.cold].acc_ecn, plan);
+        header.flags |= ace_for(room, tcb, room.colds[tcb.cold].acc_ecn, plan);
     else if (tcb.ecn == Ecn::Classic)
         header.flags |= classic_flags(tcb, new_data);
     // RFC 3168 6.1.4 to 6.1.6 [RFC3168:2]: nothing else may be marked.
     return tcb.ect && new_data ? k_ect_0 : k_not_ect;
 }
 
+u16 ace_of_count(const Room& room, const Tcb& tcb) {
+    return tcb.ecn == Ecn::Accurate ? wire::ace_flags(room.colds[tcb.cold].acc_ecn.in.cep) : u16{0};
+}
+
 bool next_has_cwr(const Room& room, const Tcb& tcb) {
-    if (tcb.ecn == Ecn::Accurate)
-        return (wire::ace_flags(room.colds[tcb.cold].acc_ecn.in.cep) & wire::Cwr) != 0;
+    if (tcb.ecn == Ecn::Accurate) return (ace_of_count(room, tcb) & wire::Cwr) != 0;
     return tcb.cwr_due;
 }
 
@@ -113,18 +123,46 @@ void put_mark_counts(const MarkCounts& c, wire::TcpOptionsToSend& o) {
     o.acc_ecn_count = (l4s ? c.e0b : c.e1b) != 1 ? 3 : c.ceb != 0 ? 2 : 1;
 }
 
-void put_acc_ecn_option(Room& room, Tcb& tcb, u32 payload, wire::TcpOptionsToSend& o) {
+namespace {
+
+// Two SACK blocks come first: what is lost matters more [RFC9768:5].
+bool has_room(const wire::TcpOptionsToSend& o, u32 counters) {
+    const auto words = [](std::size_t bytes) { return (bytes + 3) / 4; };
+    const std::size_t blocks = std::min<std::size_t>(o.sack.size(), 2);
+    const std::size_t others = (o.mss != 0) + (o.timestamps ? 3 : o.sack_permitted) +
+                               (o.window_scale != 0xff) + (o.user_timeout != 0) +
+                               (o.fast_open ? words(2 + o.cookie.size()) : 0) +
+                               (blocks > 0 ? 1 + 2 * blocks : 0);
+    return others + words(2 + 3 * counters) <= k_option_space / 4;
+}
+
+// 3.2.3.3: when a counter has moved, beside data only where the segment is not full. What is sent
+// again goes without: it may be the option that was not let through (3.2.3.2.2).
+bool option_due(const Room& room, const Tcb& tcb, const Plan& plan) {
+    const AccEcn& a = room.colds[tcb.cold].acc_ecn;
+    if (a.path.blocked) return false;
+    if (is_option_test(tcb, a.path, plan)) return true;
+    if ((plan.flags & wire::Syn) != 0 || a.bytes_told == bytes_told(a.in)) return false;
+    const bool again = plan.len > 0 && plan.seq < tcb.snd.max;
+    return !again && (plan.len == 0 || plan.len + 12 <= tcb.send_mss);
+}
+
+}  // namespace
+
+void put_acc_ecn_option(Room& room, Tcb& tcb, const Plan& plan, wire::TcpOptionsToSend& o) {
+    if (tcb.state == State::SynSent) return;
     AccEcn& a = room.colds[tcb.cold].acc_ecn;
-    // 3.2.3.3: when a counter has moved, beside data only where the segment is not full.
-    if (a.bytes_told == bytes_told(a.in) || (payload != 0 && payload + 12 > tcb.send_mss)) return;
-    wire::TcpOptionsToSend with = o;
-    put_mark_counts(a.in, with);
-    const u32 takes = (2 + 3u * with.acc_ecn_count + 3) / 4 * 4 + (o.timestamps ? 12 : 0);
-    // Two SACK blocks come first: what is lost matters more [RFC9768:5].
-    const u32 blocks = std::min<u32>(static_cast<u32>(o.sack.size()), 2);
-    if (takes + (blocks > 0 ? 4 + 8 * blocks : 0) > k_option_space) return;
-    o = with;
-    a.bytes_told = bytes_told(a.in);
+    bool carried = false;
+    if (option_due(room, tcb, plan)) {
+        wire::TcpOptionsToSend with = o;
+        put_mark_counts(a.in, with);
+        carried = has_room(o, with.acc_ecn_count);
+        if (carried) {
+            o = with;
+            a.bytes_told = bytes_told(a.in);
+        }
+    }
+    note_option(room, tcb, plan, carried);
 }
 
 }  // namespace tern

@@ -38,6 +38,7 @@ u32 safest(u32 least, u32 acked) { return acked > least ? acked - ((acked - leas
 // Bytes of ours that an ACK of an Accurate connection tells to have met congestion.
 u32 accurate_marks(Room& room, Tcb& tcb, const Segment& seg) {
     AccEcn& a = room.colds[tcb.cold].acc_ecn;
+    option_acknowledged(a.path, seg);
     const u8 ace = wire::ace_of(seg.flags);
     // 3.2.2.4 [RFC9768:3]: the counter began at 5.
     if (!std::exchange(a.heard, true) && ace == 0) {

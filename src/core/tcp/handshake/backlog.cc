@@ -48,7 +48,8 @@ void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset,
         bare.options.cookie = cookie.bytes;
     }
     // RFC 9768 3.2.3.2.1, 3.2.3.2.2 [RFC9768:5]: once, to see whether it gets through.
-    if (e.ecn == Ecn::Accurate && why == SendReason::OpenAnswer) put_mark_counts({}, bare.options);
+    const bool test = e.ecn == Ecn::Accurate && why == SendReason::OpenAnswer;
+    if (test && !option_blocked(room, e.key.remote_address())) put_mark_counts({}, bare.options);
     send_bare(room, e.key, bare, why);
 }
 
@@ -65,6 +66,23 @@ void forget_embryo(Room& room, Index i, Index listener) {
     const u32 level = std::min<u32>(room.embryos[i].retries, k_embryo_levels - 1);
     age_remove(room.embryo_ages[level], room.embryos, i);
     room.embryos.free(i);
+}
+
+// RFC 9293 3.10.5 [U-17]: ABORT in SYN-RECEIVED tells the peer.
+void reset_embryo(Room& room, const Listener& l, Index i, SendReason why) {
+    const Embryo& e = room.embryos[i];
+    Bare bare;
+    bare.seq = e.iss + 1;
+    bare.ack = e.irs + 1;
+    bare.flags = wire::Rst | wire::Ack;
+    bare.ttl = l.options.ttl;
+    bare.tos = static_cast<u8>(l.options.dscp << 2);
+    bare.iss = e.iss;
+    bare.irs = e.irs;
+    bare.state = State::SynReceived;
+    send_bare(room, e.key, bare, why);
+    tell_transition(room, e.key.id(), State::SynReceived, Cause::Abort);
+    free_embryo(room, i);
 }
 
 Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces,

@@ -42,10 +42,6 @@ bool has_place(Room& room, Listener& l) {
     return l.fast_open_pending < l.fast_open_limit;
 }
 
-u32 second_after(const Room& room, Duration d) {
-    return room.now_second() + static_cast<u32>(std::chrono::ceil<std::chrono::seconds>(d).count());
-}
-
 bool keep_place(Room& room, Listener& l) {
     const Index i = room.fast_open_resets.allocate();
     if (i == 0) return false;
@@ -56,31 +52,11 @@ bool keep_place(Room& room, Listener& l) {
     return true;
 }
 
-Index slot_of(const Room& room, const IpAddress& server) {
-    u64 words[2];
-    std::memcpy(words, server.bytes.data(), sizeof words);
-    return siphash13(room.table_key, words[0], words[1]) % room.fast_open_slots.size();
-}
-
-const FastOpenServer* known_server(const Room& room, const IpAddress& server) {
-    const Index i = room.fast_open_slots[slot_of(room, server)];
-    if (i == 0 || room.fast_open_servers[i].address != server) return nullptr;
-    return &room.fast_open_servers[i];
-}
-
-// The place of the server, empty; who had it is forgotten.
-FastOpenServer* remember_server(Room& room, const IpAddress& server) {
-    Index& slot = room.fast_open_slots[slot_of(room, server)];
-    if (slot == 0) slot = room.fast_open_servers.allocate();
-    if (slot == 0) return nullptr;
-    FastOpenServer& s = room.fast_open_servers[slot] = {};
-    s.address = server;
-    return &s;
-}
-
 void avoid(Room& room, const Tcb& tcb) {
-    if (FastOpenServer* s = remember_server(room, tcb.key.remote_address()))
-        s->avoid_until = second_after(room, room.cx.limits.tcp_fast_open_retry);
+    KnownHost* h = remember_host(room, tcb.key.remote_address());
+    if (h == nullptr) return;
+    h->cookie_length = 0;
+    h->no_fast_open_until = second_after(room, room.cx.limits.tcp_fast_open_retry);
 }
 
 }  // namespace
@@ -108,6 +84,7 @@ Verdict open_fast(Room& room, Index listener, const Embryo& e, Segment& seg, boo
     Cold& c = room.colds[tcb.cold];
     c.fast_open_pending = true;
     c.fast_open_cookie = renew;
+    c.acc_ecn.path.tested = false;  // by the SYN-ACK that is to come
     ++room.listeners[listener].fast_open_pending;
     tcb.snd.nxt = tcb.snd.max = tcb.snd.iss;  // the SYN-ACK is still to be sent
     tcb.cwnd = initial_window(room, tcb.send_mss);
@@ -145,17 +122,17 @@ void forget_fast_opens(Room& room, Listener& l) {
 }
 
 void prepare_fast_open(Room& room, Tcb& tcb) {
-    const FastOpenServer* s = known_server(room, tcb.key.remote_address());
-    room.colds[tcb.cold].fast_open_asks = s == nullptr || s->cookie_length != 0 ||
-                                          static_cast<i32>(s->avoid_until - room.now_second()) <= 0;
+    const KnownHost* h = known_host(room, tcb.key.remote_address());
+    room.colds[tcb.cold].fast_open_asks =
+        h == nullptr || h->cookie_length != 0 || !is_ahead(room, h->no_fast_open_until);
     // RFC 7413 4.1.3 [RFC7413:6]: how long the data in SYN may be was learnt with the cookie.
-    if (s != nullptr && s->cookie_length != 0) tcb.peer_mss = s->mss;
+    if (h != nullptr && h->cookie_length != 0) tcb.peer_mss = h->mss;
 }
 
-const FastOpenServer* fast_open_cookie_for(const Room& room, const Tcb& tcb) {
+const KnownHost* fast_open_cookie_for(const Room& room, const Tcb& tcb) {
     if (tcb.cold == 0 || !room.colds[tcb.cold].fast_open_asks) return nullptr;
-    const FastOpenServer* s = known_server(room, tcb.key.remote_address());
-    return s != nullptr && s->cookie_length != 0 ? s : nullptr;
+    const KnownHost* h = known_host(room, tcb.key.remote_address());
+    return h != nullptr && h->cookie_length != 0 ? h : nullptr;
 }
 
 u32 fast_open_text(const Room& room, const Tcb& tcb) {
@@ -171,17 +148,18 @@ void fast_open_answered(Room& room, Tcb& tcb, const Segment& seg) {
     }
     if (tcb.cold == 0 || !std::exchange(room.colds[tcb.cold].fast_open_asks, false)) return;
     const wire::TcpOptions& o = room.options;
-    const FastOpenServer* before = known_server(room, tcb.key.remote_address());
+    const KnownHost* before = known_host(room, tcb.key.remote_address());
     if (!o.has_fast_open || o.fast_open_length == 0) {
         // RFC 7413 4.1.3 [RFC7413:6]: who was asked for a cookie and has none is noted, too.
         if (before == nullptr || before->cookie_length == 0) avoid(room, tcb);
         return;
     }
-    FastOpenServer* s = remember_server(room, tcb.key.remote_address());
-    if (s == nullptr) return;
-    s->mss = tcb.peer_mss;
-    s->cookie_length = o.fast_open_length;
-    s->cookie = o.fast_open;
+    KnownHost* h = remember_host(room, tcb.key.remote_address());
+    if (h == nullptr) return;
+    h->no_fast_open_until = 0;
+    h->mss = tcb.peer_mss;
+    h->cookie_length = o.fast_open_length;
+    h->cookie = o.fast_open;
 }
 
 // RFC 7413 4.2.2 [RFC7413:5]: the next SYN is a plain one. Something on the way may not like the

@@ -71,6 +71,7 @@ void send_reset(Room& room, Tcb& tcb, SendReason why) {
     bare.seq = tcb.snd.nxt;
     bare.ack = tcb.rcv.nxt;
     bare.flags = wire::Rst | wire::Ack;
+    if (is_synchronized(tcb.state)) bare.flags |= ace_of_count(room, tcb);
     bare.ttl = tcb.ttl;
     bare.tos = tcb.tos;
     if (tcb.has(k_timestamps)) {

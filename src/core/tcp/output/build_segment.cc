@@ -162,7 +162,7 @@ void add_fast_open(const Room& room, const Tcb& tcb, bool answer, FastOpenCookie
     if (answer) {
         cookie = fast_open_cookie(room, tcb.key);
         o.cookie = cookie.bytes;
-    } else if (const FastOpenServer* known = fast_open_cookie_for(room, tcb)) {
+    } else if (const KnownHost* known = fast_open_cookie_for(room, tcb)) {
         o.cookie = std::span(known->cookie).first(known->cookie_length);
     }
 }
@@ -173,7 +173,9 @@ bool only_timestamps(const Tcb& tcb, bool syn, u32 payload) {
            tcb.ecn != Ecn::Accurate;
 }
 
-u32 build_options(Room& room, Tcb& tcb, bool syn, u32 payload, std::byte* to) {
+u32 build_options(Room& room, Tcb& tcb, const Plan& plan, std::byte* to) {
+    const bool syn = (plan.flags & wire::Syn) != 0;
+    const u32 payload = plan.len;
     if (only_timestamps(tcb, syn, payload)) {
         if (!tcb.has(k_timestamps)) return 0;
         return wire::emit_timestamps_only(room.ts_clock(tcb.ts_offset), tcb.ts_recent, to);
@@ -201,8 +203,8 @@ u32 build_options(Room& room, Tcb& tcb, bool syn, u32 payload, std::byte* to) {
             const u32 n = sack_blocks(room, tcb, blocks);
             o.sack = {blocks.data(), n};
         }
-        if (tcb.ecn == Ecn::Accurate) put_acc_ecn_option(room, tcb, payload, o);
     }
+    if (tcb.ecn == Ecn::Accurate) put_acc_ecn_option(room, tcb, plan, o);
     if (o.timestamps) {
         o.ts_val = room.ts_clock(tcb.ts_offset);
         // RFC 7323 3.2 [RFC7323:4]: TSecr counts with ACK only.
@@ -293,7 +295,7 @@ const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool
     header.window = static_cast<u16>(window);
     set_urgent(room, tcb, header);
     const u8 ecn = put_ecn(room, tcb, plan, header);
-    const u32 options_length = build_options(room, tcb, syn, plan.len, options);
+    const u32 options_length = build_options(room, tcb, plan, options);
     if (plan.len > tcb.send_mss) {
         packet->gso_size = tcb.send_mss;
         packet->gso_segments = static_cast<u16>((plan.len + tcb.send_mss - 1) / tcb.send_mss);

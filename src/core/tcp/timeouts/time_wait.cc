@@ -46,10 +46,11 @@ Index make_record(Room& room, const Tcb& tcb) {
     tw.snd_nxt = tcb.snd.max;
     tw.rcv_nxt = tcb.rcv.nxt;
     tw.ts_recent = tcb.ts_recent;
-    tw.window = static_cast<u16>(std::min<u32>(tcb.rcv.buff >> tcb.rcv_wind_shift, 65535));
+    tw.window = std::min<u32>(tcb.rcv.buff >> tcb.rcv_wind_shift, 65535) / 4 & 0x3fff;
     tw.ttl = tcb.ttl;
     tw.dscp = tcb.tos >> 2 & 0x3f;
     tw.timestamps = tcb.has(k_timestamps);
+    tw.ace = wire::ace_of(ace_of_count(room, tcb)) & 7u;
     return record;
 }
 
@@ -133,7 +134,7 @@ void expire_embryos(Room& room) {
                 continue;
             }
             age_remove(ages, room.embryos, i);
-            e.retries = (e.retries + 1u) & 15u;
+            e.retries = (e.retries + 1u) & 7u;
             const Duration rto = limits.tcp_rto_initial * (1u << e.retries);
             e.deadline = room.tick_after(rto);
             age_push(room.embryo_ages[level + 1], room.embryos, i);
