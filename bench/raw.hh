@@ -19,5 +19,9 @@ struct RawSegment {
 };
 // An IPv4 packet with a right header checksum; the link vouches for the sum of the segment.
 Packet raw_segment(PacketPool& pool, const RawSegment& s);
+// What a stack has sent, without its options.
+RawSegment read_segment(const Packet& packet);
+// The ACK of all of it.
+RawSegment answer_to(const RawSegment& s);
 
 }  // namespace tern::bench

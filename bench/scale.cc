@@ -1,10 +1,12 @@
-// M1 to M3: what ten million idle connections cost, and whether each still answers. Two stacks in
-// one process; the client owns a prefix of four million addresses (Stack::add_prefix), so nearly
-// every packet comes from an address that was not seen lately.
+// M1 to M3: what ten million idle connections cost, and whether each still answers; and whether one
+// of a million listeners is reached like one alone. Two stacks in one process; the client owns a
+// prefix of four million addresses (Stack::add_prefix), so nearly every packet comes from an
+// address that was not seen lately.
 //
-//   scale [--connections N] [--quick] [--sample N] [--all] [--json]
+//   scale [--connections N] [--quick] [--sample N] [--all] [--idle] [--json]
 //
 // --quick: 1,000,000. --all: a byte there and back over every connection, not over a sample alone.
+// --idle: the idle connections and nothing else.
 // Bytes are the stacks' own count, and the kernel's of the whole process (resident). A step is a
 // batch of at most 64 packets one way with the receiver's events, or one advance(). Times and rates
 // are the processor's time of the one thread.
@@ -38,7 +40,7 @@ const Ipv4Address k_server{10, 0, 0, 1}, k_client{10, 0, 0, 2}, k_clients{10, 64
 struct Flags {
     u64 connections = 10'000'000;
     u64 sample = 200'000;
-    bool all = false, json = false;
+    bool all = false, idle = false, json = false;
 };
 
 u64 resident_bytes() {
@@ -186,12 +188,15 @@ public:
         return hosts.step([this](const Event& e) { on_server(e); },
                           [this](const Event& e) { on_client(e); });
     }
-    // One byte over each connection that pick(i) names, 64 under way; the time for it.
+    // One byte over each connection that pick(i) names, 64 under way; the time for it. Who serves
+    // so many knows whose turn is next, and says so (Tcp::prefetch).
     template <class Pick>
     double ask_many(u64 count, Pick&& pick) {
         const CpuWatch watch;
         for (u64 i = 0; i < count;) {
-            for (u32 k = 0; k < 64 && i < count; ++k) ask(pick(i++));
+            const u64 end = std::min(i + 64, count);
+            for (u64 k = i; k < end; ++k) hosts.client.tcp().prefetch(connections_[pick(k)]);
+            while (i < end) ask(pick(i++));
             while (step()) {}
             require(answered_ == asked_, "a connection did not answer");
         }
@@ -352,15 +357,26 @@ WaitFigures measure_time_waits(const Flags& flags) {
     return f;
 }
 
-// Handshakes whose third step never comes: bytes of one at the server.
-double measure_embryos(u64 n) {
+// A server whose clients are made by hand.
+struct Alone {
     MemoryBudget budget{k_memory};
     PacketPool pool{budget};
-    StackConfig config;
-    config.memory_limit = k_memory;
-    config.pool = &pool;
-    Stack server{config};
+    Stack server{config(pool)};
     const Interface i = add_link(server, k_server);
+
+private:
+    static StackConfig config(PacketPool& pool) {
+        StackConfig c;
+        c.memory_limit = k_memory;
+        c.pool = &pool;
+        return c;
+    }
+};
+
+// Handshakes whose third step never comes: bytes of one at the server.
+double measure_embryos(u64 n) {
+    Alone alone;
+    Stack& server = alone.server;
     ListenOptions o;
     o.local = {k_server, k_port};
     o.syn_backlog = static_cast<u32>(n);
@@ -372,42 +388,119 @@ double measure_embryos(u64 n) {
         PacketBatch batch;
         for (u32 j = 0; j < PacketBatch::k_capacity && k < n; ++j, ++k) {
             batch.push(
-                raw_segment(pool, {.from = Ipv4Address{k_clients.value + static_cast<u32>(k)},
-                                   .to = k_server,
-                                   .from_port = 4096,
-                                   .to_port = k_port,
-                                   .seq = 1,
-                                   .flags = 2}));
+                raw_segment(alone.pool, {.from = Ipv4Address{k_clients.value + static_cast<u32>(k)},
+                                         .to = k_server,
+                                         .from_port = 4096,
+                                         .to_port = k_port,
+                                         .seq = 1,
+                                         .flags = 2}));
         }
-        server.receive(now, i, std::move(batch));
-        while (!server.transmit(now, i).empty()) {}
+        server.receive(now, alone.i, std::move(batch));
+        while (!server.transmit(now, alone.i).empty()) {}
     }
     require(server.tcp().count().embryos == n, "an embryo is missing");
     return static_cast<double>(server.memory_used() - before) / static_cast<double>(n);
 }
 
-void print(const Flags& flags, const IdleFigures& i, const WaitFigures& w, double embryo) {
-    const double n = static_cast<double>(flags.connections);
+struct ListenFigures {
+    u64 count = 0;
+    double bytes_each = 0, listen_ns = 0;
+    double one_ns = 0, random_ns = 0;  // per SYN, with the answer
+};
+
+// Nanoseconds for a SYN to the listener of place(pick(k)), and the answer.
+template <class Pick>
+double knock(Alone& alone, Pick&& pick) {
+    constexpr u64 count = 100'000;
+    static u32 stranger = 0;  // never twice
+    const Instant now{std::chrono::hours(1)};
+    double seconds = 0;
+    for (u64 k = 0; k < count; k += PacketBatch::k_capacity) {
+        PacketBatch batch;
+        for (u32 j = 0; j < PacketBatch::k_capacity; ++j) {
+            const Endpoint to = pick();
+            batch.push(raw_segment(alone.pool, {.from = Ipv4Address{k_clients.value + stranger++},
+                                                .to = to.address.v4(),
+                                                .from_port = 4096,
+                                                .to_port = to.port,
+                                                .seq = 1,
+                                                .flags = 2}));
+        }
+        const CpuWatch watch;
+        alone.server.receive(now, alone.i, std::move(batch));
+        while (!alone.server.transmit(now, alone.i).empty()) {}
+        seconds += watch.seconds();
+    }
+    return seconds / static_cast<double>(count) * 1e9;
+}
+
+// 1,000 ports on each of as many addresses of a prefix as it takes.
+ListenFigures measure_listeners(u64 n) {
+    Alone alone;
+    Stack& server = alone.server;
+    require(server.add_prefix(alone.i, {Ipv4Address{10, 32, 0, 0}, 12}).has_value(), "no prefix");
+    const auto place = [](u64 k) {
+        const u32 address = (u32{10} << 24 | 32u << 16) + 1 + static_cast<u32>(k / 1000);
+        return Endpoint{Ipv4Address{address}, static_cast<u16>(1000 + k % 1000)};
+    };
+    const u64 before = server.memory_used();
+    const CpuWatch watch;
+    for (u64 k = 0; k < n; ++k) {
+        ListenOptions o;
+        o.local = place(k);
+        o.syn_backlog = 1'000'000;
+        require(server.tcp().listen(o).has_value(), "cannot listen");
+    }
+    ListenFigures f;
+    f.count = n;
+    f.listen_ns = watch.seconds() / static_cast<double>(n) * 1e9;
+    f.bytes_each = static_cast<double>(server.memory_used() - before) / static_cast<double>(n);
+    (void)knock(alone, [&] { return place(n / 2); });
+    f.one_ns = knock(alone, [&] { return place(n / 2); });
+    Places places(n);
+    f.random_ns = knock(alone, [&] { return place(places.next()); });
+    require(server.counters().tcp_cookies_sent == 0, "a SYN queue was full");
+    return f;
+}
+
+double peak_gib() {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    const double peak = static_cast<double>(usage.ru_maxrss) / (1024 * 1024);
+    return static_cast<double>(usage.ru_maxrss) / (1024 * 1024);
+}
+
+void print(const Flags& flags, const IdleFigures& i) {
+    const double n = static_cast<double>(flags.connections);
     const char* json =
         "{\"peer\":\"tern\",\"bench\":\"scale\",\"connections\":%ju,\"bytes_each\":%.1f,"
         "\"resident_each\":%.1f,\"packet_bytes\":%ju,\"peak_gib\":%.2f,\"opened_per_s\":%.0f,"
-        "\"open_longest_ms\":%.2f,\"hot_ns\":%.0f,\"random_ns\":%.0f,\"answered\":%ju,"
-        "\"time_wait_bytes\":%.2f,\"time_waits_per_s\":%.0f,\"standing_per_s\":%.0f,"
-        "\"end_s\":%.2f,\"end_longest_ms\":%.2f,\"embryo_bytes\":%.2f}\n";
+        "\"open_longest_ms\":%.2f,\"hot_ns\":%.0f,\"random_ns\":%.0f,\"answered\":%ju}\n";
     const char* text =
         "%ju idle connections, both ends: %.1f bytes an endpoint, %.1f resident (packets: %ju)\n"
         "peak of the process %.2f GiB; %.0f opened a second, the longest step %.2f ms\n"
-        "a segment costs %.0f ns on 64 connections, %.0f ns on random ones; %ju answered\n"
-        "TIME-WAIT %.2f bytes; %.0f a second, %.0f with all standing; all ended in %.2f s, the "
-        "longest step %.2f ms\nembryo %.2f bytes\n";
+        "a segment costs %.0f ns on 64 connections, %.0f ns on random ones; %ju answered\n";
     std::printf(flags.json ? json : text, std::uintmax_t{flags.connections},
                 static_cast<double>(i.counted) / n / 2, static_cast<double>(i.resident) / n / 2,
-                std::uintmax_t{i.packets}, peak, n / i.open_seconds, i.longest_ms, i.hot_ns,
-                i.random_ns, std::uintmax_t{i.answered}, w.bytes_each, w.per_second,
-                w.standing_per_second, w.end_seconds, w.longest_ms, embryo);
+                std::uintmax_t{i.packets}, peak_gib(), n / i.open_seconds, i.longest_ms, i.hot_ns,
+                i.random_ns, std::uintmax_t{i.answered});
+    std::fflush(stdout);
+}
+
+void print(const Flags& flags, const WaitFigures& w, double embryo, const ListenFigures& l) {
+    const char* json =
+        "{\"peer\":\"tern\",\"bench\":\"scale-others\",\"time_wait_bytes\":%.2f,"
+        "\"time_waits_per_s\":%.0f,\"standing_per_s\":%.0f,\"end_s\":%.2f,"
+        "\"end_longest_ms\":%.2f,\"embryo_bytes\":%.2f,\"listeners\":%ju,"
+        "\"listener_bytes\":%.1f,\"listen_ns\":%.0f,\"syn_one_ns\":%.0f,"
+        "\"syn_random_ns\":%.0f}\n";
+    const char* text =
+        "TIME-WAIT %.2f bytes; %.0f a second, %.0f with all standing; all ended in %.2f s, the "
+        "longest step %.2f ms\nembryo %.2f bytes\n"
+        "%ju listeners, %.1f bytes and %.0f ns each; a SYN and its answer: %.0f ns to one of them, "
+        "%.0f ns to random ones\n";
+    std::printf(flags.json ? json : text, w.bytes_each, w.per_second, w.standing_per_second,
+                w.end_seconds, w.longest_ms, embryo, std::uintmax_t{l.count}, l.bytes_each,
+                l.listen_ns, l.one_ns, l.random_ns);
 }
 
 Flags flags_of(int argc, char** argv) {
@@ -418,6 +511,8 @@ Flags flags_of(int argc, char** argv) {
             f.connections = 1'000'000;
         else if (flag == "--all")
             f.all = true;
+        else if (flag == "--idle")
+            f.idle = true;
         else if (flag == "--json")
             f.json = true;
         else if (flag == "--sample" && i + 1 < argc)
@@ -426,7 +521,8 @@ Flags flags_of(int argc, char** argv) {
             f.connections = std::strtoull(argv[++i], nullptr, 10);
         else
             require(false,
-                    "usage: scale [--connections N] [--quick] [--sample N] [--all] [--json]");
+                    "usage: scale [--connections N] [--quick] [--sample N] [--all] [--idle] "
+                    "[--json]");
     }
     require(f.connections >= 200'000 && f.connections <= 16'000'000, "200,000 to 16,000,000");
     return f;
@@ -439,8 +535,10 @@ Flags flags_of(int argc, char** argv) {
 int main(int argc, char** argv) {
     using namespace tern::bench;
     const Flags flags = flags_of(argc, argv);
-    const IdleFigures idle = measure_idle(flags);
+    print(flags, measure_idle(flags));
+    if (flags.idle) return 0;
     const WaitFigures waits = measure_time_waits(flags);
-    print(flags, idle, waits, measure_embryos(std::min<tern::u64>(flags.connections, 4'000'000)));
+    const double embryo = measure_embryos(std::min<tern::u64>(flags.connections, 4'000'000));
+    print(flags, waits, embryo, measure_listeners(1'000'000));
     return 0;
 }

@@ -204,6 +204,10 @@ public:
     // and its like only: new applications should not use it (RFC 9293 3.8.5 [SHLD-13]).
     Result<std::size_t> send_urgent(TcpConnection c, std::span<const std::byte> bytes);
 
+    // A hint for who is about to serve many among millions: starts to fetch the connection into the
+    // cache, and does nothing else. Say it for some dozens, then make the calls for them.
+    void prefetch(TcpConnection c) const;
+
     // RECEIVE: WouldBlock, EndOfStream (FIN), Reset, ... Reading stops at an urgent mark.
     Result<std::size_t> receive(TcpConnection c, std::span<std::byte> into);
     Result<Slice> receive(TcpConnection c);

@@ -82,9 +82,13 @@ public:
         return enemy.stack.tcp().connect({k_server, k_victim}, o);
     }
 
+    // What the enemy does besides, in each round.
+    std::function<void()> on_round = [] {};
+
     // A millisecond: everybody's timers, everybody's frames, the applications.
     void round() {
         now += 1ms;
+        on_round();
         for (Host* h : {&server, &honest, &enemy}) h->stack.advance(now);
         for (int turn = 0; turn < 4; ++turn) {
             carry(honest, server, [](const Packet&) { return true; });
@@ -243,8 +247,9 @@ inline std::vector<u8> frame(u32 from, u16 fragment, u8 protocol, std::span<cons
     f[11] = static_cast<u8>(~sum);
     return f;
 }
-inline std::vector<u8> tcp_segment(u32 from, u16 port, u32 seq, u32 ack, u8 flags, u16 to_port) {
-    std::vector<u8> t(20);
+inline std::vector<u8> tcp_segment(u32 from, u16 port, u32 seq, u32 ack, u8 flags, u16 to_port,
+                                   u32 payload = 0) {
+    std::vector<u8> t(20 + payload);
     store16(t.data(), port);
     store16(t.data() + 2, to_port);
     store32(t.data() + 4, seq);
@@ -254,7 +259,7 @@ inline std::vector<u8> tcp_segment(u32 from, u16 port, u32 seq, u32 ack, u8 flag
     store16(t.data() + 14, 65535);
     u64 sum = (from >> 16) + (from & 0xffff) + (k_server.value >> 16) + (k_server.value & 0xffff) +
               6 + t.size();
-    for (u32 i = 0; i < t.size(); i += 2) sum += u64{t[i]} << 8 | t[i + 1];
+    for (u32 i = 0; i < 20; i += 2) sum += u64{t[i]} << 8 | t[i + 1];  // the text is zeros
     while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
     store16(t.data() + 16, static_cast<u16>(~sum));
     return frame(from, 0x4000, 6, t);

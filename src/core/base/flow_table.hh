@@ -15,6 +15,7 @@
 #if defined(__SSE2__)
 #include "core/base/group_sse2.hh"
 #endif
+#include "core/base/remains.hh"
 #include "tern/int.hh"
 #include "tern/packet_batch.hh"
 
@@ -38,7 +39,7 @@ public:
     ~FlowTable() {
         release(table_);
         release(old_);
-        for (Remains& r : remains_) give_back_piece(r, r.bytes);
+        for (Remains& r : remains_) r.give_back_all(*budget_);
     }
     FlowTable(const FlowTable&) = delete;
     FlowTable& operator=(const FlowTable&) = delete;
@@ -126,14 +127,8 @@ private:
         u64 slots() const { return groups * k_group_slots; }
         u64 used_max() const { return slots() - slots() / 8; }
     };
-    // An array of an emptied table, on its way back to the allocator.
-    struct Remains {
-        void* memory = nullptr;
-        u64 bytes = 0;
-    };
     static constexpr u64 k_control_bytes = k_group_slots * sizeof(u8);  // of one group
     static constexpr u64 k_value_bytes = k_group_slots * sizeof(u32);
-    static constexpr u64 k_piece = 64 * 1024;
 
     static u8 control_of(u64 hash) { return static_cast<u8>(k_full | (hash & 0x7f)); }
     // The upper half of the hash, scaled to the number of groups.
@@ -232,13 +227,13 @@ private:
         if (migrating()) [[unlikely]] {
             migrate_group();
         } else if (remains_[0].bytes + remains_[1].bytes != 0) [[unlikely]] {
-            give_back_piece(remains_[0].bytes != 0 ? remains_[0] : remains_[1], k_piece);
+            (remains_[0].bytes != 0 ? remains_[0] : remains_[1]).give_back(*budget_);
         }
     }
     // Only a table that is full again much too soon has any left.
     void finish_housekeeping() {
         while (migrating()) migrate_group();
-        for (Remains& r : remains_) give_back_piece(r, r.bytes);
+        for (Remains& r : remains_) r.give_back_all(*budget_);
     }
 
     // Homes are in the order of hashes, in the old table and in the new one: so both are walked
@@ -261,18 +256,6 @@ private:
         if constexpr (requires { hash_of_.prefetch(u32{}); }) {
             for (u32 full = full_of_old(group); full != 0; full &= full - 1)
                 hash_of_.prefetch(old_.values[slot_at(group, full)]);
-        }
-    }
-
-    // To unmap megabytes at once takes the operating system most of a millisecond; hence pieces.
-    void give_back_piece(Remains& r, u64 piece) {
-        if (r.bytes <= piece) {
-            std::free(r.memory);
-            budget_->give_back(r.bytes);
-            r = Remains{};
-        } else if (void* rest = std::realloc(r.memory, r.bytes - piece)) {
-            budget_->give_back(piece);
-            r = {rest, r.bytes - piece};
         }
     }
 
@@ -300,7 +283,7 @@ private:
     Table table_;
     Table old_;           // being emptied into table_; no groups: none
     u64 next_group_ = 0;  // of old_, to be moved next
-    Remains remains_[2];
+    Remains remains_[2];  // of the table that was emptied last
     u64 size_ = 0;
 };
 

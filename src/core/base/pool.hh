@@ -8,9 +8,11 @@
 #include <cstdlib>
 #include <memory>
 #include <type_traits>
+#include <utility>
 
 #include "core/base/assert.hh"
 #include "core/base/poison.hh"
+#include "core/base/remains.hh"
 #include "tern/int.hh"
 #include "tern/packet_batch.hh"
 
@@ -18,7 +20,9 @@ namespace tern {
 
 // The directory has an entry for every 64 elements, so that one word says which of them live and
 // [i] is a shift, a mask and one load. Slabs cover 1, 1, 2, 4, ... entries up to about 64 KiB: a
-// small stack pays for 64 elements, a large one does not pay for many calls of the allocator.
+// small stack pays for 64 elements, a large one does not pay for many calls of the allocator. A
+// large directory doubles without a stall: before it is full the next one stands beside it, and
+// each new slab copies a part.
 template <class T>
 class Pool {
 public:
@@ -33,8 +37,9 @@ public:
             std::free(directory_[at].slots);
             budget_->give_back(count * k_chunk_bytes);
         }
-        std::free(directory_);
-        budget_->give_back(directory_room_ * sizeof(Chunk));
+        for (Chunk* d : {directory_, next_}) std::free(d);
+        budget_->give_back(directory_bytes());
+        remains_.give_back_all(*budget_);
     }
     Pool(const Pool&) = delete;
     Pool& operator=(const Pool&) = delete;
@@ -51,7 +56,7 @@ public:
             unpoison(&slot(i), sizeof(Slot));
         }
         std::construct_at(&slot(i).value);
-        directory_[i / k_chunk].live |= bit_of(i);
+        turn_live(i);
         ++in_use_;
         return i;
     }
@@ -64,7 +69,7 @@ public:
         s.next_free = free_;
         poison(&s, sizeof(Slot));
         free_ = i;
-        directory_[i / k_chunk].live &= ~bit_of(i);
+        turn_live(i);
         --in_use_;
     }
 
@@ -87,7 +92,7 @@ public:
         return i / k_chunk < chunks_ && (directory_[i / k_chunk].live & bit_of(i)) != 0;
     }
     u32 in_use() const { return in_use_; }
-    u64 bytes() const { return chunks_ * k_chunk_bytes + directory_room_ * sizeof(Chunk); }
+    u64 bytes() const { return chunks_ * k_chunk_bytes + directory_bytes() + remains_.bytes; }
     // Elements that fit the memory held now.
     u32 capacity() const { return chunks_ == 0 ? 0 : chunks_ * k_chunk - 1; }
 
@@ -118,6 +123,8 @@ private:
     static constexpr u64 k_chunk_bytes = k_chunk * sizeof(Slot);
     static constexpr u64 k_slab_bytes = 64 * 1024;
     static constexpr u32 k_chunks_max = (1u << 31) / k_chunk;
+    static constexpr u32 k_large = 4096;      // entries of a directory that is not copied at once
+    static constexpr u32 k_copied_each = 16;  // then, for each new one; 8 would be enough
     // A cache line at least, so that a 64-byte record is one line whatever alignof says.
     static constexpr std::size_t k_alignment = std::max<std::size_t>(64, alignof(T));
 
@@ -129,6 +136,13 @@ private:
     }
 
     Slot& slot(Index i) const { return directory_[i / k_chunk].slots[i % k_chunk]; }
+
+    void turn_live(Index i) {
+        const u32 c = i / k_chunk;
+        directory_[c].live ^= bit_of(i);
+        if (c < copied_) [[unlikely]]
+            next_[c].live = directory_[c].live;
+    }
 
     bool grow() {
         const u32 count = slab_chunks(chunks_);
@@ -144,32 +158,59 @@ private:
         for (u32 i = 0; i < count; ++i) directory_[chunks_ + i] = {slots + i * k_chunk, 0};
         if (chunks_ == 0) fresh_ = 1;  // Index 0 means "none"
         chunks_ += count;
+        prepare_next(count * k_copied_each);
         return true;
+    }
+
+    u32 next_room() const { return std::max<u32>(4, directory_room_ * 2); }
+    u64 directory_bytes() const {
+        return (directory_room_ + (next_ != nullptr ? next_room() : 0)) * sizeof(Chunk);
     }
 
     bool grow_directory(u32 needed) {
         if (needed <= directory_room_) return true;
-        const u32 room = std::max<u32>(4, std::bit_ceil(needed));
-        const u64 bytes = room * sizeof(Chunk);
-        // Both count, though the allocator moves the pages of a large one instead of copying them.
-        if (!budget_->take(bytes)) return false;
-        auto* bigger = static_cast<Chunk*>(std::realloc(directory_, bytes));
-        if (bigger == nullptr) {
-            budget_->give_back(bytes);
-            return false;
-        }
-        budget_->give_back(directory_room_ * sizeof(Chunk));
-        directory_ = bigger;
-        directory_room_ = room;
+        if (!begin_next()) return false;
+        copy_to_next(chunks_);
+        remains_.give_back_all(*budget_);
+        remains_ = {directory_, directory_room_ * sizeof(Chunk)};
+        directory_room_ = next_room();
+        directory_ = std::exchange(next_, nullptr);
+        copied_ = 0;
         return true;
+    }
+
+    // The share of one new slab.
+    void prepare_next(u32 most) {
+        if (remains_.bytes != 0) [[unlikely]]
+            remains_.give_back(*budget_);
+        if (directory_room_ < k_large || chunks_ < directory_room_ / 8 * 7) return;
+        if (begin_next()) copy_to_next(most);
+    }
+
+    bool begin_next() {
+        if (next_ != nullptr) return true;
+        const u64 bytes = next_room() * sizeof(Chunk);
+        if (!budget_->take(bytes)) return false;
+        next_ = static_cast<Chunk*>(std::malloc(bytes));
+        if (next_ == nullptr) budget_->give_back(bytes);
+        return next_ != nullptr;
+    }
+
+    void copy_to_next(u32 most) {
+        const u32 count = std::min(most, chunks_ - copied_);
+        std::copy_n(directory_ + copied_, count, next_ + copied_);
+        copied_ += count;
     }
 
     MemoryBudget* budget_;
     Chunk* directory_ = nullptr;
     u32 directory_room_ = 0;
     u32 chunks_ = 0;
-    Index free_ = 0;   // most recently freed; the rest hang behind it
-    Index fresh_ = 0;  // first element never handed out
+    Chunk* next_ = nullptr;  // the directory to come
+    u32 copied_ = 0;         // of its entries
+    Remains remains_;        // of the directory before
+    Index free_ = 0;         // most recently freed; the rest hang behind it
+    Index fresh_ = 0;        // first element never handed out
     u32 in_use_ = 0;
 };
 

@@ -27,8 +27,8 @@ struct TimerNode {
 static_assert(sizeof(TimerNode) == 16);
 
 // NodeOf finds a node: TimerNode& operator()(Index). Where it has a prefetch(Index), that is called
-// for the node that may fire next (always inline; flow_table.hh says why). Every operation is O(1),
-// amortised: a node moves down at most five levels between set() and its end.
+// for the node that may fire or move next (always inline; flow_table.hh says why). Every operation
+// is O(1), amortised: a node moves down at most five levels between set() and its end.
 //
 // A deadline lies at most 2^31 - 1 ticks ahead of now(), which during advance() is the tick being
 // fired, and advance() is called at least as often as that.
@@ -231,6 +231,7 @@ private:
             --work_;
             const Index i = list.head;
             TimerNode& node = node_of_(i);
+            if constexpr (requires { node_of_.prefetch(i); }) node_of_.prefetch(node.next);
             list.head = node.next;
             (node.next != 0 ? node_of_(node.next).prev : list.tail) = 0;
             append(i, node);

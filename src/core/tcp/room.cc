@@ -16,10 +16,13 @@ u64 HashOfFlow::operator()(u32 value) const {
 }
 
 u64 HashOfListener::operator()(u32 value) const {
-    return hash_of_listener(*room, room->listeners[value].port);
+    const Listener& l = room->listeners[value];
+    return hash_of_listener(room->table_key, l.address, l.port);
 }
 
-u64 hash_of_listener(const Room& room, u16 port) { return siphash13(room.table_key, u64{port}); }
+u64 hash_of_listener(const SipKey& key, const IpAddress& address, u16 port) {
+    return FlowKey(address, port, Ipv4Address::any(), 0).hash(key);
+}
 
 Room::Room(Context& context, inet::Inet& internet)
     : cx(context), inet(internet), table_key(cx.random.key()), isn_key(cx.random.key()),
@@ -323,6 +326,7 @@ bool Room::transmit(u8 interface, u32 room_for) {
     auto link = [&](Index i) -> Index& { return tcbs[i].ready_next; };
     while (ready[interface].head != 0) {
         const Index i = pop(ready[interface], link);
+        if (looks_ahead()) prefetch(ready[interface].head);
         Tcb& tcb = tcbs[i];
         tcb.clear(k_on_ready);
         if (tcb.has(k_detached)) {
@@ -341,6 +345,7 @@ bool Room::transmit(u8 interface, u32 room_for) {
 std::optional<Event> Room::next_event() {
     while (events.head != 0) {
         const Index i = pop(events, [&](Index k) -> Index& { return tcbs[k].event_next; });
+        if (looks_ahead()) prefetch(events.head);
         Tcb& tcb = tcbs[i];
         tcb.clear(k_on_events);
         if (tcb.has(k_released)) {
@@ -367,18 +372,18 @@ std::optional<Event> Room::next_event() {
     return std::nullopt;
 }
 
+Index listener_at(const Room& room, const IpAddress& address, u16 port) {
+    return room.listener_table.find(hash_of_listener(room.table_key, address, port), [&](u32 i) {
+        return room.listeners[i].port == port && room.listeners[i].address == address;
+    });
+}
+
 Index find_listener(Room& room, const IpAddress& address, u16 port) {
     Room::LatelyListener& lately = room.lately_listeners[port % room.lately_listeners.size()];
     if (lately.listener != 0 && lately.port == port && lately.address == address)
         return lately.listener;
-    const u64 hash = hash_of_listener(room, port);
-    auto look = [&](const IpAddress& wanted) {
-        return room.listener_table.find(hash, [&](u32 i) {
-            return room.listeners[i].port == port && room.listeners[i].address == wanted;
-        });
-    };
-    Index found = look(address);
-    if (found == 0) found = look(IpAddress{Ipv4Address::any()});
+    Index found = listener_at(room, address, port);
+    if (found == 0) found = listener_at(room, Ipv4Address::any(), port);
     if (found != 0) lately = {address, port, found};
     return found;
 }

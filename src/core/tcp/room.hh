@@ -41,6 +41,8 @@ inline constexpr Duration k_longest_timer{k_longest_ticks * k_tick_ns};
 // Of each kind in one advance(): next_deadline() asks for the rest at once, and packets come in
 // between. All timers of ten million connections may be due together.
 inline constexpr u32 k_timers_at_once = 4096;
+// Below so many of a kind all of them stay in the cache anyhow.
+inline constexpr u32 k_many_records = 4096;
 inline constexpr u32 k_embryo_levels = 8;
 inline constexpr u32 k_port_counters = 1024;
 
@@ -70,7 +72,7 @@ struct Room {
     Pool<FastOpenReset> fast_open_resets;
     Pool<KnownHost> hosts;
     FlowTable<HashOfFlow> flows;
-    FlowTable<HashOfListener> listener_table;  // by port; several addresses may share one
+    FlowTable<HashOfListener> listener_table;  // by address and port
     TimerWheel<TimerOfTcb> wheel;
 
     std::array<AgeList, k_embryo_levels> embryo_ages;  // one a number of retries
@@ -142,6 +144,11 @@ struct Room {
     }
     bool records_may_grow() const;
 
+    bool looks_ahead() const { return flows.size() >= k_many_records; }
+    [[gnu::always_inline]] void prefetch(Index tcb) const {
+        for (u64 line = 0; line < sizeof(Tcb); line += 64) tcbs.prefetch(tcb, line);
+    }
+
     Tcb* tcb_of(TcpConnection c);
     Listener* listener_of(TcpListener l);
 
@@ -202,7 +209,9 @@ void want_output(Room& room, Tcb& tcb);
 void tell(Room& room, Tcb& tcb, u16 bits);  // events for the application
 void tell_listener(Room& room, Index i);
 void soft_error(Room& room, Tcb& tcb, Error error);
-u64 hash_of_listener(const Room& room, u16 port);
+u64 hash_of_listener(const SipKey& key, const IpAddress& address, u16 port);
+Index listener_at(const Room& room, const IpAddress& address, u16 port);  // of this very address
+// For this address: its own, or the one for every address.
 Index find_listener(Room& room, const IpAddress& address, u16 port);
 
 // --- arrives/: RFC 9293 3.10.7
@@ -266,6 +275,9 @@ void set_deadline_in(Room& room, Tcb& tcb, Deadline d, Duration in);
 void put_off_deadline(Room& room, Tcb& tcb, Deadline d, Duration in);
 void cancel_deadline(Room& room, Tcb& tcb, Deadline d);
 void cancel_deadlines(Room& room, Tcb& tcb);  // all of them, and out of the wheel
+// Nothing is outstanding. A deadline that was cancelled stays in the wheel until it fires, which is
+// a cache miss for nothing among very many connections: then it goes while the record is at hand.
+void rest_timers(Room& room, Tcb& tcb);
 inline bool is_set(const Tcb& tcb, Deadline d) { return (tcb.timers >> static_cast<u8>(d)) & 1; }
 Timer timer_of(const Room& room, const Tcb& tcb, Deadline d);
 void timer_fired(Room& room, Index i);

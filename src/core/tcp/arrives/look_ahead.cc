@@ -1,6 +1,7 @@
 // Among millions of connections every packet finds its record out of the cache, in two places of
-// the flow table and four lines of the Tcb. So a batch is looked through before it is worked on:
-// the misses of all its packets overlap. Nothing is decided here.
+// the flow table and four lines of the Tcb; and a SYN its listener, where there are many. So a
+// batch is looked through before it is worked on: the misses of all its packets overlap. Nothing is
+// decided here.
 #include "core/base/endian.hh"
 #include "core/tcp/room.hh"
 #include "core/wire/ipv4.hh"
@@ -8,9 +9,6 @@
 namespace tern {
 
 namespace {
-
-// Below so many records all of it stays in the cache anyhow.
-constexpr u64 k_worth_it = 4096;
 
 // The flow of a packet whose IPv4 header begins at `at`; false: not TCP, or not whole.
 bool peek(const PacketDescriptor& d, u32 at, FlowKey& key) {
@@ -28,30 +26,42 @@ bool peek(const PacketDescriptor& d, u32 at, FlowKey& key) {
 }  // namespace
 
 void Room::look_ahead(const PacketBatch& batch, u32 network_at) {
-    if (flows.size() < k_worth_it) return;
+    if (!looks_ahead()) return;
+    const bool many_listeners = listener_table.size() >= k_many_records;
     struct Wanted {
         u64 hash;
         u32 slot;
+        Ipv4Address address;
+        u16 port;
     };
     std::array<Wanted, PacketBatch::k_capacity> wanted;
-    u32 count = 0;
+    u32 count = 0, strangers = 0;
     for (u32 k = 0; k < batch.size(); ++k) {
         FlowKey key;
         if (!peek(*batch.peek(k), network_at, key)) continue;
         const u64 hash = key.hash(table_key);
         flows.prefetch(hash);
-        wanted[count++] = {hash, key.slot()};
+        wanted[count++] = {hash, key.slot(), key.local_address().v4(), key.local_port};
     }
     for (u32 k = 0; k < count; ++k) {
-        const u32 value = flows.find(wanted[k].hash, [](u32) { return true; });
+        const Wanted w = wanted[k];
+        const u32 value = flows.find(w.hash, [](u32) { return true; });
         const Index i = index_of(value);
         if (kind_of(value) != RecordKind::Tcb) {
             HashOfFlow{this}.prefetch(value);
         } else if (value != 0) {
             // Very likely the one: record_of() will see, and need no second hash.
-            lately[wanted[k].slot] = i;
-            for (u64 line = 0; line < sizeof(Tcb); line += 64) tcbs.prefetch(i, line);
+            lately[w.slot] = i;
+            prefetch(i);
+        } else if (many_listeners) {
+            const u64 hash = hash_of_listener(table_key, w.address, w.port);
+            listener_table.prefetch(hash);
+            wanted[strangers++].hash = hash;
         }
+    }
+    for (u32 k = 0; k < strangers; ++k) {
+        const Index l = listener_table.find(wanted[k].hash, [](u32) { return true; });
+        for (u64 line = 0; line < sizeof(Listener); line += 64) listeners.prefetch(l, line);
     }
 }
 

@@ -126,6 +126,7 @@ void acknowledged(Room& room, Index i, Segment& seg) {
         tcb.clear(k_persist);
         arm_user_timeout(room, tcb, true);
         if (flight != nullptr) rest_flight(room, tcb, *flight);
+        rest_timers(room, tcb);
     } else if (flight != nullptr) {
         arm_retransmission(room, tcb, flight);
         arm_user_timeout(room, tcb, true);

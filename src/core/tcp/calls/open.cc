@@ -19,11 +19,7 @@ bool port_lingers(Room& room, u16 port) {
 bool port_taken(Room& room, const IpAddress& address, u16 port, bool reuse) {
     // RFC 9293 3.9.1.1 [MUST-41]: never disturbs what exists. [MUST-42]: an active connection on
     // the same port is no obstacle.
-    bool taken = false;
-    room.listeners.for_each([&](Index i) {
-        const Listener& l = room.listeners[i];
-        taken |= l.generation != 0 && l.port == port && l.address == address;
-    });
+    const bool taken = listener_at(room, address, port) != 0;
     // SO_REUSEADDR: without it a port rests until the last TIME-WAIT of its server is over.
     return taken || (!reuse && port_lingers(room, port));
 }
@@ -69,7 +65,8 @@ Result<TcpListener> Tcp::listen(const ListenOptions& o) {
     Listener& l = room.listeners[i];
     l.address = o.local.address;
     l.port = port;
-    if (!room.listener_table.insert(hash_of_listener(room, port), i)) {
+    const u64 hash = hash_of_listener(room.table_key, l.address, port);
+    if (!room.listener_table.insert(hash, i)) {
         room.listeners.free(i);
         return std::unexpected(Error::OutOfMemory);
     }
@@ -126,7 +123,8 @@ Result<void> Tcp::close_listener(TcpListener listener) {
             reset_embryo(room, *l, i, SendReason::ResetAbort);
     });
     tell_transition(room, {{l->address, l->port}, {}}, State::Listen, Cause::Close);
-    room.listener_table.erase(hash_of_listener(room, l->port), listener.index);
+    const u64 hash = hash_of_listener(room.table_key, l->address, l->port);
+    room.listener_table.erase(hash, listener.index);
     room.lately_listeners = {};
     forget_fast_opens(room, *l);
     l->generation = 0;

@@ -7,7 +7,8 @@ namespace {
 
 // What a connection learnt about its path is worth keeping for a moment of silence.
 constexpr u32 k_idle_ticks = 10'000;
-// Nor may resting flights take more than this share of the ceiling.
+// Nor may more of them rest than the cache holds, or take more than this share of the ceiling.
+constexpr u32 k_idle_most = 4096;
 constexpr u64 k_idle_share = 16;
 
 u32 newest_times(Room& room, Sent& s) {
@@ -28,6 +29,16 @@ Index allocate_flight(Room& room) {
     if (i != 0 || room.idle_flights.head == 0) return i;
     free_flight(room, room.tcbs[room.flights[room.idle_flights.head].owner]);
     return room.flights.allocate();
+}
+
+// The one that goes next is out of the cache, and so is its connection. What this asks for is there
+// when it is called again: first the flight, then whose it is.
+[[gnu::always_inline]] inline void prefetch_oldest(const Room& room) {
+    const Index oldest = room.idle_flights.head;
+    if (oldest == 0 || !room.looks_ahead()) return;
+    const Flight& f = room.flights[oldest];
+    room.prefetch(f.owner);
+    for (u64 line = 0; line < sizeof(Flight); line += 64) room.flights.prefetch(f.next, line);
 }
 
 }  // namespace
@@ -66,9 +77,12 @@ void rest_flight(Room& room, Tcb& tcb, Flight& f) {
     f.deadline = room.tick() + k_idle_ticks;
     age_push(room.idle_flights, room.flights, tcb.flight);
     const Index oldest = room.idle_flights.head;
+    const u32 count = room.idle_flights.count;
     const bool many =
-        room.idle_flights.count * u64{sizeof(Flight)} > room.cx.budget->limit() / k_idle_share;
-    if (many && oldest != tcb.flight) free_flight(room, room.tcbs[room.flights[oldest].owner]);
+        count > k_idle_most || count * u64{sizeof(Flight)} > room.cx.budget->limit() / k_idle_share;
+    if (!many || oldest == tcb.flight) return;
+    free_flight(room, room.tcbs[room.flights[oldest].owner]);
+    prefetch_oldest(room);
 }
 
 void expire_flights(Room& room) {
@@ -76,6 +90,7 @@ void expire_flights(Room& room) {
         const Flight& f = room.flights[room.idle_flights.head];
         if (static_cast<i32>(f.deadline - room.tick()) > 0) return;
         free_flight(room, room.tcbs[f.owner]);
+        prefetch_oldest(room);
     }
 }
 

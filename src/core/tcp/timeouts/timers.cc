@@ -107,6 +107,10 @@ void cancel_deadlines(Room& room, Tcb& tcb) {
     room.wheel.cancel(tcb.self);
 }
 
+void rest_timers(Room& room, Tcb& tcb) {
+    if (tcb.timers == 0 && room.looks_ahead()) room.wheel.cancel(tcb.self);
+}
+
 void timer_fired(Room& room, Index i) {
     const u32 now = room.wheel.now();
     for (u8 d = 0; d < k_deadlines; ++d) {
