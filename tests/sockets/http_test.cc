@@ -43,6 +43,7 @@ struct Http : TwoHosts {
         tools::ServerOptions options;
         options.root = root;
         options.listen = on_port(80);
+        options.listen.fast_open = 10;
         options.one_request = one_request;
         server.emplace(*b, std::move(options),
                        [this](const tools::AccessRecord& r) { log.push_back(r); });
@@ -224,6 +225,38 @@ TEST_F(Http, TheClientGoesOnWhereItStopped) {
     EXPECT_EQ(result.code, tools::k_ok) << result.error;
     EXPECT_EQ(result.head.complete, big.size());
     EXPECT_TRUE(got == big.substr(4'000'000));
+}
+
+// RFC 7413: the first connection brings a cookie, and the request of the next one goes in SYN.
+TEST_F(Http, TheClientSendsItsRequestInSyn) {
+    serve();
+    tools::FetchOptions options;
+    options.url = *tools::parse_url("http://10.0.0.2/small.txt");
+    options.connect.fast_open = true;
+    std::string got;
+    const auto body = [&](std::span<const char> bytes) {
+        got.append(bytes.data(), bytes.size());
+        return true;
+    };
+    const tools::FetchSink sink{[](const tools::FetchHead&) { return true; }, body};
+    std::vector<tools::FetchResult> results;
+    std::optional<tools::Fetch> second;
+    const auto ended = [&](tools::FetchResult r) {
+        results.push_back(std::move(r));
+        server->stop();
+    };
+    const auto go_on = [&](tools::FetchResult r) {
+        results.push_back(std::move(r));
+        second.emplace(*a, options, sink, ended);
+    };
+    tools::Fetch first{*a, options, sink, go_on};
+    run();
+    ASSERT_EQ(results.size(), 2u);
+    EXPECT_EQ(results[0].code, tools::k_ok) << results[0].error;
+    EXPECT_EQ(results[1].code, tools::k_ok) << results[1].error;
+    EXPECT_FALSE(results[0].fast_open);
+    EXPECT_TRUE(results[1].fast_open);
+    EXPECT_EQ(got, "01234567890123456789");
 }
 
 TEST_F(Http, TheClientSaysWhatHelps) {
