@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "core/base/endian.hh"
 #include "raw_frame.hh"
 #include "world.hh"
 
@@ -30,16 +31,6 @@ struct VirtioHeader {
     u16 checksum_from = 34;
     u16 checksum_at = 16;
 };
-
-void put16(std::byte* at, unsigned value) {
-    at[0] = static_cast<std::byte>(value >> 8);
-    at[1] = static_cast<std::byte>(value);
-}
-
-void put32(std::byte* at, u32 value) {
-    put16(at, value >> 16);
-    put16(at + 2, value & 0xffff);
-}
 
 int open_tap(bool offloads) {
     const int fd = ::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -107,15 +98,15 @@ std::vector<std::byte> raw_frame(bool offloads, const std::array<unsigned char, 
     std::byte* frame = bytes.data() + header;
     std::memcpy(frame, mac.data(), mac.size());
     frame[6] = std::byte{2};
-    put16(frame + 12, 0x0800);
+    store16(frame + 12, 0x0800);
     frame[14] = std::byte{0x45};
-    put16(frame + 16, static_cast<unsigned>(size - 14));
+    store16(frame + 16, static_cast<unsigned>(size - 14));
     frame[22] = std::byte{64};
     frame[23] = std::byte{6};
-    put32(frame + 26, k_our_address);
-    put32(frame + 30, k_kernel_address);
-    put16(frame + 34, k_port);
-    put16(frame + 36, k_port);
+    store32(frame + 26, k_our_address);
+    store32(frame + 30, k_kernel_address);
+    store16(frame + 34, k_port);
+    store16(frame + 36, k_port);
     frame[46] = std::byte{0x80};
     frame[47] = std::byte{0x10};
     return bytes;

@@ -16,6 +16,7 @@ import goals  # noqa: E402, of the folder above
 
 k_root = pathlib.Path(__file__).resolve().parents[2]
 k_binaries = k_root / "build" / "bench" / "bin"
+k_user_net = k_root / "bench" / "device" / "user_net.py"
 k_page = k_root / "docs" / "host-speed.md"
 k_begin, k_end = "<!-- bench/device/run.py: begin -->", "<!-- bench/device/run.py: end -->"
 
@@ -23,10 +24,12 @@ k_begin, k_end = "<!-- bench/device/run.py: begin -->", "<!-- bench/device/run.p
 k_streams = {
     "S4: to the kernel, MTU 1,500, virtio header": {
         "tern": "send tern", "tern, slices": "send tern --slices",
-        "bare calls": "send raw", "kernel over veth": "send kernel"},
+        "bare calls": "send raw", "kernel over veth": "send kernel",
+        "slirp4netns": "send slirp4netns"},
     "S5: from the kernel": {
         "tern": "receive tern", "tern, slices": "receive tern --slices",
-        "bare calls": "receive raw", "kernel over veth": "receive kernel"},
+        "bare calls": "receive raw", "kernel over veth": "receive kernel",
+        "slirp4netns": "receive slirp4netns"},
     "S6: to the kernel, frames of 1,514 bytes": {
         "tern": "send tern --plain", "bare calls": "send raw --plain",
         "bare calls, 64 by io_uring": "send raw --plain --ring 64",
@@ -44,7 +47,8 @@ k_trips = {
 
 
 def ask(program, words, seconds):
-    command = [str(k_binaries / program), *words.split(), "--seconds", str(seconds), "--json"]
+    path = k_user_net if "slirp4netns" in words else k_binaries / program
+    command = [str(path), *words.split(), "--seconds", str(seconds), "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60 + 4 * seconds)
     if done.returncode != 0:
         sys.exit(f"bench/device/run.py: exit code {done.returncode} from {' '.join(command)}")
@@ -73,6 +77,10 @@ class Results:
     def median(self, name, key):
         return statistics.median(result[key] for result in self.of[name])
 
+    def cell(self, name, key, places):
+        """Nothing where the program does not tell it."""
+        return f"{self.median(name, key):.{places}f}" if key in self.of[name][0] else ""
+
 
 def measure(rounds, seconds):
     results = Results()
@@ -93,11 +101,10 @@ def stream_rows(results):
     yield "|---|---|---|---|---|---|---|"
     for question, peers in k_streams.items():
         for name, words in peers.items():
-            def m(key, w=words):
-                return results.median(w, key)
-            yield (f"| {question} | {name} | {m('gbit_per_s'):.1f} | {m('cpu_s_per_gb'):.3f} | "
-                   f"{m('user_s_per_gb'):.3f} | {m('kernel_cpu_s_per_gb'):.3f} | "
-                   f"{m('calls_per_mb'):.1f} |")
+            cells = [results.cell(words, key, places) for key, places in
+                     (("gbit_per_s", 1), ("cpu_s_per_gb", 3), ("user_s_per_gb", 3),
+                      ("kernel_cpu_s_per_gb", 3), ("calls_per_mb", 1))]
+            yield f"| {question} | {name} | {' | '.join(cells)} |"
             question = ""
 
 
