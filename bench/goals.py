@@ -16,7 +16,7 @@ k_begin, k_end = "<!-- bench/goals.py: begin -->", "<!-- bench/goals.py: end -->
 class Row(NamedTuple):
     goal: str
     what: str
-    unit: str  # one that ends with "/s", or "x": more is better
+    unit: str  # one that ends with "/s": more is better
     figure: float
     target: float
     peer: str  # "": none

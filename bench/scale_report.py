@@ -10,6 +10,7 @@ with huge pages for the C library's heap.
 """
 import argparse
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -19,6 +20,8 @@ import socket
 import subprocess
 import sys
 import time
+
+import goals
 
 k_root = pathlib.Path(__file__).resolve().parent.parent
 k_page = k_root / "docs" / "scale.md"
@@ -135,6 +138,20 @@ def idle_table(tern, huge, peers):
     return "\n".join(lines + ["", loaded()])
 
 
+def rows_of_goals(tern, huge, peers):
+    """For docs/goals.md."""
+    row = functools.partial(goals.Row, command="bench/scale_report.py")
+    yield row("M1", "idle connection, one end", "B", tern["bytes_each"], 320, "kernel",
+              peers["kernel"])
+    for what, key in (("TIME-WAIT", "time_wait_bytes"), ("embryo", "embryo_bytes")):
+        yield row("M2", what, "B", tern[key], 72, "", 0)
+    yield row("M3", f"{tern['answered']:,} idle connections answer", "GiB", tern["peak_gib"], 8,
+              "", 0)
+    for result, pages in ((tern, "4 KiB"), (huge, "2 MiB")):
+        yield row("M3", f"random beside hot, pages of {pages}", "x",
+                  result["random_ns"] / result["hot_ns"], 3, "", 0)
+
+
 def loaded():
     return f"Times are the processor's; the load of the machine was {os.getloadavg()[0]:.1f}.\n"
 
@@ -157,7 +174,8 @@ def flood_table(floods, alive):
         ("longest advance()", f"{alive['longest_ms']:.2f} ms"),
         ("memory grown", f"{alive['memory_grown']:+,} B"),
     ]
-    lines += ["", "| keep-alives | |", "|---|---|"] + [f"| {n} | {value} |" for n, value in rows]
+    lines += ["", "| keep-alives | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in rows]
     return "\n".join(lines + ["", loaded()])
 
 
@@ -191,6 +209,8 @@ def main():
         print(text)
         if not options.no_write:
             write(name, text)
+    if not options.no_write and not options.quick:
+        goals.keep("scale", rows_of_goals(idle, huge, peers))
 
 
 if __name__ == "__main__":
