@@ -162,8 +162,8 @@ def flood_table(floods, alive):
     for flood in floods:
         if flood["kind"] in k_floods:
             lines.append(f"| {k_floods[flood['kind']]} | {flood['ns_each']} ns | "
-                         f"{flood['per_s_at_80']:,} | {flood['kept']:.2f} | {flood['share']:.3f} | "
-                         f"{flood['memory_grown']:+,} B |")
+                         f"{flood['per_s_at_80']:,} | {flood['kept']:.2f} | "
+                         f"{flood['share']:.3f} | {flood['memory_grown']:+,} B |")
     rows = [
         ("connections with keep-alive", f"{alive['connections']:,}"),
         ("each, with its options", f"{alive['bytes_each']:.0f} B"),
