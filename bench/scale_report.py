@@ -157,8 +157,8 @@ def loaded():
 
 
 def flood_table(floods, alive):
-    lines = ["| flood | a frame costs | so many a second leave 80 % of a core | kept | slower one | "
-             "memory |", "|---|---|---|---|---|---|"]
+    lines = ["| flood | a frame costs | so many a second leave 80 % of a core | kept "
+             "| slower one | memory |", "|---|---|---|---|---|---|"]
     for flood in floods:
         if flood["kind"] in k_floods:
             lines.append(f"| {k_floods[flood['kind']]} | {flood['ns_each']} ns | "
