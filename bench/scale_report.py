@@ -210,7 +210,7 @@ def main():
         if not options.no_write:
             write(name, text)
     if not options.no_write and not options.quick:
-        goals.keep("scale", rows_of_goals(idle, huge, peers))
+        goals.keep("scale", rows_of_goals(idle | others, huge, peers))
 
 
 if __name__ == "__main__":
