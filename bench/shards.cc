@@ -26,8 +26,8 @@ const IpAddress k_server = Ipv4Address(10, 0, 0, 1);
 
 IpAddress client_address(u32 shard) { return Ipv4Address(10, 0, 1, static_cast<u8>(1 + shard)); }
 
-// One direction of a cable whose ends belong to one thread.
-using Queue = std::deque<Packet>;
+// One direction of a cable whose ends belong to one thread, in cache lines of its own.
+struct alignas(64) Queue : std::deque<Packet> {};
 
 // Bytes go from pool to pool, so that the receiver knows nothing that was not on the wire.
 class PipeEnd final : public Link {
