@@ -185,9 +185,9 @@ private:
     static constexpr std::array<u32, 3> k_slots_per_slab = {64, 16, 4};
     static constexpr u32 k_descriptors_per_slab = 256;
     // By Queue: slots of the smallest size, and descriptors, that it may not take; and the share of
-    // the ceiling that it must leave free.
+    // the ceiling that it must leave free, a power of two.
     static constexpr std::array<u32, 4> k_reserve = {64, 32, 32, 16};
-    static constexpr std::array<u64, 4> k_free_share = {4, 8, 16, 32};
+    static constexpr std::array<u8, 4> k_free_share_log2 = {2, 3, 4, 5};
     // The share that the pool leaves to all that is no packet.
     static constexpr u64 k_others_share = 16;
 

@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 struct Recorder final : CongestionControl {
     mutable std::vector<std::pair<Congestion, CongestionAck>> acks;
     mutable std::vector<CongestionSignal> signals;
+    mutable std::vector<u32> pauses_us;
     mutable u32 begun = 0;
     std::string_view name() const override { return "recorder"; }
     void begin(Congestion&) const override { ++begun; }
@@ -27,6 +28,7 @@ struct Recorder final : CongestionControl {
         signals.push_back(signal);
         return c.cwnd / 2;
     }
+    void restarts(Congestion&, u32 idle_us, u32) const override { pauses_us.push_back(idle_us); }
 };
 
 struct Pair {
@@ -103,6 +105,28 @@ TEST(Plug, a_listener_gives_its_algorithm_to_its_connections) {
     const StreamPtr s = p.a.connect(p.b, 80);
     p.world.run_for(1s);
     EXPECT_EQ(seen, "dctcp");
+}
+
+TEST(Plug, who_asks_again_at_once_was_not_idle) {
+    const Recorder recorder;
+    Pair p(k_slow, k_back);
+    ASSERT_TRUE(p.a.stack().tcp().add_congestion_control(recorder));
+    p.b.listen(80, [](const StreamPtr& s) {
+        s->on_data = [s = s.get()](std::span<const std::byte> bytes) { s->send(bytes); };
+    });
+    const StreamPtr s = p.a.connect(p.b, 80, {.options = with("recorder")});
+    const auto say_after = [&](Duration pause) {
+        p.world.run_for(pause);
+        s->send("x");
+    };
+    // A round trip takes 40 ms.
+    for (int i = 0; i < 10; ++i) say_after(60ms);
+    EXPECT_EQ(recorder.pauses_us.size(), 0u);
+    EXPECT_GT(recorder.acks.size(), 8u);
+    say_after(400ms);
+    p.world.run_for(1ms);
+    ASSERT_EQ(recorder.pauses_us.size(), 1u);
+    EXPECT_EQ(recorder.pauses_us[0], 400'000u);
 }
 
 // [BBR:1]: ACKs that come in bunches do not make the path look faster than it is.

@@ -118,8 +118,8 @@ def ping(cable, count, interval, *words):
 
 
 def check_fastest(times, delay):
-    """No round trip is shorter than the delays (ms); the fastest is hardly longer. The others are as
-    late as the machine is busy, and how late the wire was it says itself."""
+    """No round trip is shorter than the delays (ms); the fastest is hardly longer. The others are
+    as late as the machine is busy, and how late the wire was it says itself."""
     print(f"# median {median(times)} ms, {min(times)} to {max(times)} ms")
     check(delay <= min(times) < delay + 2, f"the fastest of {len(times)} took {min(times)} ms")
 

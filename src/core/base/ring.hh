@@ -47,10 +47,11 @@ public:
         head_ = 0;
         return true;
     }
-    void push_back(const T& value) {  // make_room() has said yes
+    void push_back(const T& value) { append() = value; }
+    T& append() {  // make_room() has said yes
         debug_check(size_ < room_);
         ++size_;
-        back() = value;
+        return back() = T{};
     }
     void pop_front() {
         debug_check(size_ > 0);

@@ -118,7 +118,7 @@ u64 PacketPool::free_bytes() const {
 // Free buffers of ours are as good as memory that was never taken.
 bool PacketPool::leaves_enough(u64 bytes, Queue queue) const {
     const u64 limit = budget_->limit();
-    const u64 most = limit - limit / k_free_share[static_cast<u8>(queue)];
+    const u64 most = limit - (limit >> k_free_share_log2[static_cast<u8>(queue)]);
     return budget_->used() - std::min(budget_->used(), free_bytes()) + bytes <= most;
 }
 

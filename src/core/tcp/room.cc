@@ -24,6 +24,15 @@ u64 hash_of_listener(const SipKey& key, const IpAddress& address, u16 port) {
     return FlowKey(address, port, Ipv4Address::any(), 0).hash(key);
 }
 
+namespace {
+
+u32 ticks_of(Duration d) {
+    if (d >= k_longest_timer) return 0;
+    return static_cast<u32>((d.count() + k_tick_ns - 1) / k_tick_ns);
+}
+
+}  // namespace
+
 Room::Room(Context& context, inet::Inet& internet)
     : cx(context), inet(internet), table_key(cx.random.key()), isn_key(cx.random.key()),
       offset_key(cx.random.key()), port_key(cx.random.key()), cookie_key(cx.random.key()),
@@ -31,7 +40,8 @@ Room::Room(Context& context, inet::Inet& internet)
       colds(*cx.budget), buffers(*cx.budget), send_queues(*cx.budget), receive_queues(*cx.budget),
       runs(*cx.budget), flights(*cx.budget), resent_times(*cx.budget), large_states(*cx.budget),
       fast_open_resets(*cx.budget), hosts(*cx.budget), flows(*cx.budget, HashOfFlow{this}),
-      listener_table(*cx.budget, HashOfListener{this}), wheel(TimerOfTcb{&tcbs}, 0) {
+      listener_table(*cx.budget, HashOfListener{this}), wheel(TimerOfTcb{&tcbs}, 0),
+      delayed_ack_ticks(ticks_of(cx.limits.tcp_delayed_ack)), r2_ticks(ticks_of(cx.limits.tcp_r2)) {
     for (const CongestionControl* built_in : {&cubic(), &reno(), &bbr(), &dctcp()})
         algorithms[algorithm_count++] = built_in;
     for (u16& counter : port_counters) counter = static_cast<u16>(cx.random.next32());
@@ -40,16 +50,26 @@ Room::Room(Context& context, inet::Inet& internet)
 Room::~Room() = default;
 
 void Room::begin(Instant now) {
-    if (!started) {
-        started = true;
-        start = now;
-    }
-    tick_now = static_cast<u64>((now - start).count()) / static_cast<u64>(k_tick_ns);
-    us_now = static_cast<u32>(static_cast<u64>(now.time_since_epoch().count()) / 1000);
+    if (now != clocks_of || !started) set_clocks(now);
     // Without a timer nobody moves the wheel, which tells past from future by a signed difference.
     constexpr u32 stride = static_cast<u32>(k_longest_ticks);
     while (wheel.size() == 0 && tick() - wheel.now() >= stride)
         wheel.advance(wheel.now() + std::min(tick() - wheel.now(), stride), [](Index) {});
+}
+
+void Room::set_clocks(Instant now) {
+    if (!started) {
+        started = true;
+        start = now;
+    }
+    clocks_of = now;
+    const u64 since = static_cast<u64>((now - start).count());
+    const u64 ns = static_cast<u64>(now.time_since_epoch().count());
+    tick_now = since / u64{k_tick_ns};
+    tick_up = static_cast<u32>(tick_now + (tick_now * u64{k_tick_ns} != since ? 1 : 0));
+    us_now = static_cast<u32>(ns / 1000);
+    ms_now = static_cast<u32>(ns / 1'000'000);
+    second_now = static_cast<u32>(ns / 1'000'000'000);
 }
 
 u32 Room::tick_after(Duration d) const {

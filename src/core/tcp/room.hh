@@ -102,10 +102,14 @@ struct Room {
     u32 last_generation = 0;
     bool header_prediction = true;
     bool started = false;
-    Instant start{};   // the first `now`: ticks count from here
-    u64 tick_now = 0;  // of cx.now
-    u32 us_now = 0;
+    Instant start{};  // the first `now`: ticks count from here
+    // Of cx.now, computed when it changes.
+    Instant clocks_of{};
+    u64 tick_now = 0;
+    u32 tick_up = 0;  // the first tick that is not before cx.now
+    u32 us_now = 0, ms_now = 0, second_now = 0;
     wire::TcpOptions options;          // of the segment in hand, when it has others than timestamps
+    u32 delayed_ack_ticks, r2_ticks;   // of Limits; 0: beyond what a deadline reaches
     std::optional<Seq> iss_above;      // a reopened TIME-WAIT: the new ISS must lie above it
     State state_now = State::Closed;   // where the last transition led, for the event log
     u32 state_iss = 0, state_irs = 0;  // of the record in hand, for the event log
@@ -125,12 +129,11 @@ struct Room {
     u32 tick_after(Duration d) const;
     Instant instant_of(u32 tick) const;
     u32 now_us() const { return us_now; }
-    u32 now_second() const {
-        return static_cast<u32>(cx.now.time_since_epoch().count() / 1'000'000'000);
-    }
+    u32 now_second() const { return second_now; }
     // RFC 7323 5.4 [RFC7323:7]: a millisecond clock, shifted for each connection.
-    u32 ts_clock(u32 offset) const { return static_cast<u32>(milliseconds_of(cx.now)) + offset; }
+    u32 ts_clock(u32 offset) const { return ms_now + offset; }
     void begin(Instant now);  // first of all in each verb
+    void set_clocks(Instant now);
 
     // May another record of this kind come? A free one always; but floods of connections must leave
     // memory to what established ones need, and no kind may crowd out another (docs/memory.md).
@@ -270,15 +273,30 @@ u64 bytes_acked(const Room& room, const Tcb& tcb);
 u64 bytes_received(const Room& room, const Tcb& tcb);
 
 // --- timeouts/
+void tell_set(Room& room, const Tcb& tcb, Deadline d, Duration in);
+inline bool is_set(const Tcb& tcb, Deadline d) { return (tcb.timers >> static_cast<u8>(d)) & 1; }
+// What moves with every segment; told, as `in`, only when it was not set.
+inline void put_off_deadline(Room& room, Tcb& tcb, Deadline d, u32 at_tick, Duration in) {
+    if (tcb.has(k_detached)) return;
+    if (room.cx.observer && !is_set(tcb, d)) [[unlikely]]
+        tell_set(room, tcb, d, in);
+    tcb.deadlines[static_cast<u8>(d)] = at_tick;
+    tcb.timers |= static_cast<u8>(1u << static_cast<u8>(d));
+    const bool earlier = static_cast<i32>(at_tick - tcb.timer.deadline) < 0;
+    if (tcb.timer.slot == TimerNode::none || earlier) room.wheel.set(tcb.self, at_tick);
+}
+// Told each time.
+inline void set_deadline(Room& room, Tcb& tcb, Deadline d, u32 at_tick, Duration in) {
+    tcb.timers &= static_cast<u8>(~(1u << static_cast<u8>(d)));
+    put_off_deadline(room, tcb, d, at_tick, in);
+}
 void set_deadline_in(Room& room, Tcb& tcb, Deadline d, Duration in);
-// The same for what moves with every segment: told only when it was not set.
 void put_off_deadline(Room& room, Tcb& tcb, Deadline d, Duration in);
 void cancel_deadline(Room& room, Tcb& tcb, Deadline d);
 void cancel_deadlines(Room& room, Tcb& tcb);  // all of them, and out of the wheel
 // Nothing is outstanding. A deadline that was cancelled stays in the wheel until it fires, which is
 // a cache miss for nothing among very many connections: then it goes while the record is at hand.
 void rest_timers(Room& room, Tcb& tcb);
-inline bool is_set(const Tcb& tcb, Deadline d) { return (tcb.timers >> static_cast<u8>(d)) & 1; }
 Timer timer_of(const Room& room, const Tcb& tcb, Deadline d);
 void timer_fired(Room& room, Index i);
 void retransmission_timeout(Room& room, Index i);
@@ -323,6 +341,8 @@ struct Plan {                                   // what to send next, if anythin
 };
 // At most `room_for` segments.
 Plan may_send(Room& room, Tcb& tcb, u32 room_for);
+// Has a plan that has left emptied the connection, so that there is no need to ask again?
+bool was_all(Room& room, Tcb& tcb, const Plan& plan);
 u32 longest_segment(const Room& room, const Tcb& tcb);  // or super-segment, where the link cuts it
 bool build_segment(Room& room, Tcb& tcb, const Plan& plan);  // false: no memory
 u32 advertise(Room& room, Tcb& tcb);                         // the window field; moves RCV.EDGE

@@ -40,7 +40,8 @@ void decide_ack(Room& room, Tcb& tcb, u32 bytes, bool filled_hole) {
     // segment, and within the delay in any case.
     if (tcb.unacked >= 2 * full) return acknowledge(room, tcb, SendReason::AckEverySecond);
     if (!is_set(tcb, Deadline::DelayedAck) && !tcb.has(k_ack_now))  // [SHLD-18], [MUST-40]
-        set_deadline_in(room, tcb, Deadline::DelayedAck, room.cx.limits.tcp_delayed_ack);
+        set_deadline(room, tcb, Deadline::DelayedAck, room.tick_up + room.delayed_ack_ticks,
+                     room.cx.limits.tcp_delayed_ack);
 }
 
 }  // namespace

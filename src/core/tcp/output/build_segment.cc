@@ -251,7 +251,7 @@ void sent(Room& room, Tcb& tcb, const Plan& plan) {
         tcb.snd.max = max(tcb.snd.max, end);
         // RFC 6298 5.1 [RFC6298:4]: every segment that holds data runs the timer.
         if (!is_set(tcb, Deadline::Retransmission) || tcb.state == State::SynReceived)
-            arm_retransmission(room, tcb);
+            arm_retransmission(room, tcb, f);
         else if (f != nullptr && !again)
             put_off_probe(room, tcb, *f);
         arm_user_timeout(room, tcb, idle);

@@ -259,6 +259,16 @@ u32 longest_segment(const Room& room, const Tcb& tcb) {
     return std::clamp((65535u - 120u) / tcb.send_mss, 1u, k_sent_pieces) * tcb.send_mss;
 }
 
+bool was_all(Room& room, Tcb& tcb, const Plan& plan) {
+    constexpr u32 due =
+        k_syn_due | k_probe_due | k_keep_probe_due | k_retransmit_head | k_ack_now | k_fin_queued;
+    Flight* const f = flight_of(room, tcb);
+    if (plan.reason != SendReason::DataLast || tcb.has(due) || f == nullptr) return false;
+    if (f->lost != 0 || f->probe.due) return false;
+    note_app_limited(tcb, *f);
+    return true;
+}
+
 Plan may_send(Room& room, Tcb& tcb, u32 room_for) {
     if (tcb.has(k_syn_due)) return plan_syn(room, tcb);
     if (tcb.state == State::SynSent || tcb.state == State::Closed || tcb.has(k_detached)) return {};

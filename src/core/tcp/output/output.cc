@@ -132,6 +132,7 @@ u32 output(Room& room, Index i, u32 room_for) {
             starve(room, tcb);
             return built;
         }
+        if (was_all(room, tcb, plan)) break;
     }
     if (tcb.has(k_starved)) [[unlikely]] {
         tcb.clear(k_starved);

@@ -5,7 +5,7 @@ namespace tern {
 
 void note_left(Flight& f, Sent& s, u32 now_us, u32 in_flight) {
     Flight::Delivery& d = f.delivery;
-    if (f.sent.empty()) d.first_sent_us = d.delivered_us = now_us;
+    if (f.sent.size() == 1) d.first_sent_us = d.delivered_us = now_us;
     s.delivered = static_cast<u32>(d.delivered);
     s.delivered_us = d.delivered_us;
     s.first_sent_us = d.first_sent_us;

@@ -125,14 +125,14 @@ void note_sent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len, bool fin) {
             return;
         }
     }
-    Sent s;
+    // In its place at once: a copy of what was just written would wait for it.
+    Sent& s = f.sent.append();
     s.seq = seq;
     s.len = len;
     s.at_us = now;
     s.mss = tcb.send_mss;
     s.pieces = static_cast<u8>(pieces);
     note_left(f, s, now, pipe(tcb, &f) + len);
-    f.sent.push_back(s);
 }
 
 void note_resent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len) {
@@ -156,7 +156,7 @@ void note_resent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len) {
     }
     // The head has another chance now: RTO counts from here, or it would overtake the answer.
     if (seq == tcb.snd.una) {
-        f.timeout_at = room.tick() + backed_off_rto(room, tcb);
+        f.timeout_at = room.tick_up + backed_off_rto(room, tcb);
         if (is_set(tcb, Deadline::Retransmission)) choose_loss_timer(room, tcb, f);
     }
     if (!f.undo.any) f.undo.first_ts = room.ts_clock(tcb.ts_offset);

@@ -41,8 +41,9 @@ void choose_loss_timer(Room& room, Tcb& tcb, Flight& f) {
     }
     if (next != f.timer) cancel_deadline(room, tcb, Deadline::Retransmission);
     f.timer = next;
-    const u32 ahead = earlier(room.tick(), at) ? at - room.tick() : 0;
-    set_deadline_in(room, tcb, Deadline::Retransmission, Duration(i64{ahead} * k_tick_ns));
+    const u32 ahead = earlier(room.tick_up, at) ? at - room.tick_up : 0;
+    set_deadline(room, tcb, Deadline::Retransmission, room.tick_up + ahead,
+                 Duration(i64{ahead} * k_tick_ns));
 }
 
 // RFC 8985 7.2: counted from the last new data; once an instant is enough.
@@ -55,7 +56,7 @@ void put_off_probe(Room& room, Tcb& tcb, Flight& f) {
 
 void probe_tail(Room& room, Tcb& tcb, Flight& f) {
     f.probe.due = true;
-    f.timeout_at = room.tick() + backed_off_rto(room, tcb);
+    f.timeout_at = room.tick_up + backed_off_rto(room, tcb);
     f.probe.out = true;  // it is until an answer comes: no second one
     choose_loss_timer(room, tcb, f);
     want_output(room, tcb);

@@ -15,11 +15,12 @@ void arm_retransmission(Room& room, Tcb& tcb) {
 
 void arm_retransmission(Room& room, Tcb& tcb, Flight* f) {
     if (f != nullptr && !tcb.has(k_persist)) {
-        f->timeout_at = room.tick() + backed_off_rto(room, tcb);
+        f->timeout_at = room.tick_up + backed_off_rto(room, tcb);
         return choose_loss_timer(room, tcb, *f);
     }
-    set_deadline_in(room, tcb, Deadline::Retransmission,
-                    Duration(i64{backed_off_rto(room, tcb)} * k_tick_ns));
+    const u32 rto = backed_off_rto(room, tcb);
+    set_deadline(room, tcb, Deadline::Retransmission, room.tick_up + rto,
+                 Duration(i64{rto} * k_tick_ns));
 }
 
 namespace {

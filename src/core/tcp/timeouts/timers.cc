@@ -43,19 +43,6 @@ void tell_deadline(Room& room, const Tcb& tcb, Deadline d, TimerEvent::What what
         tell_timer(room, tcb.key, timer_of(room, tcb, d), what, in);
 }
 
-void tell_set(Room& room, const Tcb& tcb, Deadline d, Duration in) {
-    if (tcb.has(k_detached)) return;  // nothing is set any more
-    tell_deadline(room, tcb, d, TimerEvent::What::Set, in);
-}
-
-void set_deadline(Room& room, Tcb& tcb, Deadline d, u32 at_tick) {
-    if (tcb.has(k_detached)) return;
-    tcb.deadlines[static_cast<u8>(d)] = at_tick;
-    tcb.timers |= static_cast<u8>(1u << static_cast<u8>(d));
-    const bool earlier = static_cast<i32>(at_tick - tcb.timer.deadline) < 0;
-    if (tcb.timer.slot == TimerNode::none || earlier) room.wheel.set(tcb.self, at_tick);
-}
-
 void override_timeout(Room& room, Tcb& tcb) {
     // What memory was wanting for: a segment, or a send().
     if (!tcb.has(k_starved) && data_end(room, tcb) > tcb.snd.nxt) tcb.set(k_override_due);
@@ -82,16 +69,16 @@ void fire(Room& room, Index i, Deadline d) {
 
 }  // namespace
 
+void tell_set(Room& room, const Tcb& tcb, Deadline d, Duration in) {
+    tell_deadline(room, tcb, d, TimerEvent::What::Set, in);
+}
+
 void set_deadline_in(Room& room, Tcb& tcb, Deadline d, Duration in) {
-    set_deadline(room, tcb, d, room.tick_after(in));
-    if (room.cx.observer) [[unlikely]]
-        tell_set(room, tcb, d, in);
+    set_deadline(room, tcb, d, room.tick_after(in), in);
 }
 
 void put_off_deadline(Room& room, Tcb& tcb, Deadline d, Duration in) {
-    if (room.cx.observer && !is_set(tcb, d)) [[unlikely]]
-        tell_set(room, tcb, d, in);
-    set_deadline(room, tcb, d, room.tick_after(in));
+    put_off_deadline(room, tcb, d, room.tick_after(in), in);
 }
 
 void cancel_deadline(Room& room, Tcb& tcb, Deadline d) {

@@ -60,6 +60,9 @@ void arm_user_timeout(Room& room, Tcb& tcb, bool restart) {
     const bool waiting = tcb.snd.una != tcb.snd.max || tcb.has(k_persist | k_starved);
     if (!waiting) return cancel_deadline(room, tcb, Deadline::User);
     if (is_set(tcb, Deadline::User) && !restart) return;
+    if (tcb.cold == 0 && is_synchronized(tcb.state) && room.r2_ticks != 0) [[likely]]
+        return put_off_deadline(room, tcb, Deadline::User, room.tick_up + room.r2_ticks,
+                                room.cx.limits.tcp_r2);
     const Duration r2 = user_timeout_of(room, tcb);
     if (r2 == Duration::max()) return cancel_deadline(room, tcb, Deadline::User);
     set_user_deadline(room, tcb, r2);
