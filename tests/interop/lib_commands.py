@@ -48,7 +48,7 @@ class Server:
     """tern serve; what it says is read line by line."""
 
     def __init__(self, world, where, *words):
-        self.process = world.start(command(), "serve", where, "--link", f"tap:{world.tap}", *words,
+        self.process = world.start(command(), "serve", where, "--link", world.link, *words,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.lines = Lines(self.process.stdout)
         self.ready = self.lines.next(10)
