@@ -44,6 +44,16 @@ inline void make_veth(const std::string& more) {
     ip_command("link set veth1 up");
 }
 
+// What the processor `i` sends leaves by the queue `i` of the interface.
+inline void queue_for_each_processor(const std::string& interface, u32 queues) {
+    std::string script = "mount -t sysfs none /sys";
+    for (u32 i = 0; i < queues; ++i)
+        script += " && printf %x " + std::to_string(1u << i) + " > /sys/class/net/" + interface +
+                  "/queues/tx-" + std::to_string(i) + "/xps_cpus";
+    // In a mount namespace of its own, for /sys shows the devices of who mounted it.
+    EXPECT_TRUE(run_command("unshare -m sh -c '" + script + "'")) << script;
+}
+
 // What tcp_frame() made becomes a UDP datagram for port 5000 that begins with `number`.
 inline void make_datagram(Packet& p, u32 number) {
     std::byte* ip = p.data() + 14;
