@@ -34,7 +34,10 @@ std::expected<std::unique_ptr<XdpSocket>, XdpSocket::Failure> XdpSocket::open(
 
 int XdpSocket::register_memory() {
     xsk_umem_config config{};
-    config.fill_size = config.comp_size = frames_;
+    // The kernel tells of a frame before it tells that it took a buffer for it from the fill ring,
+    // so that one looks fuller than it is, by at most all buffers.
+    config.fill_size = 2 * frames_;
+    config.comp_size = frames_;
     config.frame_size = frame_bytes_;
     xsk_umem* umem = nullptr;
     const int error =
@@ -81,7 +84,6 @@ void XdpSocket::receive(PacketPool& pool, PacketBatch& into) {
         ::recvfrom(fd(), nullptr, 0, MSG_DONTWAIT, nullptr, nullptr);
         return;
     }
-    // Whatever came was a buffer of this ring, so there is room.
     check(::xsk_ring_prod__reserve(&fill_, count, &to) == count);
     for (u32 i = 0; i < count; ++i) {
         const xdp_desc& frame = *::xsk_ring_cons__rx_desc(&receive_, from + i);
