@@ -214,7 +214,7 @@ u32 frame_bytes_for(u32 mtu) {
 }
 
 u32 frames_for(u64 memory, u32 frame_bytes) {
-    constexpr u64 k_least = 64, k_most = 2048;
+    constexpr u64 k_least = 64, k_most = 1024;
     return static_cast<u32>(
         std::bit_floor(std::clamp(memory / (2 * u64{frame_bytes}), k_least, k_most)));
 }

@@ -114,7 +114,6 @@ bool XdpSocket::send(std::span<const std::byte> frame) {
         ++counters_.too_long;
         return false;
     }
-    if (free_.empty()) take_completed();
     u32 at = 0;
     if (free_.empty() || ::xsk_ring_prod__reserve(&transmit_, 1, &at) == 0) {
         ++counters_.send_refused;
@@ -134,6 +133,13 @@ bool XdpSocket::send(std::span<const std::byte> frame) {
 u32 XdpSocket::unsent() { return transmit_.size - ::xsk_prod_nb_free(&transmit_, transmit_.size); }
 
 bool XdpSocket::flush() {
+    const bool all = push();
+    // At once, so that the next batch lies in the same buffers, which the cache still holds.
+    take_completed();
+    return all;
+}
+
+bool XdpSocket::push() {
     for (u32 before = unsent(); before != 0 && ::xsk_ring_prod__needs_wakeup(&transmit_);) {
         ++counters_.system_calls;
         const bool taken = ::sendto(fd(), nullptr, 0, MSG_DONTWAIT, nullptr, 0) >= 0;

@@ -66,6 +66,7 @@ private:
     int bind(const std::string& interface, u32 queue);
     void give_buffers(u32 count, u64 first);
     void take_completed();
+    bool push();
     u32 unsent();
 
     u32 frames_, frame_bytes_;
