@@ -244,6 +244,8 @@ struct ShardsTest : testing::TestWithParam<Device> {
         test::enter_namespace_for_xdp();
         if (IsSkipped() || HasFatalFailure()) return;
         test::make_veth("numrxqueues 2 numtxqueues 2");
+        if (GetParam() == Device::XdpByProcessor && std::thread::hardware_concurrency() < 2)
+            GTEST_SKIP() << "two processors are needed";
         if (GetParam() == Device::XdpByProcessor) test::queue_for_each_processor("veth1", 2);
     }
 
