@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "core/base/assert.hh"
 #include "core/packet/gso.hh"
@@ -239,6 +240,7 @@ std::string_view remedy_for(int number) {
             return "the other end has more transmit queues than this one receive queues: make "
                    "them equal with `ethtool -L`";
         case EOPNOTSUPP: return "this kind of device has no XDP";
+        case EINVAL: return "Linux 5.9 and later are known to do this";
         default: return "";
     }
 }
@@ -314,6 +316,8 @@ std::expected<std::vector<std::unique_ptr<Link>>, OpenError> open_xdp(const XdpO
                             named(o) + ": an MTU of " + std::to_string(device->mtu) +
                                 " is too large for AF_XDP: `ip link set " + o.name + " mtu 1500`");
     }
+    if (const Descriptor any{::socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)}; !any)
+        return open_failed("AF_XDP socket", errno, remedy_for(errno));
     auto loaded = XdpProgram::load(device->queues);
     if (!loaded)
         return open_failed(named(o) + ", XDP program", loaded.error(), remedy_for(loaded.error()));
