@@ -75,15 +75,18 @@ void XdpSocket::give_buffers(u32 count, u64 first) {
 }
 
 void XdpSocket::receive(PacketPool& pool, PacketBatch& into) {
-    u32 from = 0, to = 0;
-    const u32 count =
-        ::xsk_ring_cons__peek(&receive_, PacketBatch::k_capacity - into.size(), &from);
-    if (count == 0) {
-        if (!::xsk_ring_prod__needs_wakeup(&fill_)) return;
-        ++counters_.system_calls;
-        ::recvfrom(fd(), nullptr, 0, MSG_DONTWAIT, nullptr, nullptr);
-        return;
-    }
+    u32 from = 0;
+    const u32 room = PacketBatch::k_capacity - into.size();
+    const u32 count = ::xsk_ring_cons__peek(&receive_, room, &from);
+    if (count != 0) take(from, count, pool, into);
+    // A driver that ran out of buffers waits to be told that there are some.
+    if (!::xsk_ring_prod__needs_wakeup(&fill_)) return;
+    ++counters_.system_calls;
+    ::recvfrom(fd(), nullptr, 0, MSG_DONTWAIT, nullptr, nullptr);
+}
+
+void XdpSocket::take(u32 from, u32 count, PacketPool& pool, PacketBatch& into) {
+    u32 to = 0;
     check(::xsk_ring_prod__reserve(&fill_, count, &to) == count);
     for (u32 i = 0; i < count; ++i) {
         const xdp_desc& frame = *::xsk_ring_cons__rx_desc(&receive_, from + i);
@@ -109,15 +112,16 @@ void XdpSocket::take_completed() {
     if (count != 0) ::xsk_ring_cons__release(&completed_, count);
 }
 
-bool XdpSocket::send(std::span<const std::byte> frame) {
+void XdpSocket::send(std::span<const std::byte> frame) {
     if (frame.size() > longest_frame(frame_bytes_)) {
         ++counters_.too_long;
-        return false;
+        return;
     }
+    if (free_.empty()) take_completed();
     u32 at = 0;
     if (free_.empty() || ::xsk_ring_prod__reserve(&transmit_, 1, &at) == 0) {
         ++counters_.send_refused;
-        return false;
+        return;
     }
     const u64 buffer = free_.back();
     free_.pop_back();
@@ -127,7 +131,6 @@ bool XdpSocket::send(std::span<const std::byte> frame) {
     ::xsk_ring_prod__submit(&transmit_, 1);
     ++counters_.sent_packets;
     counters_.sent_bytes += frame.size();
-    return true;
 }
 
 u32 XdpSocket::unsent() { return transmit_.size - ::xsk_prod_nb_free(&transmit_, transmit_.size); }

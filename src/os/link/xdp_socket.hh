@@ -41,8 +41,8 @@ public:
 
     // Appends copies of what has arrived, as far as `into` has room.
     void receive(PacketPool& pool, PacketBatch& into);
-    // Copies a frame into the queue; false: there is no room for it, or it is too long.
-    bool send(std::span<const std::byte> frame);
+    // Copies a frame into the queue, or counts why not.
+    void send(std::span<const std::byte> frame);
     // Lets the kernel take what was sent. False: it left some of it, and wants to be asked again.
     bool flush();
     LinkCounters counters() const;
@@ -64,6 +64,7 @@ private:
     XdpSocket(const XdpSocketOptions& options, std::span<std::byte> memory);
     int register_memory();
     int bind(const std::string& interface, u32 queue);
+    void take(u32 from, u32 count, PacketPool& pool, PacketBatch& into);
     void give_buffers(u32 count, u64 first);
     void take_completed();
     bool push();
