@@ -209,10 +209,17 @@ TEST_F(XdpTest, TheKernelDetachesWhatAKilledProgramHeld) {
 }
 
 TEST_F(XdpTest, ADeviceThatKnowsNoXdpWorksInGenericMode) {
-    ip_command("link add bridge0 type bridge");
+    make_veth();
+    ip_command("link add bridge0 address 02:00:00:00:00:0a type bridge");
+    ip_command("link set veth0 master bridge0");
     ip_command("link set bridge0 up");
     open({.name = "bridge0"});
     EXPECT_EQ(link->facts().details, "queue 0, generic XDP, copy mode");
+    send(1, to_kernel());
+    const Packet answer = receive_ip(*link, pool, k_tcp);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(read_tcp(answer.bytes(), true).flags & k_rst, k_rst);
+    EXPECT_EQ(answer->checksum, ChecksumState::Unknown) << "it may have crossed a wire";
 }
 
 TEST_F(XdpTest, AnotherNamespaceIsVisitedOnly) {

@@ -4,7 +4,9 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "core/base/assert.hh"
@@ -57,6 +59,18 @@ ifreq request_for(const std::string& name) {
     ifreq request{};
     std::memcpy(request.ifr_name, name.c_str(), name.size());
     return request;
+}
+
+void wait_until_running(const std::string& name) {
+    constexpr int k_most_ms = 1500, k_step_ms = 2;
+    const Descriptor control = control_socket();
+    ifreq request = request_for(name);
+    for (int waited = 0; control && waited < k_most_ms; waited += k_step_ms) {
+        if (::ioctl(control.get(), SIOCGIFFLAGS, &request) != 0) return;
+        const bool down = (request.ifr_flags & IFF_UP) == 0;
+        if (down || (request.ifr_flags & IFF_RUNNING) != 0) return;
+        ::poll(nullptr, 0, k_step_ms);
+    }
 }
 
 std::expected<void, OpenError> validate_name(const std::string& name) {

@@ -59,6 +59,9 @@ private:
 Descriptor control_socket();
 // A request about this interface, whose name is shorter than IFNAMSIZ.
 ifreq request_for(const std::string& name);
+// An interface that lost its program a moment ago, or has got a cable, is switched on by the
+// kernel's link watch, within a second; what it would send before then is lost without a word.
+void wait_until_running(const std::string& name);
 std::expected<void, OpenError> validate_name(const std::string& name);
 
 }  // namespace tern

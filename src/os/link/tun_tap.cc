@@ -10,7 +10,6 @@
 
 #include <fcntl.h>
 #include <linux/if_tun.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
@@ -350,20 +349,6 @@ MacAddress mac_for(int fd, const TapOptions& o) {
         mac.bytes[0] = static_cast<u8>(((mac.bytes[0] ^ 4) | 2) & ~1);
     }
     return mac;
-}
-
-// An interface that lost its program a moment ago is switched on again by the kernel's link watch,
-// within a second; what it would send before then is lost without a word.
-void wait_until_running(const std::string& name) {
-    constexpr int k_most_ms = 1500, k_step_ms = 2;
-    const Descriptor control = control_socket();
-    ifreq request = request_for(name);
-    for (int waited = 0; control && waited < k_most_ms; waited += k_step_ms) {
-        if (::ioctl(control.get(), SIOCGIFFLAGS, &request) != 0) return;
-        const bool down = (request.ifr_flags & IFF_UP) == 0;
-        if (down || (request.ifr_flags & IFF_RUNNING) != 0) return;
-        ::poll(nullptr, 0, k_step_ms);
-    }
 }
 
 }  // namespace

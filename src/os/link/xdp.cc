@@ -330,6 +330,7 @@ std::expected<std::vector<std::unique_ptr<Link>>, OpenError> open_xdp(const XdpO
         if (!opened) return std::unexpected(opened.error());
         sockets.push_back(std::move(*opened));
     }
+    wait_until_running(o.name);
     std::vector<std::unique_ptr<Link>> links;
     for (u32 i = 0; i < o.links; ++i)
         links.push_back(
