@@ -108,8 +108,8 @@ def measure(rounds, seconds):
     return results
 
 
-def stream_rows(results, questions=None, title=""):
-    yield f"| {title} | | Gbit/s | CPU-s/GB | of it user | the other end | calls a MB |"
+def stream_rows(results, questions=None, title="|"):
+    yield f"{title} | | Gbit/s | CPU-s/GB | of it user | the other end | calls a MB |"
     yield "|---|---|---|---|---|---|---|"
     for question, peers in (questions or k_streams).items():
         for name, words in peers.items():
@@ -181,7 +181,7 @@ def main():
              f"on {os.cpu_count()} cores; the load was {before:.1f} before and {after:.1f} after, "
              "of which a measurement is up to 2.", ""]
     xdp_rows = functools.partial(stream_rows, questions=k_xdp,
-                                 title="AF_XDP on a veth, frames of 1,514 bytes")
+                                 title="| AF_XDP on a veth, frames of 1,514 bytes")
     for rows in (stream_rows, xdp_rows, trip_rows, shard_rows):
         lines += [*rows(results), ""]
     text = "\n".join(lines)
