@@ -20,7 +20,10 @@ std::optional<Impairment> impairment(const std::string& option, const std::strin
 
 void NetOptions::add_to(CLI::App& app) {
     const std::string group = "Network";
-    app.add_option("--link", link, "tap:NAME or tun:NAME; made if it is not there")
+    app.add_option(
+           "--link", link,
+           "tap:NAME or tun:NAME, made if it is not there; or xdp:NAME, a device that is there "
+           "(AF_XDP), xdp:NAME:QUEUE one queue of it; @NETNS may follow")
         ->capture_default_str()
         ->group(group);
     app.add_option("--address", addresses, "our address with its prefix; may come several times")

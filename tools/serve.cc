@@ -86,11 +86,15 @@ void announce(const ServeOptions& o, const HttpServer& server, const LinkFacts& 
     const std::string url =
         "http://" + (at.port == 80 ? at.address.to_string() : at.to_string()) + "/";
     if (o.json) {
-        fmt::print("{{\"event\":\"ready\",\"url\":{},\"link\":{},\"directory\":{}}}\n",
-                   json_string(url), json_string(facts.name), json_string(o.directory));
+        fmt::print(
+            "{{\"event\":\"ready\",\"url\":{},\"link\":{},\"details\":{},\"directory\":{}}}\n",
+            json_string(url), json_string(facts.name), json_string(facts.details),
+            json_string(o.directory));
     } else {
-        fmt::print("serving {} at {} on {}\n", o.directory, url, facts.name);
-        if (::isatty(STDOUT_FILENO) == 1 && facts.name.find(':') != std::string::npos) {
+        fmt::print("serving {} at {} on {}{}\n", o.directory, url, facts.name,
+                   facts.details.empty() ? "" : ": " + facts.details);
+        if (::isatty(STDOUT_FILENO) == 1 && facts.name.find(':') != std::string::npos &&
+            !facts.name.starts_with("xdp:")) {
             fmt::print(
                 "the kernel's end needs an address in the same network, for example\n"
                 "    ip addr add 10.0.0.1/24 dev {}\nCtrl-C ends.\n",
@@ -106,9 +110,10 @@ void summary(const ServeOptions& o, const ServerTotals& t, const LinkCounters& l
         fmt::print(
             "{{\"event\":\"end\",\"connections\":{},\"requests\":{},\"bytes\":{},"
             "\"fast_opens\":{},\"packets_in\":{},\"packets_out\":{},\"refused_in\":{},\"refused_"
-            "out\":{}}}\n",
+            "out\":{},\"unread\":{},\"too_long\":{}}}\n",
             t.connections, t.requests, t.bytes, fast_opens, link.received_packets,
-            link.sent_packets, link.receive_refused, link.send_refused);
+            link.sent_packets, link.receive_refused, link.send_refused, link.device_unread,
+            link.too_long);
     } else if (!o.quiet) {
         fmt::print("served {} requests on {} connections, {}\n", t.requests, t.connections,
                    human_bytes(t.bytes));

@@ -269,7 +269,9 @@ void add_rest(CLI::App& c, WireCommand& o) {
 void add_wire(CLI::App& app) {
     auto o = std::make_shared<WireCommand>();
     CLI::App* c = app.add_subcommand("wire", "join two devices through a bad network");
-    c->add_option("A", o->a, "tap:NAME or tun:NAME, or tap:NAME@NETNS; made if it is not there")
+    c->add_option("A", o->a,
+                  "tap:NAME or tun:NAME, or tap:NAME@NETNS; made if it is not there; or xdp:NAME, "
+                  "a device that is there")
         ->required();
     c->add_option("B", o->b, "the other end")->required();
     for (Setting& setting : o->settings) {

@@ -14,10 +14,11 @@ using Question = DeviceOptions::Question;
 using Peer = DeviceOptions::Peer;
 
 [[noreturn]] void usage() {
-    std::fprintf(stderr,
-                 "usage: device send|receive|round-trip tern|raw|kernel [--plain] [--slices]\n"
-                 "           [--spin | --adaptive] [--buffer BYTES] [--ring CALLS]\n"
-                 "           [--seconds S] [--json]\n");
+    std::fprintf(
+        stderr,
+        "usage: device send|receive|round-trip tern|raw|kernel [--plain [--xdp]] [--slices]\n"
+        "           [--spin | --adaptive] [--buffer BYTES] [--ring CALLS]\n"
+        "           [--seconds S] [--json]\n");
     std::exit(2);
 }
 
@@ -41,6 +42,8 @@ DeviceOptions device_options_of(int argc, char** argv) {
         const std::string_view flag = argv[i];
         if (flag == "--plain")
             o.offloads = false;
+        else if (flag == "--xdp")
+            o.xdp = true;
         else if (flag == "--slices")
             o.slices = true;
         else if (flag == "--spin")
@@ -58,7 +61,7 @@ DeviceOptions device_options_of(int argc, char** argv) {
         else
             usage();
     }
-    if (o.seconds <= 0) usage();
+    if (o.seconds <= 0 || (o.xdp && (o.offloads || o.peer == Peer::Kernel))) usage();
     return o;
 }
 
@@ -79,7 +82,7 @@ void print(const DeviceOptions& o, const char* question, const char* peer, const
 
 Figures figures(const DeviceOptions& o) {
     switch (o.peer) {
-        case Peer::Raw: return measure_raw(o);
+        case Peer::Raw: return o.xdp ? measure_raw_xdp(o) : measure_raw(o);
         case Peer::Kernel: return measure_kernel(o);
         case Peer::Tern: break;
     }

@@ -71,7 +71,7 @@ void packet_source(const DeviceOptions& o, Shared& shared) {
     sockaddr_ll to{};
     to.sll_family = AF_PACKET;
     to.sll_protocol = htons(ETH_P_IP);
-    to.sll_ifindex = static_cast<int>(::if_nametoindex(k_tap));
+    to.sll_ifindex = static_cast<int>(::if_nametoindex(o.xdp ? k_veth_peer : k_tap));
     require(::bind(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0, "bind AF_PACKET");
     if (o.offloads)
         require(::setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &yes, sizeof yes) == 0, "vnet");
@@ -102,7 +102,7 @@ void kernel_end(const DeviceOptions& o, Shared& shared) {
 Figures measure_kernel(const DeviceOptions& o) {
     enter_namespace();
     Child child(true, [&](Shared& s) { kernel_end(o, s); });
-    join_by_veth(child, o.offloads);
+    join_by_veth(child, o);
     child.let_go();
     child.await_ready();
     const int fd = connect_to_kernel();

@@ -39,10 +39,20 @@ k_streams = {
         "bare calls, 64 by io_uring": "receive raw --plain --ring 64",
         "kernel over veth": "receive kernel --plain"},
 }
+k_xdp = {
+    "to the kernel": {
+        "tern": "send tern --plain --xdp", "bare rings": "send raw --plain --xdp",
+        "tern at a TAP": "send tern --plain", "kernel over veth": "send kernel --plain"},
+    "from the kernel": {
+        "tern": "receive tern --plain --xdp", "bare rings": "receive raw --plain --xdp",
+        "tern at a TAP": "receive tern --plain", "kernel over veth": "receive kernel --plain"},
+}
 k_trips = {
     "tern, spinning": "round-trip tern --spin", "tern, adaptive": "round-trip tern --adaptive",
     "tern, sleeping": "round-trip tern", "kernel over veth": "round-trip kernel",
     "kernel over veth, asking again": "round-trip kernel --spin",
+    "tern over AF_XDP, spinning": "round-trip tern --plain --xdp --spin",
+    "tern over AF_XDP, sleeping": "round-trip tern --plain --xdp",
 }
 
 
@@ -84,7 +94,9 @@ class Results:
 
 def measure(rounds, seconds):
     results = Results()
-    device = [words for peers in k_streams.values() for words in peers.values()]
+    device = [words for questions in (k_streams, k_xdp) for peers in questions.values()
+              for words in peers.values()]
+    device = list(dict.fromkeys(device))  # some are in both
     for turn in range(1, rounds + 1):
         print(f"round {turn} of {rounds}", file=sys.stderr)
         for words in device + list(k_trips.values()):
@@ -96,10 +108,10 @@ def measure(rounds, seconds):
     return results
 
 
-def stream_rows(results):
-    yield "| | | Gbit/s | CPU-s/GB | of it user | the other end | calls a MB |"
+def stream_rows(results, questions=None, title="|"):
+    yield f"{title} | | Gbit/s | CPU-s/GB | of it user | the other end | calls a MB |"
     yield "|---|---|---|---|---|---|---|"
-    for question, peers in k_streams.items():
+    for question, peers in (questions or k_streams).items():
         for name, words in peers.items():
             cells = [results.cell(words, key, places) for key, places in
                      (("gbit_per_s", 1), ("cpu_s_per_gb", 3), ("user_s_per_gb", 3),
@@ -168,7 +180,9 @@ def main():
     lines = [f"{datetime.date.today()}, medians of {options.rounds} runs of {options.seconds:g} s "
              f"on {os.cpu_count()} cores; the load was {before:.1f} before and {after:.1f} after, "
              "of which a measurement is up to 2.", ""]
-    for rows in (stream_rows, trip_rows, shard_rows):
+    xdp_rows = functools.partial(stream_rows, questions=k_xdp,
+                                 title="| AF_XDP on a veth, frames of 1,514 bytes")
+    for rows in (stream_rows, xdp_rows, trip_rows, shard_rows):
         lines += [*rows(results), ""]
     text = "\n".join(lines)
     print(text)

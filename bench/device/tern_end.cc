@@ -1,4 +1,4 @@
-// tern at a TAP, with the kernel behind it.
+// tern at a TAP or at one end of a veth, with the kernel behind it.
 #include <array>
 #include <cstdio>
 #include <optional>
@@ -14,7 +14,7 @@ namespace {
 class TernEnd final : public EventSink {
 public:
     explicit TernEnd(const DeviceOptions& o) : o_(o), runtime_(config(o)), block_(256 * 1024) {
-        configure(std::string{"addr add 10.9.0.1/24 dev "} + k_tap);
+        if (!o.xdp) configure(std::string{"addr add 10.9.0.1/24 dev "} + k_tap);
     }
 
     void connect() {
@@ -48,7 +48,7 @@ public:
 private:
     static RuntimeConfig config(const DeviceOptions& o) {
         RuntimeConfig c;
-        c.link = std::string{"tap:"} + k_tap;
+        c.link = o.xdp ? std::string{"xdp:"} + k_veth : std::string{"tap:"} + k_tap;
         c.addresses = {"10.9.0.2/24"};
         c.offloads = o.offloads;
         c.wait = o.spin ? Wait::Spin : o.adaptive ? Wait::Adaptive : Wait::Sleep;
@@ -93,8 +93,9 @@ private:
 
 Figures measure_tern(const DeviceOptions& o) {
     enter_namespace();
+    Child child(o.xdp, [&](Shared& s) { kernel_end(o, s); });
+    if (o.xdp) join_by_veth(child, o);
     TernEnd end(o);
-    Child child(false, [&](Shared& s) { kernel_end(o, s); });
     child.let_go();
     child.await_ready();
     end.connect();

@@ -109,21 +109,21 @@ double Child::processor_seconds() const {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
 }
 
-void join_by_veth(const Child& child, bool offloads) {
-    const std::string there = "/proc/" + std::to_string(child.pid()) + "/ns/net";
-    configure("link add here0 type veth peer name there0 netns " + std::to_string(child.pid()));
-    configure("addr add 10.9.0.2/24 dev here0");
-    configure("link set here0 up");
-    const std::string inside = "nsenter --net=" + there + " ";
+void join_by_veth(const Child& child, const DeviceOptions& o) {
+    const std::string here = k_veth, peer = k_veth_peer, pid = std::to_string(child.pid());
+    configure("link add " + here + " type veth peer name " + peer + " netns " + pid);
+    if (!o.xdp) configure("addr add 10.9.0.2/24 dev " + here);
+    configure("link set " + here + " up");
     const auto in_child = [&](const std::string& command) {
-        require(std::system((inside + command).c_str()) == 0, command.c_str());
+        const std::string inside = "nsenter --net=/proc/" + pid + "/ns/net " + command;
+        require(std::system(inside.c_str()) == 0, command.c_str());
     };
-    in_child("ip addr add 10.9.0.1/24 dev there0");
-    in_child("ip link set there0 up");
-    if (offloads) return;
+    in_child("ip addr add 10.9.0.1/24 dev " + peer);
+    in_child("ip link set " + peer + " up");
+    if (o.offloads) return;
     const std::string off = " tso off gso off gro off tx off rx off > /dev/null 2>&1";
-    require(std::system(("ethtool -K here0" + off).c_str()) == 0, "ethtool");
-    in_child("ethtool -K there0" + off);
+    require(std::system(("ethtool -K " + here + off).c_str()) == 0, "ethtool");
+    in_child("ethtool -K " + peer + off);
 }
 
 UsageWatch::UsageWatch() {

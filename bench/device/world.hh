@@ -17,6 +17,7 @@ struct DeviceOptions {
     enum class Peer : u8 { Tern, Raw, Kernel } peer = Peer::Tern;
     double seconds = 3;
     bool offloads = true;  // --plain: frames of 1,514 bytes and no header in front of them
+    bool xdp = false;      // tern, raw: AF_XDP on a veth in place of a TAP; needs --plain
     bool slices = false;   // tern: no copy between the stack and the application
     bool spin = false;     // tern: never sleeps; kernel: asks again instead of waiting
     bool adaptive = false;
@@ -34,7 +35,7 @@ struct Shared {
 constexpr u32 k_kernel_address = 0x0a090001, k_our_address = 0x0a090002;
 constexpr u16 k_port = 5001;
 constexpr u32 k_frame = 1514, k_round_trip_bytes = 64;
-constexpr const char* k_tap = "tern0";
+constexpr const char *k_tap = "tern0", *k_veth = "here0", *k_veth_peer = "there0";
 
 sockaddr_in socket_address(u32 address);
 // A socket of the kernel's, with cubic, whatever the machine's default is.
@@ -66,8 +67,9 @@ private:
     int start_[2];
 };
 
-// A cable between this namespace and the child's: 10.9.0.2 here, 10.9.0.1 there.
-void join_by_veth(const Child& child, bool offloads);
+// A cable between this namespace, where it is k_veth, and the child's. 10.9.0.1 is there, and
+// 10.9.0.2 here unless it is another stack's.
+void join_by_veth(const Child& child, const DeviceOptions& o);
 
 // What the measured side did in the measured time.
 struct Usage {
@@ -96,6 +98,7 @@ struct Figures {
 void kernel_end(const DeviceOptions& o, Shared& shared);
 Figures measure_tern(const DeviceOptions& o);
 Figures measure_raw(const DeviceOptions& o);
+Figures measure_raw_xdp(const DeviceOptions& o);
 Figures measure_kernel(const DeviceOptions& o);
 
 // Counts what `step` does until the time is over, after a tenth of it as warm-up.

@@ -13,7 +13,8 @@
 namespace tern {
 
 struct ImpairedWireConfig {
-    // "tap:NAME" or "tun:NAME", "@NETNS" may follow; or a device of your own. Two of a kind.
+    // "tap:NAME", "tun:NAME" or "xdp:NAME", "@NETNS" may follow; or a device of your own. Two of
+    // a kind.
     std::string a = "tap:a", b = "tap:b";
     std::unique_ptr<Link> device_a{}, device_b{};
     Impairment a_to_b{}, b_to_a{};

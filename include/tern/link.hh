@@ -11,12 +11,14 @@ namespace tern {
 
 struct LinkFacts {
     std::string name;                // for messages: "tap:tern0"
+    std::string details = {};        // how it works, for people: "queue 0, native XDP, copy mode"
     bool ethernet = true;            // false: packets begin with the IP header (TUN)
     MacAddress mac = {};             // our address on it (a suggestion to the stack)
     u32 mtu = 1500;                  // largest IP packet
     bool transmit_checksum = false;  // takes ChecksumState::Partial and completes it
     bool segmentation = false;       // takes packets with gso_size (TSO4)
     u16 vlan = 0;                    // the interface on it lives in this VLAN (0: untagged)
+    u64 memory = 0;                  // bytes that it holds besides packets; count as the stack's
 };
 
 struct LinkCounters {
@@ -26,6 +28,7 @@ struct LinkCounters {
     u64 send_refused = 0;     // frames that the device did not take
     u64 device_unread = 0;    // dropped by the device: we did not read fast enough
     u64 device_untaken = 0;   // dropped by the device behind it, after it took them
+    u64 too_long = 0;         // frames longer than the link's buffers, either way
     u64 handed_over = 0;      // frames that came here and are at home in another shard
     u64 handover_lost = 0;    // of these, lost because the other shard did not keep up
     u64 system_calls = 0;

@@ -36,15 +36,17 @@ enum class Wait : u8 {
 };
 
 struct RuntimeConfig {
-    std::string link = "tap:tern0";        // "tap:NAME" or "tun:NAME"; "@NETNS" may follow
-    std::unique_ptr<Link> device{};        // instead of `link`: your driver, an end of make_wire()
-    std::vector<std::string> addresses{};  // "10.0.0.2/24"
-    std::vector<std::string> prefixes{};   // "10.9.0.0/16": every address of it (accept-any)
-    std::string gateway{};                 // next hop of the default route
-    std::vector<std::string> routes{};     // "10.1.0.0/16 via 10.0.0.9", or without "via"
-    u32 mtu = 1500;
+    // "tap:NAME", "tun:NAME"; "xdp:NAME", a device that is there and up, with all of its receive
+    // queues, or "xdp:NAME:QUEUE" with one; "@NETNS" may follow.
+    std::string link = "tap:tern0";
+    std::unique_ptr<Link> device{};         // instead of `link`: your driver, an end of make_wire()
+    std::vector<std::string> addresses{};   // "10.0.0.2/24"
+    std::vector<std::string> prefixes{};    // "10.9.0.0/16": every address of it (accept-any)
+    std::string gateway{};                  // next hop of the default route
+    std::vector<std::string> routes{};      // "10.1.0.0/16 via 10.0.0.9", or without "via"
+    u32 mtu = 1500;                         // xdp: at most the device's own
     u16 vlan = 0;                           // 0: untagged
-    MacAddress mac{};                       // zero: made from the kernel end's
+    MacAddress mac{};                       // zero: made from the kernel end's; xdp: the device's
     bool offloads = true;                   // checksums and segmentation, where the link can
     std::string network_namespace{};        // path, as /run/netns/NAME; where the device is
     Stack::Probe probe = Stack::Probe::No;  // look for address conflicts first (RFC 5227)

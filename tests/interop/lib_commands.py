@@ -48,7 +48,7 @@ class Server:
     """tern serve; what it says is read line by line."""
 
     def __init__(self, world, where, *words):
-        self.process = world.start(command(), "serve", where, "--link", f"tap:{world.tap}", *words,
+        self.process = world.start(command(), "serve", where, "--link", world.link, *words,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.lines = Lines(self.process.stdout)
         self.ready = self.lines.next(10)
@@ -60,6 +60,25 @@ class Server:
         out, error = self.process.communicate(timeout=15)
         check_equal(self.process.returncode, 0, f"exit code of tern serve: {error.decode()}")
         return (self.lines.rest + out).decode(), error.decode()
+
+
+def processor_ticks(process):
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def outlive_device(world, where, device):
+    """A server whose device is removed rests, and ends when it is told to."""
+    fill(where)
+    server = Server(world, where, "--quiet")
+    check_equal(curl("/small.txt"), b"0123456789", "small.txt")
+    run("ip", "link", "del", device)
+    time.sleep(0.5)
+    before = processor_ticks(server.process)
+    time.sleep(1)
+    spent = processor_ticks(server.process) - before
+    check(spent < 20, f"{spent} ticks of processor time in a second without a device")
+    server.stop()
 
 
 def curl(path, *words, ok=True):

@@ -203,6 +203,7 @@ class World:
         self.mtu = mtu
         self.sysctl = dict(sysctl)
         self.tap = tap
+        self.link = f"tap:{tap}"  # as the command tern calls it
         self.closers = []
         self.home = None
 
@@ -219,14 +220,17 @@ class World:
             self.set("net.ipv4.tcp_no_metrics_save", 1)
             for name, value in self.sysctl.items():
                 self.set(name, value)
-            run("ip", "tuntap", "add", "dev", self.tap, "mode", "tap", "vnet_hdr")
-            run("ip", "link", "set", self.tap, "mtu", str(self.mtu), "txqueuelen", "10000")
-            run("ip", "addr", "add", f"{k_kernel}/24", "brd", "+", "dev", self.tap)
-            run("ip", "link", "set", self.tap, "up")
+            self.make_device()
         except BaseException:
             self.leave()
             raise
         return self
+
+    def make_device(self):
+        run("ip", "tuntap", "add", "dev", self.tap, "mode", "tap", "vnet_hdr")
+        run("ip", "link", "set", self.tap, "mtu", str(self.mtu), "txqueuelen", "10000")
+        run("ip", "addr", "add", f"{k_kernel}/24", "brd", "+", "dev", self.tap)
+        run("ip", "link", "set", self.tap, "up")
 
     def set(self, name, value):
         path = pathlib.Path("/proc/sys") / name.replace(".", "/")

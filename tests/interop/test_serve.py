@@ -162,6 +162,12 @@ def serve_at_its_memory_ceiling():
 
 
 @test()
+def serve_outlives_its_device():
+    with folder() as where, World() as world:
+        outlive_device(world, where, world.tap)
+
+
+@test()
 def serve_comes_back_at_once():
     with folder() as where, World() as world:
         whole = fill(where)

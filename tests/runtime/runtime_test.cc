@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include "tern/runtime.hh"
 
@@ -114,6 +115,38 @@ TEST(Runtime, WakesForTheOthersPacketAndNotOtherwise) {
     ASSERT_TRUE(c.has_value());
     hosts.a.run_once(0ms, [](const Event&) {});
     EXPECT_TRUE(readable());
+}
+
+// A device whose descriptor is in error for ever, as a TAP's that was removed: the end of a pipe
+// that nobody reads.
+class GoneDevice final : public Link {
+public:
+    GoneDevice() {
+        int ends[2];
+        EXPECT_EQ(::pipe(ends), 0);
+        ::close(ends[0]);
+        fd_ = ends[1];
+    }
+    ~GoneDevice() override { ::close(fd_); }
+    const LinkFacts& facts() const override { return facts_; }
+    int fd() const override { return fd_; }
+    void receive(Instant, PacketPool&, PacketBatch&) override {}
+    void transmit(Instant, PacketBatch&&) override {}
+
+private:
+    LinkFacts facts_{.name = "gone"};
+    int fd_;
+};
+
+TEST(Runtime, ADeviceThatIsGoneDoesNotKeepItAwake) {
+    Runtime runtime(config("10.0.0.1/24", std::make_unique<GoneDevice>(), Wait::Sleep));
+    const auto nothing = [](const Event&) {};
+    for (int i = 0; i < 3; ++i) runtime.run_once(0s, nothing);
+    pollfd p{runtime.fd(), POLLIN, 0};
+    EXPECT_EQ(::poll(&p, 1, 50), 0) << "other event loops would spin";
+    const Instant before = runtime.now();
+    runtime.run_once(50ms, nothing);
+    EXPECT_GE(runtime.now() - before, 45ms);
 }
 
 TEST(Runtime, AnotherThreadEndsItsSleep) {

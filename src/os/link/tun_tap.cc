@@ -10,18 +10,14 @@
 
 #include <fcntl.h>
 #include <linux/if_tun.h>
-#include <net/if.h>
-#include <poll.h>
-#include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include "core/base/assert.hh"
 #include "core/packet/copy.hh"
 #include "core/wire/udp.hh"
 #include "os/link/datagrams.hh"
+#include "os/link/device_setup.hh"
 #include "os/link/virtio_header.hh"
 
 namespace tern {
@@ -39,24 +35,6 @@ constexpr u32 k_bytes_per_call = 128 * 1024;
 u8 slot_class(u32 size) {
     return size <= PacketPool::k_payload_small ? 0 : size <= PacketPool::k_payload_jumbo ? 1 : 2;
 }
-
-class Descriptor {
-public:
-    explicit Descriptor(int fd = -1) : fd_(fd) {}
-    Descriptor(Descriptor&& o) noexcept : fd_(std::exchange(o.fd_, -1)) {}
-    Descriptor& operator=(Descriptor&& o) noexcept {
-        std::swap(fd_, o.fd_);
-        return *this;
-    }
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int get() const { return fd_; }
-    explicit operator bool() const { return fd_ >= 0; }
-
-private:
-    int fd_;
-};
 
 // What the kernel's end has dropped: its transmit queue is what we read. Opened in the interface's
 // namespace, read from anywhere.
@@ -281,50 +259,6 @@ void TunTap::transmit(Instant, PacketBatch&& batch) {
     batch.clear();
 }
 
-// Stays in another network namespace for as long as it lives. Namespaces belong to threads, so
-// other threads see nothing of it.
-class NamespaceVisit {
-public:
-    bool enter(const std::string& path) {
-        home_ = Descriptor{::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)};
-        const Descriptor there{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-        inside_ = home_ && there && ::setns(there.get(), CLONE_NEWNET) == 0;
-        return inside_;
-    }
-    ~NamespaceVisit() {
-        if (inside_) check(::setns(home_.get(), CLONE_NEWNET) == 0);
-    }
-
-private:
-    Descriptor home_;
-    bool inside_ = false;
-};
-
-Error error_of(int number) {
-    switch (number) {
-        case EPERM:
-        case EACCES: return Error::PermissionDenied;
-        case EBUSY: return Error::AlreadyExists;
-        case EINVAL: return Error::InvalidArgument;
-        case ENODEV:
-        case ENOENT: return Error::NoSuchInterface;
-        case ENOMEM:
-        case ENOBUFS: return Error::OutOfMemory;
-        default: return Error::SystemError;
-    }
-}
-
-std::unexpected<OpenError> fail(std::string what, int number, std::string_view remedy) {
-    what += ": ";
-    what += std::strerror(number);
-    if (!remedy.empty()) what.append(": ").append(remedy);
-    return std::unexpected(OpenError{error_of(number), std::move(what)});
-}
-
-std::unexpected<OpenError> refuse(Error code, std::string message) {
-    return std::unexpected(OpenError{code, std::move(message)});
-}
-
 std::string_view remedy_for_device(int number) {
     switch (number) {
         case EPERM:
@@ -355,36 +289,34 @@ std::string_view remedy_for_attach(int number) {
 }
 
 std::expected<void, OpenError> validate(const TapOptions& o) {
-    if (o.name.size() >= IFNAMSIZ) {
-        return refuse(Error::InvalidArgument,
-                      "interface name \"" + o.name + "\" is longer than 15 characters");
-    }
+    if (auto valid = validate_name(o.name); !valid) return valid;
     if (o.offloads && !o.vnet_hdr) {
-        return refuse(Error::InvalidArgument, "TAP offloads need the virtio-net header (vnet_hdr)");
+        return open_refused(Error::InvalidArgument,
+                            "TAP offloads need the virtio-net header (vnet_hdr)");
     }
     if (o.vnet_hdr && o.vnet_hdr_size != 10 && o.vnet_hdr_size != 12) {
-        return refuse(Error::InvalidArgument, "the virtio-net header has 10 or 12 bytes");
+        return open_refused(Error::InvalidArgument, "the virtio-net header has 10 or 12 bytes");
     }
     if (o.mtu < 68 || o.mtu > 65535) {
-        return refuse(Error::InvalidArgument, "MTU must lie between 68 and 65535");
+        return open_refused(Error::InvalidArgument, "MTU must lie between 68 and 65535");
     }
-    if (o.vlan > 4094) return refuse(Error::InvalidArgument, "a VLAN id is at most 4094");
+    if (o.vlan > 4094) return open_refused(Error::InvalidArgument, "a VLAN id is at most 4094");
     if (o.vlan != 0 && !o.ethernet) {
-        return refuse(Error::InvalidArgument, "a VLAN needs a TAP, a TUN has no Ethernet header");
+        return open_refused(Error::InvalidArgument,
+                            "a VLAN needs a TAP, a TUN has no Ethernet header");
     }
     return {};
 }
 
 // Creates the interface, or attaches to the persistent one of this name. Returns its name.
 std::expected<std::string, OpenError> attach(int fd, const TapOptions& o) {
-    ifreq request{};
-    std::memcpy(request.ifr_name, o.name.c_str(), o.name.size());
+    ifreq request = request_for(o.name);
     const int kind = o.ethernet ? IFF_TAP : IFF_TUN;
     const int flags =
         kind | IFF_NO_PI | (o.vnet_hdr ? IFF_VNET_HDR : 0) | (o.multi_queue ? IFF_MULTI_QUEUE : 0);
     request.ifr_flags = static_cast<short>(flags);
     if (::ioctl(fd, TUNSETIFF, &request) != 0) {
-        return fail("interface " + o.name, errno, remedy_for_attach(errno));
+        return open_failed("interface " + o.name, errno, remedy_for_attach(errno));
     }
     return std::string{request.ifr_name};
 }
@@ -396,12 +328,12 @@ constexpr unsigned long k_uso4 = 0x20, k_uso6 = 0x40;
 std::expected<bool, OpenError> set_offloads(int fd, const TapOptions& o) {
     int size = static_cast<int>(o.vnet_hdr_size);
     if (o.vnet_hdr && ::ioctl(fd, TUNSETVNETHDRSZ, &size) != 0)
-        return fail("TUNSETVNETHDRSZ", errno, "");
+        return open_failed("TUNSETVNETHDRSZ", errno, "");
     unsigned long bits = 0;  // a persistent interface remembers its last user's
     if (o.offloads) bits = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN | (o.tso6 ? TUN_F_TSO6 : 0u);
     if (o.offloads && ::ioctl(fd, TUNSETOFFLOAD, bits | k_uso4 | k_uso6) == 0) return true;
     if (::ioctl(fd, TUNSETOFFLOAD, bits) != 0) {
-        return fail("TUNSETOFFLOAD", errno, "open without offloads");
+        return open_failed("TUNSETOFFLOAD", errno, "open without offloads");
     }
     return false;
 }
@@ -419,35 +351,16 @@ MacAddress mac_for(int fd, const TapOptions& o) {
     return mac;
 }
 
-// Interface requests go through any socket; a datagram one needs no privilege to exist.
-Descriptor control_socket() { return Descriptor{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)}; }
-
-// An interface that lost its program a moment ago is switched on again by the kernel's link watch,
-// within a second; what it would send before then is lost without a word.
-void wait_until_running(const std::string& name) {
-    constexpr int k_most_ms = 1500, k_step_ms = 2;
-    const Descriptor control = control_socket();
-    ifreq request{};
-    std::memcpy(request.ifr_name, name.c_str(), name.size());
-    for (int waited = 0; control && waited < k_most_ms; waited += k_step_ms) {
-        if (::ioctl(control.get(), SIOCGIFFLAGS, &request) != 0) return;
-        const bool down = (request.ifr_flags & IFF_UP) == 0;
-        if (down || (request.ifr_flags & IFF_RUNNING) != 0) return;
-        ::poll(nullptr, 0, k_step_ms);
-    }
-}
-
 }  // namespace
 
 std::expected<std::unique_ptr<Link>, OpenError> open_tap(const TapOptions& options) {
     if (auto valid = validate(options); !valid) return std::unexpected(valid.error());
     NamespaceVisit visit;
-    if (!options.network_namespace.empty() && !visit.enter(options.network_namespace)) {
-        return fail("network namespace " + options.network_namespace, errno,
-                    "make it with `ip netns add`; entering one needs CAP_SYS_ADMIN");
+    if (auto there = visit.enter(options.network_namespace); !there) {
+        return std::unexpected(there.error());
     }
     Descriptor fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
-    if (!fd) return fail("/dev/net/tun", errno, remedy_for_device(errno));
+    if (!fd) return open_failed("/dev/net/tun", errno, remedy_for_device(errno));
     const bool made = ::if_nametoindex(options.name.c_str()) == 0;
     auto name = attach(fd.get(), options);
     if (!name) return std::unexpected(name.error());
@@ -455,7 +368,8 @@ std::expected<std::unique_ptr<Link>, OpenError> open_tap(const TapOptions& optio
     if (!datagrams) return std::unexpected(datagrams.error());
     if (options.bring_up || (options.bring_up_new && made)) {
         if (auto up = set_up(*name, options.mtu); !up) {
-            return refuse(up.error(), "interface " + *name + ": cannot set its MTU or bring it up");
+            return open_refused(up.error(),
+                                "interface " + *name + ": cannot set its MTU or bring it up");
         }
     }
     wait_until_running(*name);
@@ -474,8 +388,7 @@ Result<void> set_up(const std::string& name, u32 mtu) {
     if (name.size() >= IFNAMSIZ) return std::unexpected(Error::InvalidArgument);
     const Descriptor control = control_socket();
     if (!control) return std::unexpected(error_of(errno));
-    ifreq request{};
-    std::memcpy(request.ifr_name, name.c_str(), name.size());
+    ifreq request = request_for(name);
     request.ifr_mtu = static_cast<int>(mtu);
     if (::ioctl(control.get(), SIOCSIFMTU, &request) != 0) return std::unexpected(error_of(errno));
     if (::ioctl(control.get(), SIOCGIFFLAGS, &request) != 0) {

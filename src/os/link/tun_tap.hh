@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "os/link/device_setup.hh"
 #include "tern/link.hh"
-#include "tern/result.hh"
 
 namespace tern {
 
@@ -25,12 +25,6 @@ struct TapOptions {
     std::string network_namespace{};  // path, as /run/netns/NAME; "": where this thread is
     bool bring_up = false;            // set the kernel end's MTU and switch it on
     bool bring_up_new = false;        // the same, but only if this call makes the interface
-};
-
-// What the system said and what helps, for people.
-struct OpenError {
-    Error code = Error::SystemError;
-    std::string message;
 };
 
 std::expected<std::unique_ptr<Link>, OpenError> open_tap(const TapOptions& options);

@@ -164,7 +164,8 @@ WireWay Way::report() const {
 std::unique_ptr<Link> open_end(std::unique_ptr<Link> device, const std::string& text,
                                const ImpairedWireConfig& config) {
     if (device) return device;
-    return open_link(text, {.offloads = config.offloads, .mtu = config.mtu});
+    return open_link(
+        text, {.offloads = config.offloads, .mtu = config.mtu, .memory = config.memory_limit});
 }
 
 void check_pair(const Link& a, const Link& b) {

@@ -1,17 +1,28 @@
-// A device by its text: "tap:tern0", "tun:tern0", "tap:eth0@blue" in the namespace blue.
+// A device by its text: "tap:tern0", "tun:tern0", "xdp:eth0", "tap:eth0@blue" in the namespace
+// blue.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "os/link/tun_tap.hh"
 #include "tern/runtime.hh"
 
 namespace tern {
 
-// Takes name, kind and namespace from the text, the rest from `options`. Throws RuntimeError.
-std::unique_ptr<Link> open_link(const std::string& text, TapOptions options);
-// What a runtime's configuration asks for; one queue of several with `multi_queue`.
-std::unique_ptr<Link> open_device(const RuntimeConfig& config, bool multi_queue);
+// What the text does not say.
+struct DeviceOptions {
+    bool offloads = true;
+    u32 mtu = 1500;
+    u16 vlan = 0;
+    MacAddress mac{};
+    std::string network_namespace{};
+    u64 memory = u64{256} << 20;  // of the stack; a device takes a small part
+};
+
+// Throws RuntimeError.
+std::unique_ptr<Link> open_link(const std::string& text, const DeviceOptions& options);
+// What a runtime's configuration asks for, as one link for each of so many shards.
+std::vector<std::unique_ptr<Link>> open_queues(const RuntimeConfig& config, u32 shards);
 
 }  // namespace tern

@@ -17,7 +17,7 @@ namespace {
 }
 
 std::unique_ptr<Link> link_of(RuntimeConfig& config) {
-    return config.device ? std::move(config.device) : open_device(config, false);
+    return config.device ? std::move(config.device) : std::move(open_queues(config, 1).front());
 }
 
 ImpairOptions impair_options(const RuntimeConfig& config) {
@@ -135,6 +135,9 @@ Runtime::Runtime(RuntimeConfig config) {
     inside_ = std::make_unique<Inside>(config);
     stack().advance(steady_now());  // so that what happens before the first turn has its time
     const bool impaired = config.outbound || config.inbound;
+    if (!stack().pool().budget().take(link->facts().memory)) {
+        fail(Error::OutOfMemory, "link " + link->facts().name + ": memory_limit is too small");
+    }
     const Interface i = inside_->shard.add_link(std::move(link), impaired ? &impair : nullptr);
     add_addresses(stack(), i, config);
     add_prefixes(stack(), i, config);

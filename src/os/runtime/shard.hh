@@ -40,11 +40,13 @@ private:
         std::unique_ptr<Impair> impair;  // dies before the link it wraps
         Link* outer;
         Interface interface;
+        int errors = 0;  // turns in a row in which its descriptor only was in error
     };
 
     bool receive(Instant now, Port& port);
     void transmit(Instant now);
     void deliver(EventSink& sink);
+    void forget_broken();
     Instant next_deadline() const;
 
     Stack stack_;  // the last to die: packets of its pool lie in links

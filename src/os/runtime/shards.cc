@@ -13,8 +13,14 @@ namespace tern {
 
 namespace {
 
-std::unique_ptr<Link> queue_of(RuntimeConfig& config, bool several) {
-    return config.device ? std::move(config.device) : open_device(config, several);
+// Those that bring no device of their own share what the first of them names.
+void give_queues(std::vector<RuntimeConfig>& configs) {
+    std::vector<RuntimeConfig*> without;
+    for (RuntimeConfig& config : configs)
+        if (!config.device) without.push_back(&config);
+    if (without.empty()) return;
+    auto queues = open_queues(*without[0], static_cast<u32>(without.size()));
+    for (std::size_t i = 0; i < without.size(); ++i) without[i]->device = std::move(queues[i]);
 }
 
 }  // namespace
@@ -24,13 +30,15 @@ Shards::Shards(u32 count, const std::function<RuntimeConfig(u32)>& config_of) {
     steering_.shards = count;
     steering_.key = {entropy(), entropy()};
     auto exchange = std::make_shared<Exchange>(count);
+    std::vector<RuntimeConfig> configs;
+    for (u32 i = 0; i < count; ++i) configs.push_back(config_of(i));
+    give_queues(configs);
     for (u32 i = 0; i < count; ++i) {
-        RuntimeConfig config = config_of(i);
+        RuntimeConfig& config = configs[i];
         steering_.own_port_first = config.limits.ephemeral_port_first;
         steering_.own_port_last = config.limits.ephemeral_port_last;
         config.steering = steering_;
         config.steering.shard = i;
-        config.device = queue_of(config, count > 1);
         if (count > 1)
             config.device =
                 std::make_unique<SteeredLink>(std::move(config.device), exchange, config.steering);

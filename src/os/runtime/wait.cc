@@ -32,6 +32,8 @@ void Waiter::add(int fd) {
     check(::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0);
 }
 
+void Waiter::remove(int fd) { check(::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr) == 0); }
+
 void Waiter::arm(Instant deadline) {
     if (deadline >= armed_) return;
     armed_ = deadline;

@@ -16,6 +16,7 @@ public:
     Waiter& operator=(const Waiter&) = delete;
 
     void add(int fd);  // readable: there is work. Before the first wait
+    void remove(int fd);
     int fd() const { return epoll_; }
 
     // The descriptor polls readable from `deadline` on, or a little earlier once: a timer that
