@@ -159,5 +159,29 @@ TEST(ImpairedWire, WhatDoesNotFitTogetherIsRefused) {
     EXPECT_THROW(ImpairedWire{std::move(config)}, RuntimeError);
 }
 
+// As one end of a wire, but with buffers of its own.
+class Holder final : public Link {
+public:
+    explicit Holder(u64 bytes) { facts_.memory = bytes; }
+    const LinkFacts& facts() const override { return facts_; }
+    void receive(Instant, PacketPool&, PacketBatch&) override {}
+    void transmit(Instant, PacketBatch&&) override {}
+
+private:
+    LinkFacts facts_{.name = "holder"};
+};
+
+TEST(ImpairedWire, WhatDevicesHoldCountsAsItsMemory) {
+    const auto joined = [](u64 bytes) {
+        ImpairedWireConfig config;
+        config.device_a = std::make_unique<Holder>(bytes);
+        config.device_b = std::make_unique<Holder>(bytes);
+        config.memory_limit = 10 << 20;
+        ImpairedWire wire{std::move(config)};
+    };
+    EXPECT_NO_THROW(joined(4 << 20));
+    EXPECT_THROW(joined(6 << 20), RuntimeError);
+}
+
 }  // namespace
 }  // namespace tern

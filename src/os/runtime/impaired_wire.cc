@@ -209,6 +209,8 @@ struct ImpairedWire::Inside {
           ways{{{*a, *b, std::move(directions.first), config.seed},
                 {*b, *a, std::move(directions.second), config.seed + k_other_seed}}} {
         check_pair(*a, *b);
+        if (!budget.take(a->facts().memory + b->facts().memory))
+            throw RuntimeError(Error::OutOfMemory, "memory_limit is too small for the devices");
         for (const Link* link : {a.get(), b.get()}) {
             if (link->fd() >= 0) waiter.add(link->fd());
         }
