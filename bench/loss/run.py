@@ -39,7 +39,7 @@ def cells_of(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="eight cells with CUBIC and BBR, the "
+    parser.add_argument("--quick", action="store_true", help="six cells with CUBIC and BBR, the "
                         "figures once with CUBIC: less than ten minutes if nothing else runs "
                         "(the default)")
     parser.add_argument("--full", action="store_true", help="all 324 cells: about eleven hours")
