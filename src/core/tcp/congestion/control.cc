@@ -126,7 +126,7 @@ void cwnd_after_idle(Room& room, Tcb& tcb, Flight* f) {
     // RFC 5681 4.1 [RFC5681:7]: what was learnt before a pause of more than RTO is stale.
     if (tcb.rtt_start_us == 0) return;
     const u32 idle_us = room.now_us() - tcb.rtt_start_us;
-    if (idle_us <= 2 * tcb.srtt_us) return;
+    if (idle_us <= 2 * tcb.srtt_us) return;  // CongestionControl::restarts() says why
     const u32 rto_us = tcb.rto * static_cast<u32>(k_tick_ns / 1000);
     const u32 before = tcb.cwnd;
     if (f != nullptr) {
