@@ -129,6 +129,28 @@ TEST(Plug, who_asks_again_at_once_was_not_idle) {
     EXPECT_EQ(recorder.pauses_us[0], 400'000u);
 }
 
+// [BBR:1]: what leaves after the application had nothing to send tells too low a rate.
+TEST(Plug, who_sends_little_is_limited_by_the_application) {
+    test::covers({"BBR:1"});
+    const Recorder recorder;
+    Pair p(k_slow, k_back);
+    ASSERT_TRUE(p.a.stack().tcp().add_congestion_control(recorder));
+    p.b.listen(80, [](const StreamPtr& s) {
+        s->on_data = [s = s.get()](std::span<const std::byte> bytes) { s->send(bytes); };
+    });
+    TcpOptions o = with("recorder");
+    o.no_delay = true;
+    const StreamPtr s = p.a.connect(p.b, 80, {.options = o});
+    p.world.run_for(100ms);
+    for (int i = 0; i < 3; ++i) {
+        s->send("x");
+        p.world.run_for(10ms);
+    }
+    p.world.run_for(100ms);
+    ASSERT_GE(recorder.acks.size(), 2u);
+    EXPECT_TRUE(recorder.acks.back().second.rate.app_limited);
+}
+
 // [BBR:1]: ACKs that come in bunches do not make the path look faster than it is.
 TEST(Plug, delivery_rates_never_exceed_the_path) {
     test::covers({"BBR:1"});
