@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Joins requirement, code, test and result into docs/requirements.md.
 
-Requirements are spec/*.tsv, written RFC9293:MUST-10 and RFC5961:1. Code cites them in comments:
+Requirements are spec/*.tsv, written RFC9293:MUST-10, RFC5961:1 and, for the attacks of
+vulnerabilities.tsv, VULN:land. Code cites them in comments:
     // RFC 9293 3.10.7.4 [MUST-59]: why        // RFC 5961 3.2 [RFC5961:1]: why
 Tests record them as data: covers("RFC9293:MUST-59") becomes a property of the GoogleTest report.
 Interop tests print "covers NAME ID ID". Without --check the document is written; with --check it is
@@ -18,7 +19,7 @@ import tomllib
 import gtest_xml
 from common import Report, comments, k_root, tracked
 
-k_tables = ["rfc9293.tsv", "other-rfcs.tsv"]
+k_tables = ["rfc9293.tsv", "other-rfcs.tsv", "vulnerabilities.tsv"]
 k_tests_shown = 3
 k_code_shown = 4
 
@@ -41,23 +42,30 @@ class Requirement:
         return "passed" in self.tests.values()
 
 
+def requirement_of(table, row):
+    """A row of a table. An attack has no level: what the stack must do against it is the text."""
+    if table == "vulnerabilities.tsv":
+        return Requirement(f'VULN:{row["id"]}', "VULN", "attack", row["layer"],
+                           f'{row["name"]}: {row["stack_must"]}')
+    if table == "rfc9293.tsv":
+        document, key = "RFC9293", row["id"]
+    else:
+        document, key = row["id"].rsplit("-", 1)
+        document = f"RFC{document}" if document.isdigit() else document
+    return Requirement(f"{document}:{key}", document, row["level"], row["section"],
+                       row["requirement"])
+
+
 def load_requirements(spec):
     """id -> Requirement, in the order of the tables."""
     found = {}
     for table in k_tables:
         with open(spec / table, newline="") as lines:
             for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
-                name = row["id"]
-                if table == "rfc9293.tsv":
-                    document, key = "RFC9293", name
-                else:
-                    document, key = name.rsplit("-", 1)
-                    document = f"RFC{document}" if document.isdigit() else document
-                identifier = f"{document}:{key}"
-                if identifier in found:
-                    raise SystemExit(f"{table}: {identifier} twice")
-                found[identifier] = Requirement(identifier, document, row["level"],
-                                                row["section"], row["requirement"])
+                requirement = requirement_of(table, row)
+                if requirement.id in found:
+                    raise SystemExit(f"{table}: {requirement.id} twice")
+                found[requirement.id] = requirement
     return found
 
 
@@ -180,6 +188,11 @@ def borrow_interop(document, requirements):
                 requirements[identifier].tests.setdefault(name.rstrip(";"), "passed")
                 count += 1
     return count
+
+
+def owes_citation(row):
+    """An attack owes none: what withstands it is often many places, or the absence of something."""
+    return row.in_scope and not row.code and not row.exception and row.document != "VULN"
 
 
 def excepted(row):
@@ -314,8 +327,7 @@ def main():
             missing.append(f"{row.id} ({row.level}) lacks {due}: {row.text}")
     if settings.get("require_code"):
         uncited = report.rule("each requirement in scope is cited in the code")
-        uncited += [f"{r.id}: {r.text}" for r in requirements.values()
-                    if r.in_scope and not r.code and not r.exception]
+        uncited += [f"{r.id}: {r.text}" for r in requirements.values() if owes_citation(r)]
 
     text = render(requirements)
     now = [r for r in requirements.values() if r.in_scope]
@@ -323,7 +335,7 @@ def main():
     print(f"    {len(now)} in scope: {states.count('passed')} passed, "
           f"{states.count('exception')} exceptions, {states.count('MISSING')} missing, "
           f"{states.count('FAILED')} failed; "
-          f"{sum(not r.code and not r.exception for r in now)} not cited in the code")
+          f"{sum(owes_citation(r) for r in now)} not cited in the code")
     if options.check:
         check_document(document, text, report.rule("docs/requirements.md is up to date"))
     else:

@@ -2,6 +2,8 @@
 from fixture import Repository
 
 k_head = "id\tlevel\tsection\trequirement\tside\thow_observed\n"
+k_attacks = ("id\tname\tcves\tlayer\tmechanism\tstack_must\thow_to_test\tbasis\n"
+             "land\tLand\tCVE-1999-0016\tTCP\tloops\tdrop it\tinject\twell known\n")
 
 
 def report(*cases):
@@ -23,6 +25,7 @@ class Requirements(Repository):
                    "MUST-1\tMUST\t3.1\tfirst\tboth\t-\nMAY-1\tMAY\t3.1\tmay\tboth\t-\n")
         self.write("spec/other-rfcs.tsv", k_head + "5961-1\tMUST\t3\tsecond\tboth\t-\n"
                    "8200-1\tMUST\t4\tlater\tboth\t-\n")
+        self.write("spec/vulnerabilities.tsv", k_attacks)
         self.write("spec/scope.toml", '[in_scope]\nRFC9293 = ["MUST"]\nRFC5961 = "all"\n')
         self.write("spec/exceptions.toml", "")
         self.write("src/core/tcp/a.cc", "// RFC 9293 3.1 [MUST-1]: because.\n"
@@ -146,3 +149,24 @@ class Requirements(Repository):
         self.assert_rule(self.check()[1], "cited in the code", True)
         self.write("src/core/tcp/a.cc", "// nothing\n")
         self.assert_rule(self.check()[1], "cited in the code", False)
+
+    def test_an_attack_in_scope_is_mounted_by_a_test_but_needs_no_citation(self):
+        with open(self.root / "spec/scope.toml", "a") as f:
+            f.write('VULN = "all"\n[check]\nrequire_code = true\n')
+        _, out = self.check()
+        self.assert_rule(out, "each requirement in scope has", False)
+        self.assertIn("VULN:land", out)
+        self.assert_rule(out, "cited in the code", True)
+        self.tests(("One", "RFC9293:MUST-1", "passed"), ("Two", "RFC5961:1", "passed"),
+                   ("Land", "VULN:land", "passed"))
+        self.run_script("requirements_report.py", "--root", self.root)
+        code, out = self.check()
+        self.assertEqual(code, 0, out)
+        self.assertIn("| VULN:land | attack | Land: drop it | | Tcp.Land | passed |",
+                      self.document())
+
+    def test_an_attack_by_interop(self):
+        with open(self.root / "spec/scope.toml", "a") as f:
+            f.write('VULN = "all"\n')
+        self.write("build/test-results/interop.txt", "ok serve\ncovers serve VULN:land\n")
+        self.assert_rule(self.check()[1], "each requirement in scope has", True)

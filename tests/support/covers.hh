@@ -1,5 +1,6 @@
 // What a test covers, as data: the ids are rows of spec/*.tsv, written "RFC9293:MUST-7" or
-// "RFC826:2". They end up in the XML report beside the test's result.
+// "RFC826:2", and "VULN:land" for a test that mounts an attack of vulnerabilities.tsv. They end up
+// in the XML report beside the test's result.
 #pragma once
 
 #include <gtest/gtest.h>
