@@ -16,8 +16,8 @@
 
 #include "commands.hh"
 #include "exit_code.hh"
-#include "http_client.hh"
-#include "http_server.hh"
+#include "http/client.hh"
+#include "http/server.hh"
 #include "net_options.hh"
 #include "text.hh"
 

@@ -5,9 +5,9 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
-#include "files.hh"
-#include "http_client.hh"
-#include "http_server.hh"
+#include "http/client.hh"
+#include "http/files.hh"
+#include "http/server.hh"
 #include "sockets/two_hosts.hh"
 #include "text.hh"
 

@@ -1,4 +1,4 @@
-#include "files.hh"
+#include "http/files.hh"
 
 #include <algorithm>
 #include <charconv>

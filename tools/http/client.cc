@@ -1,4 +1,4 @@
-#include "http_client.hh"
+#include "http/client.hh"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include "http_server.hh"
+#include "http/server.hh"
 
 #include <unordered_set>
 #include <vector>
@@ -13,7 +13,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
-#include "files.hh"
+#include "http/files.hh"
 #include "text.hh"
 
 namespace tern::tools {

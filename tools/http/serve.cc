@@ -10,7 +10,7 @@
 
 #include "commands.hh"
 #include "exit_code.hh"
-#include "http_server.hh"
+#include "http/server.hh"
 #include "net_options.hh"
 #include "text.hh"
 

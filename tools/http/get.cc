@@ -11,7 +11,7 @@
 
 #include "commands.hh"
 #include "exit_code.hh"
-#include "http_client.hh"
+#include "http/client.hh"
 #include "net_options.hh"
 #include "progress.hh"
 #include "text.hh"

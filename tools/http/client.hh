@@ -1,26 +1,15 @@
 // Fetches one URL over HTTP/1.1 on a tern context, with Boost.Beast.
 #pragma once
 
-#include <expected>
 #include <functional>
 #include <optional>
 #include <string>
 
 #include "exit_code.hh"
+#include "http/url.hh"
 #include "tern/asio.hh"
 
 namespace tern::tools {
-
-struct Url {
-    std::string text;
-    Endpoint server;
-    std::string host;    // as it goes into the Host field
-    std::string target;  // path and query
-};
-// The error names the remedy.
-std::expected<Url, std::string> parse_url(std::string_view text);
-// Where a redirection leads.
-std::expected<Url, std::string> resolve_url(const Url& base, std::string_view location);
 
 struct FetchOptions {
     Url url;

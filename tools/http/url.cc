@@ -1,7 +1,7 @@
-// URLs, as far as this version goes: http, and addresses in place of names.
-#include <charconv>
+#include "http/url.hh"
 
-#include "http_client.hh"
+#include <algorithm>
+#include <charconv>
 
 namespace tern::tools {
 
