@@ -90,6 +90,12 @@ public:
     Interface interface() const;
     const LinkFacts& link_facts() const;
     LinkCounters link_counters() const;
+    // The link's device is gone (it was removed, or its network namespace was) and does not come
+    // back: nothing arrives or leaves any more. Learnt in turn() and run_once(), for links that
+    // have a descriptor.
+    bool link_lost() const;
+    // What to tell people then; it names the device.
+    std::string link_lost_text() const;
     Wait wait() const;
     Instant now() const;
 

@@ -149,6 +149,21 @@ TEST(Runtime, ADeviceThatIsGoneDoesNotKeepItAwake) {
     EXPECT_GE(runtime.now() - before, 45ms);
 }
 
+TEST(Runtime, ADeviceThatIsGoneIsTold) {
+    for (const Wait wait : {Wait::Sleep, Wait::Adaptive, Wait::Spin}) {
+        Runtime runtime(config("10.0.0.1/24", std::make_unique<GoneDevice>(), wait));
+        EXPECT_FALSE(runtime.link_lost());
+        // A loop that spins looks from time to time; one that sleeps is woken by the descriptor.
+        while (!runtime.link_lost()) runtime.run_once(1ms, [](const Event&) {});
+        EXPECT_EQ(runtime.link_lost_text(),
+                  "gone: the device is gone: was it removed, or its network namespace?");
+    }
+    auto wire = make_wire();
+    Runtime sound(config("10.0.0.1/24", std::move(wire.first), Wait::Sleep));
+    for (int i = 0; i < 10; ++i) sound.run_once(0s, [](const Event&) {});
+    EXPECT_FALSE(sound.link_lost());
+}
+
 TEST(Runtime, AnotherThreadEndsItsSleep) {
     Hosts hosts;
     hosts.a.run_once(0ms, [](const Event&) {});

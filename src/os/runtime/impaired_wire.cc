@@ -269,10 +269,7 @@ void ImpairedWire::Inside::check_devices() const {
     for (const Link* link : {a.get(), b.get()}) {
         pollfd state{.fd = link->fd(), .events = 0, .revents = 0};
         if (::poll(&state, 1, 0) > 0 && (state.revents & (POLLERR | POLLNVAL)) != 0) {
-            throw RuntimeError(Error::NoSuchInterface,
-                               link->facts().name +
-                                   ": the device is gone: was it removed, or its "
-                                   "network namespace?");
+            throw RuntimeError(Error::NoSuchInterface, device_gone(link->facts().name));
         }
     }
 }

@@ -116,6 +116,10 @@ Links open_links(const std::string& text, DeviceOptions options, u32 count) {
 
 }  // namespace
 
+std::string device_gone(const std::string& link_name) {
+    return link_name + ": the device is gone: was it removed, or its network namespace?";
+}
+
 std::unique_ptr<Link> open_link(const std::string& text, const DeviceOptions& options) {
     return std::move(open_links(text, options, 1).front());
 }

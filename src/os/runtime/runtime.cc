@@ -151,6 +151,8 @@ Stack& Runtime::stack() { return inside_->shard.stack(); }
 Interface Runtime::interface() const { return inside_->shard.interface(0); }
 const LinkFacts& Runtime::link_facts() const { return inside_->shard.link(0).facts(); }
 LinkCounters Runtime::link_counters() const { return inside_->shard.link(0).counters(); }
+bool Runtime::link_lost() const { return inside_->shard.link_lost(0); }
+std::string Runtime::link_lost_text() const { return device_gone(link_facts().name); }
 Wait Runtime::wait() const { return inside_->shard.wait(); }
 Instant Runtime::now() const { return steady_now(); }
 bool Runtime::run_once(Duration max_wait, EventSink& sink) {

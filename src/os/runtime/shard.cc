@@ -97,20 +97,23 @@ bool Shard::turn(EventSink& sink) {
     }
     last_turn_ = now;
     if (worked_) last_work_ = now;
-    if (!worked_ && !more_ && !busy()) forget_broken();
+    // A loop that spins looks from time to time only: its turns must cost no system call.
+    if (!worked_ && !more_ && (!busy() || now - looked_at_ >= k_look_while_busy)) {
+        looked_at_ = now;
+        forget_broken();
+    }
     return more_;
 }
 
 // The descriptor of a device that was removed stays in error for ever and would keep us awake.
 // Another that has an error loses it when it is read.
 void Shard::forget_broken() {
-    constexpr int k_enough = 3;
     for (Port& port : ports_) {
-        if (port.outer->fd() < 0 || port.errors == k_enough) continue;
+        if (port.outer->fd() < 0 || port.errors == k_errors_of_lost) continue;
         pollfd state{.fd = port.outer->fd(), .events = POLLIN, .revents = 0};
         const bool broken = ::poll(&state, 1, 0) == 1 && (state.revents & POLLIN) == 0;
         port.errors = broken ? port.errors + 1 : 0;
-        if (port.errors == k_enough) waiter_.remove(state.fd);
+        if (port.errors == k_errors_of_lost) waiter_.remove(state.fd);
     }
 }
 

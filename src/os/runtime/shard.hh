@@ -23,6 +23,8 @@ public:
     Stack& stack() { return stack_; }
     Link& link(std::size_t i) { return *ports_[i].outer; }
     Interface interface(std::size_t i) const { return ports_[i].interface; }
+    // Its device was removed: its descriptor only was in error for several turns in a row.
+    bool link_lost(std::size_t i) const { return ports_[i].errors == k_errors_of_lost; }
     Wait wait() const { return wait_; }
     int fd() const { return waiter_.fd(); }
     void wake() { waiter_.wake(); }
@@ -35,6 +37,9 @@ public:
     bool busy() const;
 
 private:
+    static constexpr int k_errors_of_lost = 3;
+    static constexpr Duration k_look_while_busy = std::chrono::milliseconds(100);
+
     struct Port {
         std::unique_ptr<Link> link;
         std::unique_ptr<Impair> impair;  // dies before the link it wraps
@@ -58,6 +63,7 @@ private:
     bool worked_ = false;
     Instant last_work_{};
     Instant last_turn_{};
+    Instant looked_at_{};  // for a device that was removed
 };
 
 }  // namespace tern

@@ -57,6 +57,7 @@ void ContextCore::turn() {
     turn_posted_ = false;
     const bool more = runtime_.turn(*this);
     check_linger();
+    if (link_lost_ && runtime_.link_lost()) std::exchange(link_lost_, nullptr)();
     if (more || runtime_.busy()) {
         flush();
     } else {
@@ -117,6 +118,10 @@ context::context(net::io_context& io, RuntimeConfig config)
 context::~context() { core_->shut_down(); }
 
 Runtime& context::runtime() { return core_->runtime(); }
+void context::on_link_lost(std::function<void()> handler) {
+    core_->on_link_lost(std::move(handler));
+    core_->flush();
+}
 void context::flush() { core_->flush(); }
 
 }  // namespace tern::asio

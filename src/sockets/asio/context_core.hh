@@ -41,6 +41,7 @@ public:
     // A connection was released: the stack wants a little time for its close.
     void linger();
     void shut_down();
+    void on_link_lost(std::function<void()> handler) { link_lost_ = std::move(handler); }
 
 private:
     struct Slot {
@@ -63,6 +64,7 @@ private:
     bool turn_posted_ = false;
     bool waiting_ = false;
     Instant linger_until_{};
+    std::function<void()> link_lost_;
     std::optional<net::executor_work_guard<net::io_context::executor_type>> linger_work_;
 };
 
