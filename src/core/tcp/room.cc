@@ -231,7 +231,6 @@ void apply_options(Room& room, Tcb& tcb, const TcpOptions& o) {
     tcb.ttl = o.ttl;  // RFC 9293 3.9.2 [MUST-49]
     // RFC 9293 3.9.1.9 [MUST-48] [SHLD-21] [SHLD-22]: at any time, from the next segment on.
     tcb.tos = static_cast<u8>(o.dscp << 2);
-    tcb.mss_limit = o.max_segment;
     if (tcb.buffers != 0) {
         Buffers& b = room.buffers[tcb.buffers];
         b.send_fixed = o.send_buffer;
@@ -253,7 +252,8 @@ bool valid_options(const Room& room, const TcpOptions& o) {
 bool needs_cold(const TcpOptions& o) {
     const TcpOptions d;
     return o.user_timeout || o.user_timeout_option || o.keep_alive || !o.timestamps ||
-           !o.window_scale || !o.sack || o.ecn != d.ecn || o.keep_alive_idle != d.keep_alive_idle ||
+           !o.window_scale || !o.sack || o.max_segment != 0 || o.ecn != d.ecn ||
+           o.keep_alive_idle != d.keep_alive_idle ||
            o.keep_alive_interval != d.keep_alive_interval ||
            o.keep_alive_probes != d.keep_alive_probes || o.linger_fin_wait_2 != d.linger_fin_wait_2;
 }

@@ -97,7 +97,7 @@ struct alignas(64) Tcb {
     u32 cwnd = 0, ssthresh = 0xffffffff;
     u32 bytes_acked = 0;  // RFC 3465, in congestion avoidance
     Seq recover;          // RFC 6582
-    u32 unacked = 0;      // bytes received since the last ACK went out
+    std::array<u8, 4> spare_sending{};  // free: whoever needs a byte in this line takes one
     u16 send_mss = 536;   // Eff.snd.MSS
     u16 peer_mss = 536;   // SendMSS
     u8 dup_acks : 4 = 0;
@@ -130,12 +130,14 @@ struct alignas(64) Tcb {
     Index buffers = 0;  // 0: sizes of Limits, and no bulk data yet
     u8 ttl = 64;
     u8 tos = 0;
-    u16 mss_limit = 0;  // TcpOptions::max_segment
+    std::array<u8, 2> spare_identity{};  // free, as above
 
     bool has(u32 f) const { return (flags & f) != 0; }
     void set(u32 f) { flags |= f; }
     void clear(u32 f) { flags &= ~f; }
     u32 rcv_wnd() const { return static_cast<u32>(rcv.edge - rcv.nxt); }  // RCV.WND
+    // Octets of the sequence space received since the last ACK left.
+    u32 unacked() const { return static_cast<u32>(rcv.nxt - last_ack_sent); }
     u32 flight_size() const { return static_cast<u32>(snd.max - snd.una); }
 };
 static_assert(sizeof(Tcb) == 256);

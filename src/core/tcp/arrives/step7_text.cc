@@ -30,15 +30,14 @@ Packet packed(Chain& chain, Packet packet) {
     return packet;
 }
 
-void decide_ack(Room& room, Tcb& tcb, u32 bytes, bool filled_hole) {
-    tcb.unacked += bytes;
+void decide_ack(Room& room, Tcb& tcb, bool filled_hole) {
     // RFC 5681 4.2 [RFC5681:5]: at once when a hole was (partly) filled.
     if (filled_hole) return acknowledge(room, tcb, SendReason::AckHoleFilled);
-    const u32 rmss = receive_mss(room, tcb.way, tcb.mss_limit);
+    const u32 rmss = receive_mss(room, tcb.way, options_of(room, tcb).max_segment);
     const u32 full = rmss - (tcb.has(k_timestamps) ? 12 : 0);
     // RFC 9293 3.8.6.3 [SHLD-19], RFC 5681 4.2 [RFC5681:8]: at least every second full-sized
     // segment, and within the delay in any case.
-    if (tcb.unacked >= 2 * full) return acknowledge(room, tcb, SendReason::AckEverySecond);
+    if (tcb.unacked() >= 2 * full) return acknowledge(room, tcb, SendReason::AckEverySecond);
     if (!is_set(tcb, Deadline::DelayedAck) && !tcb.has(k_ack_now))  // [SHLD-18], [MUST-40]
         set_deadline(room, tcb, Deadline::DelayedAck, room.tick_up + room.delayed_ack_ticks,
                      room.cx.limits.tcp_delayed_ack);
@@ -72,7 +71,7 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
         while (seg.more != nullptr && !seg.more->empty()) append(q->chain, seg.more->pop_front());
         tcb.rcv.nxt += seg.len;
     }
-    decide_ack(room, tcb, seg.len, holes);
+    decide_ack(room, tcb, holes);
     if (tcb.has(k_read_armed)) {
         tcb.clear(k_read_armed);
         tell(room, tcb, Readable);

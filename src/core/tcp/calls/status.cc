@@ -22,7 +22,6 @@ TcpOptions current_options(const Room& room, const Tcb& tcb) {
     o.report_soft_errors = !tcb.has(k_mute_soft_errors);
     o.ttl = tcb.ttl;
     o.dscp = tcb.tos >> 2;
-    o.max_segment = tcb.mss_limit;
     if (tcb.buffers != 0) {
         const Buffers& b = room.buffers[tcb.buffers];
         o.send_buffer = b.send_fixed;

@@ -25,7 +25,7 @@ void latch(Room& room, Tcb& tcb, const Segment& seg, bool marked) {
 // RFC 8257 3.2: what came before the change is acknowledged as it came.
 void mirror(Room& room, Tcb& tcb, bool marked) {
     if (tcb.ece_due == marked) return;
-    if (tcb.unacked > 0)
+    if (tcb.unacked() > 0)
         build_segment(room, tcb, {true, tcb.snd.max, 0, wire::Ack, SendReason::AckMarks});
     tcb.ece_due = marked;
     acknowledge(room, tcb, SendReason::AckMarks);

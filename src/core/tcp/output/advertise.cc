@@ -112,7 +112,7 @@ u16 eff_snd_mss(const Room& room, const Tcb& tcb) {
     // RFC 9293 3.7.1 [MUST-16]; a peer's tiny MSS must not cost us (CVE-2019-11479).
     u32 mss = std::max<u32>(tcb.peer_mss, room.cx.limits.tcp_min_mss);
     mss = std::min<u32>(mss, room.inet.mtu(tcb.way) - 40);
-    if (tcb.mss_limit != 0) mss = std::min<u32>(mss, tcb.mss_limit);
+    if (const u16 limit = options_of(room, tcb).max_segment) mss = std::min<u32>(mss, limit);
     return static_cast<u16>(mss - (tcb.has(k_timestamps) ? 12 : 0));
 }
 

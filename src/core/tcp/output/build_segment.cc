@@ -186,7 +186,8 @@ u32 build_options(Room& room, Tcb& tcb, const Plan& plan, std::byte* to) {
     const TcpOptions& wanted = options_of(room, tcb);
     const bool answer = tcb.state == State::SynReceived;
     if (syn) {  // RFC 9293 3.2 [MUST-65]: in no other segment
-        o.mss = receive_mss(room, tcb.way, tcb.mss_limit);  // [MUST-14] [SHLD-5]
+        o.mss =
+            receive_mss(room, tcb.way, options_of(room, tcb).max_segment);  // [MUST-14] [SHLD-5]
         const bool scale =
             answer ? tcb.rcv_wind_shift != 0 || tcb.snd_wind_shift != 0 : wanted.window_scale;
         if (scale) o.window_scale = wind_shift_for(receive_buffer_max(room, tcb));
@@ -259,7 +260,6 @@ void sent(Room& room, Tcb& tcb, const Plan& plan) {
     }
     if (plan.flags & wire::Ack) {
         tcb.last_ack_sent = tcb.rcv.nxt;
-        tcb.unacked = 0;
         if (tcb.acks_owed > 0 && plan.len == 0) --tcb.acks_owed;
         if (tcb.acks_owed == 0 || plan.len > 0) {
             tcb.acks_owed = 0;

@@ -4,8 +4,7 @@
 namespace tern {
 
 void delayed_ack_timeout(Room& room, Tcb& tcb) {
-    if (tcb.unacked > 0 || tcb.last_ack_sent != tcb.rcv.nxt)
-        acknowledge(room, tcb, SendReason::AckDelayed);
+    if (tcb.unacked() > 0) acknowledge(room, tcb, SendReason::AckDelayed);
 }
 
 }  // namespace tern
