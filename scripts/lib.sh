@@ -24,18 +24,43 @@ need_preset() {
     configure "$preset" || return 1
     local targets=()
     [[ $# -eq 0 ]] || targets=(--target "$@")
-    printf 'build %s ... ' "$preset"
+    printf 'build %s ...\n' "$preset"
     if [[ -t 1 ]]; then
-        printf '\n'
         NINJA_STATUS='[%f/%t %es] ' cmake --build --preset "$preset" "${targets[@]}" || return 1
-    elif ! cmake --build --preset "$preset" "${targets[@]}" >"$log" 2>&1; then
+    elif ! build_telling "$preset" "$log" "${targets[@]}"; then
         printf 'failed\n'
         grep -E -m 20 -A 6 'error|FAILED|undefined reference' "$log" >&2 || tail -n 40 "$log" >&2
         echo "build $preset failed; all of it is in $log" >&2
         return 1
     fi
-    printf '%ss\n' $((SECONDS - start))
+    printf 'build %s: %s s\n' "$preset" $((SECONDS - start))
     tern_built[$key]=1
+}
+
+# build_telling PRESET LOG [CMAKE ARGUMENT...]: builds into the log; says at times how far it is.
+build_telling() {
+    local preset=$1 log=$2 code=0 builder
+    shift 2
+    NINJA_STATUS='[%f/%t] ' cmake --build --preset "$preset" "$@" >"$log" 2>&1 &
+    builder=$!
+    tell_progress "$preset" "$log" "$builder" &
+    wait "$builder" || code=$?
+    wait $! || true
+    return "$code"
+}
+
+# tell_progress PRESET LOG PID: a line each quarter of a minute, "build debug: 120 of 403".
+tell_progress() {
+    local next=$((SECONDS + ${TERN_PROGRESS_SECONDS:-15})) last= now
+    while kill -0 "$3" 2>/dev/null; do
+        sleep 0.2
+        [[ $SECONDS -ge $next ]] || continue
+        next=$((SECONDS + ${TERN_PROGRESS_SECONDS:-15}))
+        now=$(grep -Eo '^\[[0-9]+/[0-9]+\]' "$2" | tail -n 1 | tr -d '[]') || true
+        [[ "$now" == "$last" ]] || printf 'build %s: %s of %s\n' "$1" "${now%/*}" "${now#*/}"
+        last=$now
+    done
+    return 0
 }
 
 # has_target PRESET TARGET: whether the configured preset knows that target.

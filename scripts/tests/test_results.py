@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 from fixture import Repository, k_scripts
@@ -98,12 +99,45 @@ class Lib(Repository):
         self.assertEqual(self.record("check a true; check b false"), ["ok a", "not ok b"])
 
 
+class Progress(Repository):
+    def build(self, body):
+        """need_preset, not on a terminal, while a cmake of ours builds."""
+        self.write("bin/cmake", "#!/bin/bash\n[[ $* == *--build* ]] || exec mkdir -p "
+                   f"build/release\n{body}", executable=True)
+        self.write("CMakePresets.json", "{}")
+        script = (f"set -euo pipefail; PATH={self.root}/bin:$PATH; source {k_scripts}/lib.sh\n"
+                  "need_preset release tern; need_preset release tern")
+        return subprocess.Popen(["bash", "-c", script], cwd=self.root, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env=dict(os.environ, TERN_PROGRESS_SECONDS="0"))
+
+    def test_it_says_how_far_it_is_while_it_builds(self):
+        process = self.build("for n in 1 2; do echo \"[$n/3] file\"\n"
+                             "until [[ -e told$n ]]; do sleep 0.01; done; done\n")
+        lines = []
+        for number in (1, 2):
+            while lines[-1:] != [f"build release: {number} of 3"]:
+                line = process.stdout.readline()
+                self.assertTrue(line, f"it ended without telling: {lines}")
+                lines.append(line.rstrip())
+            self.write(f"told{number}", "")
+        rest, error = process.communicate()
+        self.assertEqual((process.returncode, error), (0, ""))
+        self.assertEqual(len(re.findall(r"^build release: \d+ s$", rest, re.M)), 1, "built once")
+
+    def test_a_failure_shows_its_errors(self):
+        process = self.build("echo '[1/3] one'; echo 'a.cc:1: error: no'; exit 1\n")
+        _, error = process.communicate()
+        self.assertEqual(process.returncode, 1)
+        self.assertIn("a.cc:1: error: no", error)
+
+
 class Interop(Repository):
-    def run_tests(self, **scripts):
+    def run_tests(self, *words, **scripts):
         for name, body in scripts.items():
             self.write(f"tests/interop/{name}.sh", "#!/bin/bash\n" + body, executable=True)
         code, out = self.run_script("run_interop.py", "--tests", "tests/interop", "--bin", ".",
-                                    "--out", "results/interop.txt")
+                                    "--out", "results/interop.txt", *words)
         return code, out, (self.root / "results/interop.txt").read_text()
 
     def test_results_and_covers(self):
@@ -115,9 +149,10 @@ class Interop(Repository):
 
     def test_failures(self):
         for body in ("echo not ok a reason\n", "exit 0\n", "echo ok a; exit 3\n",
-                     "# timeout: 1\necho ok a; sleep 30\n"):
+                     "echo ok a; sleep 30\n"):
             with self.subTest(body):
-                code, out, _ = self.run_tests(a=body)
+                hang = ["--hangs-after", "1"] if "sleep" in body else []
+                code, out, _ = self.run_tests(*hang, a=body)
                 self.assertEqual(code, 1, out)
                 self.assertIn("\nnot ok a", "\n" + out)
 

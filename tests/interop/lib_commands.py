@@ -40,7 +40,7 @@ def tern(*words, timeout=30, tap="tap0", **options):
     """Runs tern to its end: (exit code, standard output, standard error)."""
     link = ["--link", f"tap:{tap}"] if tap else []
     done = subprocess.run([command(), *words, *link], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=timeout, **options)
+                          capture_output=True, text=True, timeout=timeout * k_patience, **options)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -57,7 +57,7 @@ class Server:
     def stop(self, sign=signal.SIGTERM):
         """(the rest of standard output, standard error), after a good end."""
         self.process.send_signal(sign)
-        out, error = self.process.communicate(timeout=15)
+        out, error = self.process.communicate(timeout=15 * k_patience)
         check_equal(self.process.returncode, 0, f"exit code of tern serve: {error.decode()}")
         return (self.lines.rest + out).decode(), error.decode()
 
@@ -83,8 +83,9 @@ def outlive_device(world, where, device):
 
 def curl(path, *words, ok=True):
     """Standard output of curl for tern's server."""
-    done = subprocess.run(["curl", "-sS", "--max-time", "20", *words, f"http://{k_tern}{path}"],
-                          capture_output=True, timeout=30)
+    done = subprocess.run(["curl", "-sS", "--max-time", str(20 * k_patience), *words,
+                           f"http://{k_tern}{path}"],
+                          capture_output=True, timeout=30 * k_patience)
     check(not ok or done.returncode == 0, f"curl {path}: {done.stderr.decode()}")
     return done.stdout
 
@@ -135,7 +136,7 @@ def judge(path, whole=True):
     command += ["-d", "tcp.port==1-65535,data"]
     for field in fields:
         command += ["-e", field]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60 * k_patience)
     check_equal(done.returncode, 0, f"tshark: {done.stderr}")
     comments, k_error = [], 8388608
     for number, line in enumerate(done.stdout.splitlines(), 1):

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """Much data each way, hashed at both ends."""
-# timeout: 280
 import sys
 import time
 

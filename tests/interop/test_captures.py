@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """What the captures of tern serve and get say in tshark."""
-# timeout: 280
 import sys
 import time
 

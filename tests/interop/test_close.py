@@ -89,17 +89,16 @@ def tern_closes_its_half():
 
 @test("RFC9293:U-12", "RFC9293:MUST-13")
 def both_close_at_once():
-    """Frames take 150 ms each way, so the FINs cross."""
+    """Frames take two seconds each way, so the FINs cross, and their acknowledgements are long on
+    their way."""
     with World() as world:
-        peer = world.peer(out="delay=150", **{"in": "delay=150"}, msl=300)
+        peer = world.peer(impair=1, msl=300)
         sock, connection = pair(peer)
-        time.sleep(0.35)  # the third step of the handshake is through
+        peer.tell("impair", out="delay=2000", **{"in": "delay=2000"})
         peer.tell("close", connection)
         sock.shutdown(socket.SHUT_WR)
-        time.sleep(0.2)  # FINs have crossed, their acknowledgements have not arrived
-        check_equal(state(peer, connection), "CLOSING", "tern's state")
-        kernel = tcp_states("state", "closing")
-        check(len(kernel) == 1, f"the kernel is not in CLOSING: {tcp_states()}")
+        wait_for_state(peer, connection, "CLOSING")
+        wait_until(lambda: len(tcp_states("state", "closing")) == 1, 5, "the kernel in CLOSING")
         wait_for_state(peer, connection, "TIME-WAIT")
         check_equal(sock.recv(1), b"", "the kernel's end of stream")
         wait_for_state(peer, connection, "CLOSED")  # 2 MSL of 300 ms later

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """The command tern as a user sees it: show, ping, udp, and what it answers to mistakes."""
-# timeout: 280
 import sys
 import threading
 

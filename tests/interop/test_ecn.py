@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """ECN against the kernel: who agrees to what, and marks both ways (RFC 3168, RFC 9768)."""
-# timeout: 120
 import re
 import sys
 import threading
@@ -66,7 +65,7 @@ def marked_both_ways(kernel, ours, expected):
             target=lambda: (sent.send_all(sock), sock.shutdown(socket.SHUT_WR)))
         sender.start()
         got = receive_all(sock)
-        sender.join(timeout=40)
+        sender.join(timeout=40 * k_patience)
         done = peer.tell("wait", connection, timeout=40)
         sock.close()
         counts, counters = kernel_counts(), peer.tell("counters")

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """TCP Fast Open (RFC 7413), the kernel as client and as server."""
-# timeout: 120
 import sys
 
 from lib_tern import *
@@ -14,7 +13,7 @@ def kernel_sends(port, text):
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     # Without a cookie the call waits for the handshake.
     check_equal(sock.sendto(text, k_msg_fastopen, (k_tern, port)), len(text), "sent")
-    sock.settimeout(10)
+    sock.settimeout(10 * k_patience)
     return sock
 
 

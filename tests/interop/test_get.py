@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """tern get against nginx, and against servers that do what they like."""
-# timeout: 280
 import signal
 import sys
 import threading
@@ -97,7 +96,7 @@ def answer_once(world, *pieces, hang=False):
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    world.closers.append(lambda: (going.set(), thread.join(5)))
+    world.closers.append(lambda: (going.set(), thread.join(5 * k_patience)))
     return listener.getsockname()[1]
 
 
@@ -141,7 +140,7 @@ def get_can_be_interrupted_and_resumed():
         process = world.start(*words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         wait_until(lambda: got.exists() and got.stat().st_size > 500_000, 10, "some bytes")
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=10)
+        _, error = process.communicate(timeout=10 * k_patience)
         check_equal(process.returncode, 130, error.decode())
         check(b"--resume" in error, error.decode())
         check(got.stat().st_size < k_big, "it was not interrupted")

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """A bad network between tern and the kernel: not one byte may be wrong."""
-# timeout: 280
 import sys
 import threading
 import time
@@ -25,7 +24,7 @@ def through(impairments, sack=True, offloads=True, total=k_some, more=()):
         start = time.monotonic()
         sender.start()
         got = receive_all(sock)
-        sender.join(timeout=40)
+        sender.join(timeout=40 * k_patience)
         done = peer.tell("wait", connection, timeout=40)
         seconds = time.monotonic() - start
         sock.close()
@@ -170,7 +169,7 @@ def handshakes_and_ends_through_loss():
             threads.append(threading.Thread(target=client))
             threads[-1].start()
         for thread in threads:
-            thread.join(timeout=45)
+            thread.join(timeout=45 * k_patience)
         check_equal(failures, [], "clients")
         peer.tell("impair")
         wait_until(lambda: peer.tell("totals")["done"] == 200, 30, "tern's ends")

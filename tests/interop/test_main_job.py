@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """scripts/main_job.sh, what ./run ends with."""
-# timeout: 280
 import signal
 import sys
 
@@ -19,7 +18,7 @@ def main_job(*words, **options):
 @test(seconds=90)
 def the_main_job():
     process = main_job()
-    out, _ = process.communicate(timeout=80)
+    out, _ = process.communicate(timeout=80 * k_patience)
     check_equal(process.returncode, 0, out[-2000:])
     for part in ("kernel curl <- tern serve: sha256 equal", "tern get <- kernel: sha256 equal",
                  "kernel ping -> tern", "UDP tern -> kernel", "UDP kernel -> tern", "answer to SYN",
@@ -34,7 +33,7 @@ def the_main_job():
 @test()
 def the_main_job_without_rights_goes_over_the_wire():
     process = main_job("--wire")
-    out, _ = process.communicate(timeout=50)
+    out, _ = process.communicate(timeout=50 * k_patience)
     check_equal(process.returncode, 0, out[-2000:])
     check("wire.pcapng" in out and "ESTABLISHED" in out, out[-2000:])
 
@@ -49,7 +48,7 @@ def the_main_job_leaves_nothing_behind():
                 break
         os.killpg(process.pid, signal.SIGINT)
         process.stdout.read()
-        check_equal(process.wait(timeout=20), 130, "exit code")
+        check_equal(process.wait(timeout=20 * k_patience), 130, "exit code")
         check_equal(os.listdir(where), [], "files")
     links = run("ip", "-o", "link", "show")
     check("tern0" not in links and "veth0" not in links, f"links: {links}")

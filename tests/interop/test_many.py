@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """Many connections: at the same time, and one after another."""
-# timeout: 200
 import selectors
 import sys
 import threading
@@ -131,7 +130,7 @@ def short_connections_from_tern():
             last = peer.tell("connect", to=f"{k_kernel}:{port}", service="source", bytes=1,
                              count=batch)["id"]
             peer.tell("wait", last, timeout=20)
-        server.join(timeout=30)
+        server.join(timeout=30 * k_patience)
         wait_until(lambda: peer.tell("totals")["done"] >= count, 20, "all connections over")
         seconds = time.monotonic() - start
         totals, counters = peer.tell("totals"), peer.quit()

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """TCP options missing on either side, MTUs, VLANs."""
-# timeout: 200
 import struct
 import sys
 import threading
@@ -22,7 +21,7 @@ def exchange(peer, total, host=k_tern, kernel=k_kernel, **options):
     sender.start()
     peer.tell("serve", connection, service="source", bytes=total)
     got = receive_all(sock)
-    sender.join(timeout=20)
+    sender.join(timeout=20 * k_patience)
     done = peer.tell("wait", connection)
     check_equal(got, (total, done["sent_sha"]), "from tern")
     check_equal((done["received"], done["received_sha"]), (total, sent.hash.hexdigest()),
@@ -210,7 +209,7 @@ class Untagger(threading.Thread):
     def close(self):
         self.going = False
         if self.is_alive():
-            self.join(timeout=5)
+            self.join(timeout=5 * k_patience)
         self.sock.close()
         os.close(self.tap)
 
@@ -221,7 +220,8 @@ def vlan():
     with World() as world:
         run("ip", "addr", "flush", "dev", "tap0")
         added = subprocess.run(["ip", "link", "add", "link", "tap0", "name", "plain0", "type",
-                                "vlan", "id", str(k_vlan)], stderr=subprocess.DEVNULL, timeout=10)
+                                "vlan", "id", str(k_vlan)], stderr=subprocess.DEVNULL,
+                               timeout=10 * k_patience)
         untagger = None
         if added.returncode != 0:
             print("# this kernel has no VLAN devices")

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """tern serve against curl and plain sockets."""
-# timeout: 280
 import http.client
 import signal
 import sys
@@ -52,7 +51,7 @@ def serve_answers_head_and_other_methods():
     with folder() as where, World() as world:
         fill(where)
         server = Server(world, where, "--quiet")
-        client = http.client.HTTPConnection(k_tern, timeout=10)
+        client = http.client.HTTPConnection(k_tern, timeout=10 * k_patience)
         for method, path, wanted, length in (("HEAD", "/big.bin", 200, str(k_big)),
                                              ("HEAD", "/nothing", 404, None),
                                              ("GET", "/small.txt", 200, "10")):
@@ -127,7 +126,7 @@ def serve_logs_and_shows_progress():
         status("/nothing")
         # A client that goes in the middle is told apart.
         subprocess.run(["curl", "-s", "-m", "0.3", "-o", "/dev/null", f"http://{k_tern}/big.bin"],
-                       timeout=10, check=False)
+                       timeout=10 * k_patience, check=False)
         wait_until(lambda: not tcp_states("state", "established"), 5, "curl is gone")
         out, error = server.stop(signal.SIGINT)
         check("1 transfers" in error and "B/s" in error, f"no progress: {error!r}")
@@ -148,7 +147,7 @@ def serve_at_its_memory_ceiling():
             for _ in range(40):
                 sock = socket.socket()
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-                sock.settimeout(2)
+                sock.settimeout(2 * k_patience)
                 sock.connect((k_tern, 80))
                 sock.sendall(b"GET /big.bin HTTP/1.1\r\n\r\n")
                 lazy.append(sock)

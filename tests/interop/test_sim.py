@@ -17,7 +17,8 @@ at = "1s"
 
 def sim(*words, wanted=0, where=None):
     done = subprocess.run([str((k_release / "tern").resolve()), "sim", *map(str, words)],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60 * k_patience,
                           cwd=where)
     check_equal(done.returncode, wanted, f"sim {words}: {done.stdout}{done.stderr}")
     return done.stdout, done.stderr

@@ -21,7 +21,7 @@ def to_tern(peer, between):
     wait_until(lambda: peer.tell("status", connection)["rcv_wnd"] == 0, 5, "window closed")
     between(connection)
     got = peer.tell("recv", connection, timeout=20)
-    sender.join(timeout=10)
+    sender.join(timeout=10 * k_patience)
     check_equal((got["bytes"], got["sha"]), (k_some, sent.hash.hexdigest()), "what arrived")
     sock.close()
 
@@ -124,7 +124,7 @@ def tern_reads_in_small_bites():
         wait_until(lambda: peer.tell("status", connection)["rcv_wnd"] == 0, 5, "window closed")
         for _ in range(600):
             peer.tell("read-once", connection, max=100)
-        sender.join(timeout=10)
+        sender.join(timeout=10 * k_patience)
         sock.close()
         peer.quit()
         rows = capture.read(f"ip.src == {k_tern} and tcp.flags.syn == 0",
@@ -187,7 +187,7 @@ def keep_alive_of_the_kernel():
         peer.accept(listener["id"])
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1),
-                              (socket.TCP_KEEPCNT, 2)):
+                              (socket.TCP_KEEPCNT, 20)):  # tern may have to wait for a core
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
         sock.settimeout(3.5)
         try:
@@ -195,7 +195,8 @@ def keep_alive_of_the_kernel():
         except TimeoutError:
             pass  # tern answers, so nothing happens
         peer.tell("impair", out="loss=1")
-        sock.settimeout(10)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2)
+        sock.settimeout(10 * k_patience)
         try:
             sock.recv(1)
             raise Failure("the kernel did not give up")

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """AF_XDP: the command tern at one end of a veth, the kernel at the other."""
-# timeout: 280
 import os
 import signal
 import sys
@@ -90,7 +89,7 @@ def xdp_moves_bulk_both_ways():
         clients = [world.start("curl", "-sS", "-o", f"{there}/{i}", f"http://{k_tern}/bulk")
                    for i in range(2)]
         for i, client in enumerate(clients):
-            check_equal(client.wait(timeout=60), 0, "curl")
+            check_equal(client.wait(timeout=60 * k_patience), 0, "curl")
             check_equal(hash_of(f"{there}/{i}"), hash_of(f"{here}/bulk"), "what curl got")
         server.stop()
 
@@ -141,10 +140,10 @@ def xdp_joins_two_kernels_by_a_wire():
         time.sleep(0.3)
         with connect(9) as sock:
             sent = stream.send_all(sock)
-        reader.join(20)
+        reader.join(20 * k_patience)
         check_equal(hashlib.sha256(got[0]).hexdigest(), sent, "what came through the wire")
         wire.send_signal(signal.SIGTERM)
-        check_equal(wire.wait(timeout=10), 0, "exit code of tern wire")
+        check_equal(wire.wait(timeout=10 * k_patience), 0, "exit code of tern wire")
 
 
 @test()
@@ -155,7 +154,7 @@ def xdp_leaves_nothing_behind():
             server = Server(world, where, "--quiet")
             check_equal(len(programs()), 1, "programs while tern runs")
             server.process.send_signal(sign)
-            server.process.wait(timeout=10)
+            server.process.wait(timeout=10 * k_patience)
             wait_until(lambda: not programs(), 3, f"the program is gone after {sign.name}")
         server = Server(world, where, "--quiet")
         check_equal(curl("/small.txt"), b"0123456789", "the queue is free again")

@@ -52,6 +52,8 @@ TEST(Reasons, AreFoundByNoteUntilOthersTakeTheirPlace) {
     reasons.sent(PacketSentEvent{Instant{}, 7, SendReason::ArpReply, 28});
     ASSERT_NE(reasons.find(7), nullptr);
     EXPECT_EQ(reasons.find(7)->why, SendReason::ArpReply);
+    EXPECT_EQ(reasons.find(6), nullptr);
+    EXPECT_EQ(reasons.find(8191), nullptr) << "nobody has come so far";
     reasons.sent(PacketSentEvent{Instant{}, 7 + 8192, SendReason::EchoReply, 28});
     EXPECT_EQ(reasons.find(7), nullptr);
     EXPECT_EQ(reasons.find(0), nullptr);

@@ -22,6 +22,7 @@
 #include "os/link/impair.hh"
 #include "os/link/virtio_header.hh"
 #include "support/kernel_side.hh"
+#include "support/patience.hh"
 
 namespace tern {
 namespace {
@@ -34,6 +35,7 @@ using test::TcpSeen;
 
 constexpr u32 k_kernel = 0x0a080001, k_ours = 0x0a080002;
 constexpr u8 k_syn = 2, k_psh = 8, k_ack = 16;
+constexpr int k_patience_ms = test::k_patience / std::chrono::milliseconds(1);
 
 struct Socket {
     int fd;
@@ -44,9 +46,10 @@ struct Socket {
     ~Socket() { ::close(fd); }
     Socket(const Socket&) = delete;
     Socket& operator=(const Socket&) = delete;
-    bool readable(int milliseconds) const {
+    // Whether it becomes readable while a test has patience.
+    bool readable() const {
         pollfd p{fd, POLLIN, 0};
-        return ::poll(&p, 1, milliseconds) == 1;
+        return ::poll(&p, 1, k_patience_ms) == 1;
     }
     void connect(u32 address, u16 port) const {
         const sockaddr_in peer = endpoint(address, port);
@@ -98,7 +101,7 @@ struct TunTapTest : testing::Test {
     Packet receive_until(const std::function<bool(const Packet&)>& fits) {
         for (int tries = 0; tries < 100; ++tries) {
             pollfd p{link->fd(), POLLIN, 0};
-            if (::poll(&p, 1, 2000) != 1) break;
+            if (::poll(&p, 1, k_patience_ms) != 1) break;
             PacketBatch batch;
             link->receive(Instant{}, pool, batch);
             for (u32 i = 0; i < batch.size(); ++i) {
@@ -234,8 +237,8 @@ TEST_F(TunTapTest, AnInterfaceThatWaitedForItsProgramTransmitsAtOnce) {
         ASSERT_TRUE(opened) << opened.error().message;
         EXPECT_TRUE(is_running()) << "turn " << turn;
         opened->reset();
-        for (int ms = 0; is_running() && ms < 3000; ++ms) ::poll(nullptr, 0, 1);
-        ASSERT_FALSE(is_running());
+        const auto stopped = [&] { return !is_running(); };
+        ASSERT_TRUE(test::repeat_until(stopped, [] { ::poll(nullptr, 0, 1); }));
     }
     ::close(control);
 }
@@ -537,7 +540,7 @@ TEST_F(TunTapSuperTest, TheKernelTakesASuperSegment) {
     EXPECT_TRUE(std::equal(slot_before.begin(), slot_before.end(), kept->slot + 64));
     std::vector<std::byte> got(20000);
     std::size_t n = 0;
-    while (n < got.size() && tcp.readable(2000)) {
+    while (n < got.size() && tcp.readable()) {
         const auto more = ::recv(tcp.fd, got.data() + n, got.size() - n, 0);
         if (more <= 0) break;
         n += static_cast<std::size_t>(more);

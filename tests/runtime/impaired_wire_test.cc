@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "link/frames.hh"
+#include "support/patience.hh"
 
 namespace tern {
 namespace {
@@ -47,40 +48,57 @@ struct Ends {
     }
 };
 
+// Carries packets until `holds()`, however slow the machine is.
+template <class Holds>
+void carry_until(ImpairedWire& wire, Holds holds) {
+    EXPECT_TRUE(test::repeat_until(holds, [&] { wire.run_until(monotonic_now() + 1ms); }));
+}
+void carry_until_out(ImpairedWire& wire, u64 packets) {
+    carry_until(wire, [&] { return wire.a_to_b().packets == packets; });
+}
+
+// What is planned for the next hour stays, what is planned for the next moment comes: not before
+// its time, and how late it comes is the machine's affair.
 TEST(ImpairedWire, ItDelaysEachDirectionByItsOwn) {
-    Ends ends;
-    ImpairedWire wire{ends.config({.delay = 20ms}, {.delay = 60ms})};
-    const Instant start = monotonic_now();
-    ends.send(*ends.left, 1);
-    ends.send(*ends.right, 2);
-    EXPECT_TRUE(wire.run_until(start + 15ms));
-    EXPECT_TRUE(ends.arrived(*ends.right).empty());
-    EXPECT_TRUE(wire.run_until(start + 45ms));
-    EXPECT_EQ(ends.arrived(*ends.right), std::vector<u32>{1});
-    EXPECT_TRUE(ends.arrived(*ends.left).empty());
-    EXPECT_TRUE(wire.run_until(start + 90ms));
-    EXPECT_EQ(ends.arrived(*ends.left), std::vector<u32>{2});
-    const WireWay forth = wire.a_to_b(), back = wire.b_to_a();
-    EXPECT_EQ(forth.packets, 1u);
-    EXPECT_EQ(forth.impaired.delayed, 1u);
-    EXPECT_EQ(forth.lateness.count(), 1u);
-    EXPECT_GE(forth.lateness.max(), 0ns);
-    EXPECT_EQ(back.packets, 1u);
-    EXPECT_EQ(forth.overrun + forth.no_memory + back.overrun + back.no_memory, 0u);
+    for (const bool forth_is_slow : {false, true}) {
+        Ends ends;
+        const Impairment slow{.delay = 1h}, quick{.delay = 20ms};
+        ImpairedWire wire{forth_is_slow ? ends.config(slow, quick) : ends.config(quick, slow)};
+        const Instant start = monotonic_now();
+        ends.send(*ends.left, 1);
+        ends.send(*ends.right, 2);
+        const auto way = [&](bool forth) { return forth ? wire.a_to_b() : wire.b_to_a(); };
+        const auto all_seen = [&] {
+            return way(true).impaired.seen == 1 && way(false).impaired.seen == 1;
+        };
+        carry_until(wire, all_seen);
+        carry_until(wire, [&] { return way(!forth_is_slow).packets == 1; });
+        EXPECT_GE(monotonic_now() - start, 20ms);
+        EXPECT_EQ(ends.arrived(forth_is_slow ? *ends.left : *ends.right),
+                  std::vector<u32>{forth_is_slow ? 2u : 1u});
+        EXPECT_TRUE(ends.arrived(forth_is_slow ? *ends.right : *ends.left).empty());
+        const WireWay came = way(!forth_is_slow), waits = way(forth_is_slow);
+        EXPECT_EQ(came.impaired.delayed, 1u);
+        EXPECT_EQ(came.lateness.count(), 1u);
+        EXPECT_GE(came.lateness.max(), 0ns);
+        EXPECT_EQ(waits.packets, 0u);
+        EXPECT_EQ(came.overrun + came.no_memory + waits.overrun + waits.no_memory, 0u);
+    }
 }
 
 TEST(ImpairedWire, FaultsAreAppliedAndCounted) {
     Ends ends;
     ImpairedWire wire{ends.config({.loss = 0.3, .duplicate = 0.2})};
     for (u32 i = 0; i < 500; ++i) ends.send(*ends.left, i);
-    wire.run_until(monotonic_now() + 100ms);
+    carry_until(wire, [&] {
+        const WireWay w = wire.a_to_b();
+        return w.impaired.seen == 500 && w.packets + w.impaired.lost == 500 + w.impaired.duplicated;
+    });
     const WireWay way = wire.a_to_b();
-    const auto got = ends.arrived(*ends.right);
-    EXPECT_EQ(way.impaired.seen, 500u);
     EXPECT_GT(way.impaired.lost, 100u);
+    EXPECT_LT(way.impaired.lost, 200u);
     EXPECT_GT(way.impaired.duplicated, 30u);
-    EXPECT_EQ(got.size(), 500 - way.impaired.lost + way.impaired.duplicated);
-    EXPECT_EQ(got.size(), way.packets);
+    EXPECT_EQ(ends.arrived(*ends.right).size(), way.packets);
     EXPECT_EQ(wire.b_to_a().impaired.seen, 0u);
 }
 
@@ -88,9 +106,8 @@ TEST(ImpairedWire, SuperSegmentsCrossWholeAndCountAsTheirSegments) {
     Ends ends;
     ImpairedWire wire{ends.config({.delay = 1ms})};
     ends.send(*ends.left, 1, 4000, 1000);
-    wire.run_until(monotonic_now() + 30ms);
+    carry_until_out(wire, 4);
     EXPECT_EQ(ends.arrived(*ends.right).size(), 1u);
-    EXPECT_EQ(wire.a_to_b().packets, 4u);
     EXPECT_EQ(wire.a_to_b().impaired.seen, 4u);
 }
 
@@ -98,14 +115,16 @@ TEST(ImpairedWire, TheNetworkChangesOnItsWay) {
     Ends ends;
     ImpairedWire wire{ends.config({.loss = 1})};
     ends.send(*ends.left, 1);
-    wire.run_until(monotonic_now() + 10ms);
+    carry_until(wire, [&] { return wire.a_to_b().impaired.lost == 1; });
     wire.change({}, {});
     ends.send(*ends.left, 2);
-    wire.run_until(monotonic_now() + 10ms);
+    carry_until_out(wire, 1);
     EXPECT_EQ(ends.arrived(*ends.right), std::vector<u32>{2});
     EXPECT_THROW(wire.change({.ecn = true}, {}), RuntimeError);
 }
 
+// The pause makes it likely that the other side sleeps when it is woken; the result is the same if
+// it does not yet.
 TEST(ImpairedWire, AnotherThreadEndsItsWait) {
     for (const Wait wait : {Wait::Sleep, Wait::Adaptive, Wait::Spin}) {
         Ends ends;
@@ -116,7 +135,7 @@ TEST(ImpairedWire, AnotherThreadEndsItsWait) {
             std::this_thread::sleep_for(20ms);
             wire.wake();
         });
-        EXPECT_FALSE(wire.run_until(monotonic_now() + 60s));
+        EXPECT_FALSE(wire.run_until(monotonic_now() + test::k_patience));
         other.join();
         EXPECT_TRUE(wire.run_until(monotonic_now() + 1ms));
     }
@@ -124,18 +143,25 @@ TEST(ImpairedWire, AnotherThreadEndsItsWait) {
 
 // A thread that was not there while packets came cannot know how long they have waited.
 TEST(ImpairedWire, ItOwnsUpToItsAbsence) {
-    Ends ends;
-    ImpairedWire wire{ends.config({.delay = 60ms})};
-    for (u32 i = 0; i < 100; ++i) ends.send(*ends.left, i);
-    wire.run_until(monotonic_now() + 20ms);
-    std::this_thread::sleep_for(60ms);  // while they fall due
-    wire.run_until(monotonic_now() + 20ms);
-    const WireWay way = wire.a_to_b();
-    EXPECT_EQ(way.late, 100u);
-    EXPECT_GE(way.lateness.max(), 10ms);
-    EXPECT_GE(way.lateness.quantile(0.5), 10ms);
-    EXPECT_FALSE(way.kept_up());
-    EXPECT_TRUE(wire.b_to_a().kept_up());
+    bool absent = false;
+    for (Duration delay = 60ms; !absent && delay < test::k_patience; delay *= 2) {
+        Ends ends;
+        ImpairedWire wire{ends.config({.delay = delay})};
+        for (u32 i = 0; i < 100; ++i) ends.send(*ends.left, i);
+        carry_until(wire, [&] { return wire.a_to_b().impaired.seen == 100; });
+        // On a machine that is as slow as the delay is long they are out already: once more.
+        absent = wire.a_to_b().packets == 0;
+        if (!absent) continue;
+        std::this_thread::sleep_for(delay + 20ms);  // while they fall due
+        carry_until_out(wire, 100);
+        const WireWay way = wire.a_to_b();
+        EXPECT_EQ(way.late, 100u);
+        EXPECT_GE(way.lateness.max(), 20ms);
+        EXPECT_GE(way.lateness.quantile(0.5), 15ms) << "steps of the histogram";
+        EXPECT_FALSE(way.kept_up());
+        EXPECT_TRUE(wire.b_to_a().kept_up());
+    }
+    EXPECT_TRUE(absent);
 }
 
 TEST(ImpairedWire, WhatDoesNotFitTogetherIsRefused) {

@@ -12,6 +12,7 @@
 #include "link/frames.hh"
 #include "os/runtime/steered_link.hh"
 #include "support/kernel_side.hh"
+#include "support/patience.hh"
 #include "support/veth.hh"
 
 namespace tern {
@@ -279,7 +280,7 @@ struct ShardsTest : testing::TestWithParam<Device> {
     }
     static int tcp_socket() {
         const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        const timeval patience{20, 0};
+        const timeval patience{test::k_patience.count(), 0};
         ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         return fd;
     }
@@ -370,7 +371,7 @@ TEST_P(ShardsTest, EveryShardConnectsToTheKernel) {
     shards.run([&](u32 shard, Runtime& runtime) {
         Tcp& tcp = runtime.stack().tcp();
         for (u32 i = 0; i < each; ++i) EXPECT_TRUE(tcp.connect({Ipv4Address{k_kernel}, k_port}));
-        const Instant patience = monotonic_now() + 20s;
+        const Instant patience = monotonic_now() + test::k_patience;
         while (busy != 0 && monotonic_now() < patience) {
             runtime.run_once(1s, [&](const Event& e) {
                 std::byte one;

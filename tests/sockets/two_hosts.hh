@@ -7,6 +7,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "support/patience.hh"
 #include "tern/asio.hh"
 
 namespace tern::test {
@@ -30,7 +31,7 @@ struct TwoHosts : ::testing::Test {
           b(std::in_place, io, config("10.0.0.2/24", std::move(wire.second))) {}
 
     // Runs until nothing is pending; a test that hangs fails here.
-    void run(std::chrono::seconds at_most = std::chrono::seconds(20)) {
+    void run(std::chrono::seconds at_most = k_patience) {
         io.restart();
         io.run_for(at_most);
         EXPECT_TRUE(io.stopped()) << "still waiting after " << at_most.count() << " s";

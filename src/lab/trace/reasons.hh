@@ -2,6 +2,7 @@
 // long after it was decided, and several may share one note, so the last few thousand are kept.
 #pragma once
 
+#include <bit>
 #include <string>
 #include <vector>
 
@@ -22,16 +23,18 @@ public:
     void sent(const PacketSentEvent& e) { put({e.note, e.reason, false, {}}); }
     // Null when nothing was recorded, or too long ago.
     const Reason* find(u32 note) const {
-        if (note == 0 || ring_.empty()) return nullptr;
-        const Reason& r = ring_[note % k_kept];
-        return r.note == note ? &r : nullptr;
+        const u32 at = note % k_kept;
+        if (note == 0 || at >= ring_.size()) return nullptr;
+        return ring_[at].note == note ? &ring_[at] : nullptr;
     }
 
 private:
     static constexpr u32 k_kept = 8192;  // more than an interface queues
+    // Notes are given in turn: a short story, of which tests tell very many, needs few places.
     void put(const Reason& r) {
-        if (ring_.empty()) ring_.resize(k_kept);
-        ring_[r.note % k_kept] = r;
+        const u32 at = r.note % k_kept;
+        if (at >= ring_.size()) ring_.resize(std::bit_ceil(at + 1));
+        ring_[at] = r;
     }
     std::vector<Reason> ring_;
 };
