@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "property.hh"
+#include "support/covers.hh"
 
 namespace tern {
 namespace {
 
 TEST(Random, ChaChaBlockOfRfc8439Section232) {
+    test::covers({"VULN:prng-recovery"});
     const ChachaBlock in{0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, 0x03020100, 0x07060504,
                          0x0b0a0908, 0x0f0e0d0c, 0x13121110, 0x17161514, 0x1b1a1918, 0x1f1e1d1c,
                          0x00000001, 0x09000000, 0x4a000000, 0x00000000};
@@ -84,6 +86,7 @@ TEST(Random, UnitIsInRangeWithTheRightMean) {
 }
 
 TEST(Random, EveryBitIsSetHalfOfTheTime) {
+    test::covers({"VULN:prng-recovery"});
     Random random{11};
     std::array<int, 64> ones{};
     for (int i = 0; i < 20'000; ++i)

@@ -4,6 +4,8 @@
 
 #include <type_traits>
 
+#include "support/covers.hh"
+
 namespace tern {
 namespace {
 
@@ -34,6 +36,7 @@ constexpr Row k_rows[] = {
 };
 
 TEST(Seq, ComparisonTable) {
+    test::covers({"VULN:sequence-wrap"});
     for (const Row& row : k_rows) {
         const Seq a{row.a}, b{row.b};
         SCOPED_TRACE(testing::Message() << std::hex << row.a << " and " << row.b);
@@ -49,6 +52,7 @@ TEST(Seq, ComparisonTable) {
 }
 
 TEST(Seq, ArithmeticWraps) {
+    test::covers({"VULN:sequence-wrap"});
     EXPECT_EQ(Seq{0xffffffff} + 1, Seq{0});
     EXPECT_EQ(Seq{0} - 1u, Seq{0xffffffff});
     EXPECT_EQ(Seq{0xfffffff0} + 0x20, Seq{0x10});

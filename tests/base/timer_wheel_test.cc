@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "property.hh"
+#include "support/covers.hh"
 
 namespace tern {
 namespace {
@@ -67,6 +68,7 @@ TEST(TimerWheel, ADeadlineInThePastFiresAtTheNextAdvance) {
 }
 
 TEST(TimerWheel, TimeDoesNotRunBackwards) {
+    test::covers({"VULN:clock-jump"});
     Fixture f{1000};
     f.wheel.set(1, 1001);
     EXPECT_EQ(f.advance(900), Order{});
@@ -93,6 +95,7 @@ TEST(TimerWheel, EveryPowerOfTwoFiresOnTime) {
 }
 
 TEST(TimerWheel, JumpsOverEmptyTime) {
+    test::covers({"VULN:clock-jump"});
     Fixture f{0};
     u32 now = 0;
     for (int round = 0; round < 100'000; ++round) {  // 10^14 ticks: walking them would not end

@@ -69,7 +69,7 @@ TEST_F(ArpTest, a_request_for_others_makes_no_entry) {
 }
 
 TEST_F(ArpTest, an_answer_that_nobody_asked_for_makes_no_entry) {
-    covers({"RFC826:1"});
+    covers({"RFC826:1", "VULN:arp-poisoning"});
     EXPECT_TRUE(dies(DropReason::ArpNotForUs, reply()));
     EXPECT_TRUE(link_address_of(k_peer).is_zero());
 }
@@ -94,6 +94,7 @@ TEST_F(ArpTest, what_a_known_sender_says_is_merged) {
 }
 
 TEST_F(ArpTest, a_static_entry_is_neither_merged_nor_verified) {
+    covers({"VULN:arp-poisoning"});
     peer_is_known();
     ASSERT_TRUE(lives(frame({.sender = k_other_mac}), Arrived::Consumed));
     sent();
@@ -346,6 +347,7 @@ TEST_F(ArpTest, the_cache_can_be_flushed) {
 
 // CVE-1999-0667 class: a flood of strangers pushes out only strangers.
 TEST_F(ArpTest, a_flood_of_requests_does_not_evict_who_is_in_use) {
+    covers({"VULN:arp-flood"});
     context.limits.neighbors = 64;
     peer_answers();
     ASSERT_TRUE(layer->add_neighbor(eth, k_other, k_other_mac));
@@ -371,6 +373,7 @@ TEST_F(ArpTest, a_flood_of_requests_does_not_evict_who_is_in_use) {
 }
 
 TEST_F(ArpTest, a_full_cache_takes_nobody_else_until_someone_is_idle) {
+    covers({"VULN:arp-flood"});
     context.limits.neighbors = 8;
     for (u8 n = 0; n < 8; ++n) send_to(Ipv4Address{10, 0, 0, u8(100 + n)}, pattern(8));
     EXPECT_EQ(sent_arps().size(), 8u);

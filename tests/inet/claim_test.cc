@@ -208,6 +208,7 @@ TEST_F(Claim, an_address_that_a_person_has_set_is_defended_for_ever) {
 }
 
 TEST_F(Claim, who_contests_is_not_believed_otherwise) {
+    covers({"VULN:arp-poisoning"});
     settle();
     // The packet asks for our address, in our name: no answer but the defence, no entry.
     EXPECT_TRUE(lives(contest(k_other_mac), Arrived::Consumed));

@@ -38,6 +38,7 @@ TEST_F(Icmp, only_echo_requests_are_answered) {
 }
 
 TEST_F(Icmp, short_and_damaged_messages_die) {
+    covers({"VULN:freertos-2026", "VULN:freertos-2018"});
     for (std::size_t n = 0; n < 8; ++n)
         EXPECT_TRUE(dies(DropReason::IcmpTooShort, ether({}, message(Bytes(n)))));
     for (std::size_t bit = 0; bit < 8 * 12; ++bit) {
@@ -50,7 +51,7 @@ TEST_F(Icmp, short_and_damaged_messages_die) {
 
 // Smurf.
 TEST_F(Icmp, a_ping_to_everybody_is_not_answered) {
-    covers({"RFC1122:12"});
+    covers({"RFC1122:12", "VULN:smurf"});
     for (const char* to : {"255.255.255.255", "10.0.0.255", "224.0.0.1"}) {
         const Bytes p =
             ip({.to = *Ipv4Address::parse(to), .protocol = 1}, icmp(8, 0, 1, pattern(8)));
@@ -123,7 +124,7 @@ TEST_F(Icmp, an_error_quotes_the_packet_as_it_arrived) {
 
 // CVE-2020-25705: how many errors are left must not be countable from outside.
 TEST_F(Icmp, errors_are_limited_and_the_limit_is_not_to_be_guessed) {
-    covers({"RFC1122:19"});
+    covers({"RFC1122:19", "VULN:sad-dns"});
     std::set<std::size_t> bursts;
     for (int round = 0; round < 8; ++round) {
         for (int n = 0; n < 200; ++n) inject_ip(ip({.protocol = 99}, pattern(8)));
@@ -188,7 +189,7 @@ TEST_F(Icmp, errors_are_taken_apart_for_the_flow_they_quote) {
 }
 
 TEST_F(Icmp, a_quote_must_be_a_packet_of_ours) {
-    covers({"RFC8085:2"});
+    covers({"RFC8085:2", "VULN:cross-layer-icmp"});
     const auto bad = [&](DropReason reason, const Bytes& quote) {
         EXPECT_TRUE(dies(reason, ether({}, message(icmp(3, 3, 0, quote)))));
     };
@@ -214,6 +215,7 @@ TEST_F(Icmp, a_quote_must_be_a_packet_of_ours) {
 }
 
 TEST_F(Icmp, source_quench_is_ignored_and_so_is_a_redirect) {
+    covers({"VULN:cross-layer-icmp"});
     EXPECT_TRUE(dies(DropReason::IcmpSourceQuench, ether({}, message(icmp(4, 0, 0, ours())))));
     EXPECT_TRUE(
         dies(DropReason::IcmpUnknownType, ether({}, message(icmp(5, 1, k_other.value, ours())))));

@@ -62,7 +62,7 @@ TEST_F(Ipv4Input, a_flipped_bit_anywhere_in_the_header_is_found) {
 }
 
 TEST_F(Ipv4Input, lengths_must_agree) {
-    covers({"RFC791:1"});
+    covers({"RFC791:1", "VULN:ripple20", "VULN:infra-halt"});
     for (std::size_t n = 0; n < 20; ++n) {
         EXPECT_TRUE(dies(DropReason::Ipv4TooShort,
                          ether({}, Bytes(datagram.begin(), datagram.begin() + int(n)))));
@@ -99,7 +99,7 @@ TEST_F(Ipv4Input, the_links_padding_is_not_data) {
 }
 
 TEST_F(Ipv4Input, what_is_for_others_is_not_forwarded) {
-    covers({"RFC1122:3"});
+    covers({"RFC1122:3", "VULN:vpn-inference"});
     const u8 second = add_ethernet();
     ASSERT_TRUE(layer->add_address(second, *Cidr::parse("10.1.0.1/24"), false));
     ASSERT_TRUE(layer->add_route(*Cidr::parse("0.0.0.0/0"), second, Ipv4Address{10, 1, 0, 2}));
@@ -128,7 +128,7 @@ TEST_F(Ipv4Input, a_source_is_one_host) {
 
 // Land and La Tierra: for every address that is ours, also that of another interface.
 TEST_F(Ipv4Input, nobody_else_speaks_with_our_address) {
-    covers({"RFC1122:4"});
+    covers({"RFC1122:4", "VULN:land", "VULN:la-tierra"});
     const u8 second = add_ethernet();
     ASSERT_TRUE(layer->add_address(second, *Cidr::parse("10.1.0.1/24"), false));
     ASSERT_TRUE(layer->add_address(eth, *Cidr::parse("10.0.0.9/24"), false));
@@ -148,7 +148,7 @@ TEST_F(Ipv4Input, a_small_ttl_does_not_matter_on_arrival) {
 }
 
 TEST_F(Ipv4Input, options_are_ignored_and_illegal_ones_do_no_harm) {
-    covers({"RFC1122:7"});
+    covers({"RFC1122:7", "VULN:ip-options"});
     const std::vector<Bytes> options = {{1, 1, 1, 1},              // no-operation
                                         {0, 0, 0, 0},              // end
                                         {136, 4, 0, 7},            // stream ID: obsolete, ignored
@@ -180,7 +180,7 @@ TEST_F(Ipv4Input, options_are_ignored_and_illegal_ones_do_no_harm) {
 }
 
 TEST_F(Ipv4Input, source_routes_are_refused) {
-    covers({"RFC7126:1"});
+    covers({"RFC7126:1", "VULN:windows-tcp"});
     for (const u8 kind : {131, 137}) {
         for (const Bytes& o : {Bytes{kind, 7, 4, 10, 0, 0, 9, 0}, Bytes{1, kind, 3, 4},
                                Bytes{kind, 0, 0, 0}, Bytes{1, 1, 1, kind}}) {
@@ -192,6 +192,7 @@ TEST_F(Ipv4Input, source_routes_are_refused) {
 }
 
 TEST_F(Ipv4Input, fragments_are_counted_and_dropped) {
+    covers({"VULN:teardrop", "VULN:ping-of-death"});
     for (const u16 fragment : {0x2000, 0x2001, 0x0001, 0x00b9, 0x1fff, 0x6000}) {
         EXPECT_TRUE(dies(DropReason::Ipv4Fragment,
                          ether({}, ip({.fragment = fragment}, udp({}, pattern(16))))));
@@ -232,7 +233,7 @@ TEST_F(Ipv4Input, networks_of_one_and_two_have_no_broadcast_address) {
 }
 
 TEST_F(Ipv4Input, a_protocol_that_nobody_speaks_is_answered) {
-    covers({"RFC1122:11", "RFC1122:10"});
+    covers({"RFC1122:11", "RFC1122:10", "VULN:ip-in-ip", "VULN:ripple20"});
     u32 answered = 0;
     for (u32 protocol = 0; protocol < 256; ++protocol) {
         if (protocol == 1 || protocol == 6 || protocol == 17) continue;

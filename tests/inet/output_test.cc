@@ -97,7 +97,7 @@ TEST_F(Output, the_source_is_an_address_of_the_interface) {
 }
 
 TEST_F(Output, a_header_as_rfc_791_wants_it) {
-    covers({"RFC1122:6", "RFC1122:5"});
+    covers({"RFC1122:6", "RFC1122:5", "VULN:ipid-counter"});
     peer_is_known();
     inet::Way way;
     const Bytes payload = pattern(11);
@@ -120,7 +120,7 @@ TEST_F(Output, a_header_as_rfc_791_wants_it) {
 }
 
 TEST_F(Output, an_id_is_not_used_twice_while_it_may_matter) {
-    covers({"RFC6864:1"});
+    covers({"RFC6864:1", "VULN:ipid-counter", "VULN:gvisor-weak-hash"});
     peer_is_known();
     inet::Way way;
     std::set<u16> ids;

@@ -39,7 +39,7 @@ TEST_F(Prefix, every_address_of_it_is_ours) {
 }
 
 TEST_F(Prefix, it_belongs_to_its_interface) {
-    covers({"RFC1122:3"});
+    covers({"RFC1122:3", "VULN:vpn-inference"});
     const u8 second = add_ethernet();
     ASSERT_TRUE(layer->add_prefix(second, *Cidr::parse("10.9.0.0/16"), true));
     EXPECT_TRUE(is_local("10.9.1.1"));
@@ -54,6 +54,7 @@ TEST_F(Prefix, it_belongs_to_its_interface) {
 }
 
 TEST_F(Prefix, nobody_else_speaks_with_an_address_of_it) {
+    covers({"VULN:la-tierra"});
     ASSERT_TRUE(add("172.16.0.0/12"));
     EXPECT_TRUE(dies(DropReason::Ipv4OwnSource, to("10.0.0.1", "172.16.3.4")));
     EXPECT_TRUE(dies(DropReason::Ipv4OwnSource, to("172.16.3.4", "172.16.3.4")));

@@ -5,6 +5,7 @@
 #include "base/property.hh"
 #include "core/packet/copy.hh"
 #include "link/frames.hh"
+#include "support/covers.hh"
 
 namespace tern {
 namespace {
@@ -38,6 +39,7 @@ struct GsoTest : testing::Test {
 };
 
 TEST_F(GsoTest, FlagsGoToTheSegmentsTheyBelongTo) {
+    test::covers({"VULN:offload-corner"});
     const u8 flags = k_fin | k_psh | k_ack | k_cwr;
     const auto seen =
         cut(tcp_frame(pool, {.flags = flags, .payload = 3000, .gso_size = 1000, .partial = true}));
@@ -48,6 +50,7 @@ TEST_F(GsoTest, FlagsGoToTheSegmentsTheyBelongTo) {
 }
 
 TEST_F(GsoTest, SequenceNumbersAndIdentificationsRunOnAndWrap) {
+    test::covers({"VULN:sequence-wrap"});
     const auto seen = cut(tcp_frame(
         pool,
         {.seq = 0xffffff00, .id = 0xffff, .payload = 2500, .gso_size = 1000, .partial = true}));

@@ -8,6 +8,7 @@
 
 #include "core/packet/gso.hh"
 #include "link/frames.hh"
+#include "support/covers.hh"
 
 namespace tern {
 namespace {
@@ -69,6 +70,7 @@ TEST_F(SegmentJoinTest, OnePacketStaysAsItCame) {
 }
 
 TEST_F(SegmentJoinTest, WhatDiffersStaysApart) {
+    test::covers({"VULN:offload-corner"});
     using Change = std::function<void(std::vector<Packet>&)>;
     const auto flip = [](std::vector<Packet>& all, u32 at, u8 bit) {
         all[1].data()[at] ^= std::byte{bit};

@@ -3,6 +3,7 @@
 #include "core/tcp/flow_key.hh"
 #include "scale/probes.hh"
 #include "scale/siege.hh"
+#include "support/covers.hh"
 
 namespace tern::siege {
 namespace {
@@ -15,6 +16,7 @@ u32 stranger(Random& random) { return (u32{10} << 24 | 128u << 16) + random.belo
 
 // The transfer takes as many milliseconds as without a flood, for every frame finds a buffer.
 TEST(Flood, SynsLeaveNothingBehindTheQueueAndNewClientsCome) {
+    test::covers({"VULN:syn-flood", "VULN:smoltcp-syn-flood"});
     Siege s{k_limit};
     Random random{1};
     const u64 before = s.server.stack.memory_used();
@@ -90,6 +92,7 @@ TEST(Flood, TinySegments) {
 // The bytes of one peer, each of which leaves a hole: so many runs wait and no more, each segment
 // is answered (RFC 5681 4.2), and the honest stream goes on.
 TEST(Flood, SingleBytesBehindHoles) {
+    test::covers({"VULN:segment-smack"});
     Siege s{k_limit};
     u32 seq = 0, ack = 0, from = 0;
     u16 port = 0;
@@ -197,6 +200,7 @@ std::vector<FlowKey> choose(u32 count, Chosen&& chosen) {
 }
 
 TEST(Flood, ChosenTuplesDoNotMakeProbesLonger) {
+    test::covers({"VULN:hash-collision"});
     constexpr u32 count = 4000;
     const SipKey secret{0x0123456789abcdef, 0xfedcba9876543210}, guess{1, 2};
     const auto in_order = choose(count, [](const FlowKey&) { return true; });

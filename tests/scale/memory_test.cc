@@ -1,6 +1,7 @@
 // goals.md M4: under any traffic the ceiling holds, the established connection goes on, and what is
 // refused is what docs/memory.md says. TERN_LONG=1 makes the floods longer.
 #include "scale/siege.hh"
+#include "support/covers.hh"
 
 namespace tern::siege {
 namespace {
@@ -17,6 +18,7 @@ protected:
 };
 
 TEST_P(Memory, SynFlood) {
+    test::covers({"VULN:syn-flood"});
     Siege s{limit(), 1u << 24};  // an operator who trusts his memory more than cookies
     Random random{1};
     const u32 count = scaled(60'000, 4'000'000);
@@ -106,6 +108,7 @@ TEST_P(Memory, HugeWindowsWithoutAcknowledgements) {
 }
 
 TEST_P(Memory, Fragments) {
+    test::covers({"VULN:jolt", "VULN:fragment-smack"});
     Siege s{limit()};
     Random random{1};
     std::vector<u8> piece(1400);

@@ -1,6 +1,7 @@
 // Faults by time: that they strike, that the world goes on, and that one that did not is told.
 #include <gtest/gtest.h>
 
+#include "support/covers.hh"
 #include "tern/sim_flow.hh"
 
 namespace tern::sim {
@@ -163,6 +164,7 @@ TEST(Fault, a_clock_jump_moves_one_host_alone) {
 }
 
 TEST(Fault, a_clock_jump_fires_the_timers_that_became_due) {
+    test::covers({"VULN:clock-jump"});
     Two net({.delay = 5ms});
     Error why = Error::None;
     net.world.partition(net.wire, at(0s), at(100s));

@@ -128,7 +128,7 @@ TEST(Recovery, pure_reordering_causes_next_to_no_retransmission) {
 // must not keep a connection in its timeout. In step with the least RTO itself, and longer than the
 // tail probe waits, they still do: RTO is not randomised. Even then the connection moves.
 TEST(Recovery, Shrew_outages_in_step_with_the_least_RTO_leave_a_connection_its_share) {
-    test::covers({"RFC8985:1", "RFC8985:3"});
+    test::covers({"RFC8985:1", "RFC8985:3", "VULN:shrew"});
     for (const auto& [period, floor] :
          {std::pair<Duration, double>{200ms, 0.02}, {400ms, 0.5}, {1000ms, 0.5}}) {
         SCOPED_TRACE(std::to_string(period / 1ms) + " ms");

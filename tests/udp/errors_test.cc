@@ -81,6 +81,7 @@ TEST_F(UdpErrors, a_silent_neighbor_is_an_error_too) {
 }
 
 TEST_F(UdpErrors, an_error_for_a_closed_socket_finds_nobody) {
+    covers({"VULN:close-race"});
     const UdpSocket s = open(connected_to({k_peer, 53}, 5000));
     arrive(about(3, 3));
     room->close(s);

@@ -34,7 +34,7 @@ TEST_F(UdpInput, a_datagram_reaches_its_socket_with_all_about_it) {
 }
 
 TEST_F(UdpInput, lengths_must_agree_and_excess_is_ignored) {
-    covers({"RFC768:1"});
+    covers({"RFC768:1", "VULN:udp-length", "VULN:nucleus13"});
     const UdpSocket s = open_on(5000);
     for (std::size_t n = 0; n < 8; ++n)
         EXPECT_TRUE(lost(DropReason::UdpTooShort, ether({}, ip({}, Bytes(n)))));
@@ -105,7 +105,7 @@ TEST_F(UdpInput, nobody_at_home) {
 }
 
 TEST_F(UdpInput, nobody_at_home_is_not_told_to_a_crowd) {
-    covers({"RFC1122:9"});
+    covers({"RFC1122:9", "VULN:smurf"});
     for (const char* to : {"255.255.255.255", "10.0.0.255", "224.0.0.1"}) {
         const Ipv4Address group = *Ipv4Address::parse(to);
         EXPECT_TRUE(lost(DropReason::UdpNoPort,

@@ -69,7 +69,7 @@ TEST(Ipv4, EveryOtherVersionIsRefused) {
 }
 
 TEST(Ipv4, Lengths) {
-    test::covers({"RFC791:1"});
+    test::covers({"RFC791:1", "VULN:ripple20"});
     for (unsigned words = 0; words < 5; ++words) {
         Bytes packet = k_packet;
         packet[0] = static_cast<std::byte>(0x40 | words);
@@ -145,7 +145,7 @@ TEST(Ipv4, OptionsAreToleratedAndSourceRoutesSeen) {
 }
 
 TEST(Ipv4, AnyOptionBytesAreTolerated) {
-    test::covers({"RFC1122:7"});
+    test::covers({"RFC1122:7", "VULN:ip-options"});
     EXPECT_TRUE(rc::check([](std::vector<u8> options) {
         options.resize(std::min<std::size_t>(40, options.size() / 4 * 4));
         Bytes bytes(options.size());

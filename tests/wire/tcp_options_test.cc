@@ -125,7 +125,7 @@ TEST(TcpOptions, AnyByteAlignment) {
 }
 
 TEST(TcpOptions, CutOffAnywhere) {
-    test::covers({"RFC9293:MUST-7"});
+    test::covers({"RFC9293:MUST-7", "VULN:lwip-option-oob", "VULN:amnesia33"});
     for (const Known& known : known_options()) {
         const Bytes whole = hex(known.bytes);
         for (std::size_t n = 1; n < whole.size(); ++n)
@@ -138,7 +138,8 @@ TEST(TcpOptions, CutOffAnywhere) {
 }
 
 TEST(TcpOptions, EveryKindWithEveryLength) {
-    test::covers({"RFC9293:MUST-6", "RFC9293:MUST-7"});
+    test::covers({"RFC9293:MUST-6", "RFC9293:MUST-7", "VULN:option-loop", "VULN:amnesia33",
+                  "VULN:nucleus13"});
     for (unsigned kind = 2; kind < 256; ++kind)
         for (unsigned length = 0; length < 256; ++length) {
             Bytes bytes(40, std::byte{1});
@@ -159,7 +160,7 @@ TEST(TcpOptions, EveryKindWithEveryLength) {
 
 // A known kind with a wrong length means nothing.
 TEST(TcpOptions, WrongLengthOfAKnownKindIsSkipped) {
-    test::covers({"RFC9293:MUST-7"});
+    test::covers({"RFC9293:MUST-7", "VULN:nucleus13"});
     for (const char* text : {"0203ff",
                              "0205ffffff",
                              "0302",
@@ -279,7 +280,7 @@ TEST(TcpOptions, TimestampsOnlyAgreesWithThePass) {
 }
 
 TEST(TcpOptions, AnyBytesEndThePassWithinTheHeader) {
-    test::covers({"RFC9293:MUST-7"});
+    test::covers({"RFC9293:MUST-7", "VULN:freertos-2018", "VULN:option-loop"});
     EXPECT_TRUE(rc::check([](std::vector<u8> raw, u8 offset) {
         raw.resize(std::min<std::size_t>(raw.size(), 40));
         Bytes bytes(raw.size());

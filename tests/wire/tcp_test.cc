@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include "support/covers.hh"
 #include "wire/bytes.hh"
 
 namespace tern::wire {
@@ -33,6 +34,7 @@ TEST(Tcp, CutOff) {
 }
 
 TEST(Tcp, EveryDataOffsetAgainstEveryLength) {
+    test::covers({"VULN:amnesia33", "VULN:infra-halt"});
     for (unsigned offset = 0; offset < 16; ++offset)
         for (std::size_t n = 20; n <= 64; ++n) {
             Bytes segment = first(k_segment, 20) + Bytes(n - 20);

@@ -33,7 +33,7 @@ TEST(Udp, CutOff) {
 }
 
 TEST(Udp, EveryLength) {
-    test::covers({"RFC768:1"});
+    test::covers({"RFC768:1", "VULN:udp-length"});
     for (u32 length = 0; length <= 0xffff; ++length) {
         Bytes datagram = k_datagram;
         store16(&datagram[4], static_cast<u16>(length));

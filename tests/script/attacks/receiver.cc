@@ -43,27 +43,28 @@ void costs_the_same(Next next) {
 }  // namespace
 
 SCRIPT("SegmentSmack (CVE-2018-5390): tiny segments behind holes, in order",
-       covers("RFC9293:SHLD-31")) {
+       covers("RFC9293:SHLD-31", "VULN:segment-smack")) {
     costs_the_same([](u32 n, u32 runs) { return n % runs; });
 }
 
-SCRIPT("SegmentSmack: in the order in which a list is walked furthest", covers("RFC9293:SHLD-31")) {
+SCRIPT("SegmentSmack: in the order in which a list is walked furthest",
+       covers("RFC9293:SHLD-31", "VULN:segment-smack")) {
     costs_the_same([](u32 n, u32 runs) { return runs - 1 - n % runs; });
 }
 
-SCRIPT("SegmentSmack: from both ends in turn", covers("RFC9293:SHLD-31")) {
+SCRIPT("SegmentSmack: from both ends in turn", covers("RFC9293:SHLD-31", "VULN:segment-smack")) {
     costs_the_same([](u32 n, u32 runs) {
         const u32 k = n % runs;
         return k % 2 == 0 ? k / 2 : runs - 1 - k / 2;
     });
 }
 
-SCRIPT("SegmentSmack: scattered", covers("RFC9293:SHLD-31")) {
+SCRIPT("SegmentSmack: scattered", covers("RFC9293:SHLD-31", "VULN:segment-smack")) {
     costs_the_same([](u32 n, u32 runs) { return n * 2'654'435'761u % runs; });
 }
 
 SCRIPT("SegmentSmack: above the limit nothing is kept, and what is in order always is",
-       covers("RFC9293:SHLD-31")) {
+       covers("RFC9293:SHLD-31", "VULN:segment-smack")) {
     t.setup.limits.tcp_out_of_order_runs = 64;
     t.passive_open({.mss = 1000, .sack = true});
     for (u32 n = 0; n < 1000; ++n) t.inject(line_of({.seq = 3 + 2 * n, .len = 1, .ack = 1}));

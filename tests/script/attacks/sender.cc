@@ -83,7 +83,8 @@ void costs_the_same(Next next, bool far = true) {
 
 }  // namespace
 
-SCRIPT("SACK Slowness (CVE-2019-11478): four new tiny blocks with each ACK", covers("RFC2018:4")) {
+SCRIPT("SACK Slowness (CVE-2019-11478): four new tiny blocks with each ACK",
+       covers("RFC2018:4", "VULN:sack-slowness")) {
     costs_the_same([](u32 n, u32 segments) {
         std::string blocks;
         for (u32 k = 0; k < 4; ++k) {
@@ -94,21 +95,22 @@ SCRIPT("SACK Slowness (CVE-2019-11478): four new tiny blocks with each ACK", cov
     });
 }
 
-SCRIPT("SACK Slowness: all and nearly nothing in turn", covers("RFC2018:4")) {
+SCRIPT("SACK Slowness: all and nearly nothing in turn", covers("RFC2018:4", "VULN:sack-slowness")) {
     costs_the_same([](u32 n, u32 segments) {
         const u32 from = n % 2 == 0 ? 1 : segments - 1;
         return "ack 1001 <sack " + block(start_of(from), start_of(segments)) + ">";
     });
 }
 
-SCRIPT("SACK Slowness: each block begins elsewhere", covers("RFC2018:4")) {
+SCRIPT("SACK Slowness: each block begins elsewhere", covers("RFC2018:4", "VULN:sack-slowness")) {
     costs_the_same([](u32 n, u32 segments) {
         const u32 from = 1 + scattered(n, segments / 2);
         return "ack 1001 <sack " + block(start_of(from), start_of(segments - 1)) + ">";
     });
 }
 
-SCRIPT("SACK Slowness: blocks that cut every piece in two", covers("RFC2018:4")) {
+SCRIPT("SACK Slowness: blocks that cut every piece in two",
+       covers("RFC2018:4", "VULN:sack-slowness")) {
     costs_the_same([](u32 n, u32 segments) {
         const u32 at = start_of(1 + scattered(n, segments - 2)) + 500;
         return "ack 1001 <sack " + block(at, at + k_mss) + ">";
@@ -116,7 +118,7 @@ SCRIPT("SACK Slowness: blocks that cut every piece in two", covers("RFC2018:4"))
 }
 
 SCRIPT("Reneging with each ACK: what was SACKed is asked for again, and SACKed again",
-       covers("RFC2018:3")) {
+       covers("RFC2018:3", "VULN:reneging")) {
     costs_the_same([](u32 n, u32 segments) {
         return "ack " + std::to_string(start_of(n)) + " <sack " +
                block(start_of(n + 1), start_of(segments)) + ">";
@@ -133,7 +135,8 @@ SCRIPT("Undo with each ACK: a loss, and then D-SACK for its repair", covers("RFC
         false);
 }
 
-SCRIPT("SACK Slowness: the 500th hole is found as fast as the first", covers("RFC8985:5")) {
+SCRIPT("SACK Slowness: the 500th hole is found as fast as the first",
+       covers("RFC8985:5", "VULN:sack-slowness")) {
     fly(t, 1500, {.gap = 20us});
     t.inject(line("< . 1:1(0) ack 1001 <sack " + block(start_of(1497), start_of(1500)) + ">"));
     t.ignore_output();
@@ -155,11 +158,12 @@ SCRIPT("SACK Slowness: the 500th hole is found as fast as the first", covers("RF
     t.ignore_output();
 }
 
-SCRIPT("ACK division is dear for the peer alone", covers("RFC5681:3")) {
+SCRIPT("ACK division is dear for the peer alone", covers("RFC5681:3", "VULN:ack-division")) {
     costs_the_same([](u32 n, u32) { return "ack " + std::to_string(1002 + n); });
 }
 
-SCRIPT("Reneging peer: nothing is freed before it is acknowledged", covers("RFC2018:3")) {
+SCRIPT("Reneging peer: nothing is freed before it is acknowledged",
+       covers("RFC2018:3", "VULN:reneging")) {
     fly(t, 100);
     t.inject(line("< . 1:1(0) ack 1001 <sack " + block(start_of(1), start_of(100)) + ">"));
     t.ignore_output();
@@ -172,7 +176,8 @@ SCRIPT("Reneging peer: nothing is freed before it is acknowledged", covers("RFC2
     t.quiet(5s);
 }
 
-SCRIPT("Reneging for profit: what is SACKed twice does not count twice", covers("RFC9937:3")) {
+SCRIPT("Reneging for profit: what is SACKed twice does not count twice",
+       covers("RFC9937:3", "VULN:reneging")) {
     fly(t, 100);
     const u32 before = t.status().retransmissions;
     // The block begins where the acknowledgement ends: reneged as soon as it is SACKed.
@@ -185,7 +190,8 @@ SCRIPT("Reneging for profit: what is SACKed twice does not count twice", covers(
     t.ignore_output();
 }
 
-SCRIPT("SACK Panic (CVE-2019-11477): the least MSS, every second segment SACKed, then joined") {
+SCRIPT("SACK Panic (CVE-2019-11477): the least MSS, every second segment SACKed, then joined",
+       covers("VULN:sack-panic")) {
     t.setup.limits.tcp_min_mss = 48;
     t.setup.segmentation = true;
     t.setup.limits.tcp_send_buffer = 8u << 20;
@@ -248,7 +254,7 @@ SCRIPT("SACK of unsent data: no window, no retransmission, no cost", covers("RFC
 }
 
 SCRIPT("Optimistic ACK of what was not sent: it is dropped, and the window stays as it is",
-       covers("RFC9293:U-9")) {
+       covers("RFC9293:U-9", "VULN:optimistic-ack")) {
     fly(t, 10);
     const u32 cwnd = t.status().cwnd;
     for (u32 n = 1; n <= 100; ++n) {
@@ -262,7 +268,7 @@ SCRIPT("Optimistic ACK of what was not sent: it is dropped, and the window stays
 }
 
 SCRIPT("Optimistic ACK of what is on its way: at most as much more as it acknowledges",
-       covers("RFC5681:3")) {
+       covers("RFC5681:3", "VULN:optimistic-ack")) {
     fly(t, 10);
     t.app.write(1000 * k_mss);
     const u32 cwnd = t.status().cwnd;
@@ -280,7 +286,8 @@ SCRIPT("Optimistic ACK of what is on its way: at most as much more as it acknowl
     t.ignore_output();
 }
 
-SCRIPT("ACK division: a thousand ACKs of a byte are worth a thousand bytes", covers("RFC5681:3")) {
+SCRIPT("ACK division: a thousand ACKs of a byte are worth a thousand bytes",
+       covers("RFC5681:3", "VULN:ack-division")) {
     for (const bool sack : {true, false})
         one_case(sack ? "with SACK" : "without", [&](Script& c) {
             fly(c, 10, {.sack = sack});
@@ -294,7 +301,7 @@ SCRIPT("ACK division: a thousand ACKs of a byte are worth a thousand bytes", cov
 }
 
 SCRIPT("DupACK spoofing: a thousand let out no more than was in flight",
-       covers("RFC9937:3", "RFC5681:6")) {
+       covers("RFC9937:3", "RFC5681:6", "VULN:dup-ack-spoofing")) {
     for (const bool sack : {true, false})
         one_case(sack ? "with SACK" : "without", [&](Script& c) {
             fly(c, 10, {.sack = sack});
@@ -312,7 +319,7 @@ SCRIPT("DupACK spoofing: a thousand let out no more than was in flight",
 }
 
 SCRIPT("Low MSS amplification (CVE-2019-11479): a tiny MSS is not obeyed",
-       covers("RFC9293:MUST-16")) {
+       covers("RFC9293:MUST-16", "VULN:low-mss", "VULN:smoltcp-tcp")) {
     for (const u16 mss : {0, 1, 8, 48})
         one_case("MSS " + std::to_string(mss), [&](Script& c) {
             c.setup.tcp.no_delay = true;
@@ -339,7 +346,7 @@ SCRIPT("Low MSS amplification (CVE-2019-11479): a tiny MSS is not obeyed",
 }
 
 SCRIPT("Window shrink: whatever the peer says of its window, nothing leaves beyond it",
-       covers("RFC9293:MUST-34", "RFC9293:SHLD-15")) {
+       covers("RFC9293:MUST-34", "RFC9293:SHLD-15", "VULN:window-shrink", "VULN:smoltcp-tcp")) {
     u32 random = 7;
     const auto below = [&](u32 n) {
         random = random * 1'664'525 + 1'013'904'223;

@@ -102,7 +102,7 @@ SCRIPT("a reader in bursts reads slowly: the rate counts") {
 }
 
 // spec/vulnerabilities.tsv: "Receive-buffer auto-tuning DoS".
-SCRIPT("tiny segments make no buffer grow and pin little") {
+SCRIPT("tiny segments make no buffer grow and pin little", covers("VULN:buffer-tuning")) {
     t.setup.memory_limit = u64{8} << 20;
     open(t);
     u32 next = 1;

@@ -7,7 +7,7 @@ namespace {
 using namespace std::chrono_literals;
 
 SCRIPT("RST: exact resets, inside the window is challenged, outside is silence",
-       covers("RFC5961:1", "RFC9293:U-5")) {
+       covers("RFC5961:1", "RFC9293:U-5", "VULN:blind-rst")) {
     t.passive_open({.wscale = {}});
     const u32 wnd = t.status().rcv_wnd;
     for (u32 seq : {2u, 100u, wnd}) {
@@ -29,7 +29,7 @@ SCRIPT("RST: exact resets, inside the window is challenged, outside is silence",
 }
 
 SCRIPT("SYN on a synchronized connection is challenged, whatever its number",
-       covers("RFC5961:2", "RFC9293:U-6")) {
+       covers("RFC5961:2", "RFC9293:U-6", "VULN:blind-syn")) {
     t.passive_open({.wscale = {}});
     for (u32 seq : {0u, 1u, 2u, 500u, 65535u, 65536u, 200'000u}) {
         const std::string s = std::to_string(seq);
@@ -41,7 +41,7 @@ SCRIPT("SYN on a synchronized connection is challenged, whatever its number",
 }
 
 SCRIPT("ACKs outside UNA - MAX.SND.WND .. NXT are answered and dropped with their data",
-       covers("RFC5961:3", "RFC9293:MAY-12", "RFC9293:U-9")) {
+       covers("RFC5961:3", "RFC9293:MAY-12", "RFC9293:U-9", "VULN:blind-data")) {
     t.passive_open({.mss = 1000, .wscale = {}, .window = 5000});
     t.app.write(4000);
     t.expect("> P. 1:4001(4000) ack 1");
@@ -75,7 +75,7 @@ SCRIPT("challenges are rationed for each connection", covers("RFC5961:4")) {
     t.expect("> . 1:1(0) ack 1");
 }
 
-SCRIPT("RST does not assassinate TIME-WAIT", covers("RFC1337:1")) {
+SCRIPT("RST does not assassinate TIME-WAIT", covers("RFC1337:1", "VULN:time-wait-assassination")) {
     t.active_close();
     t.inject("+1s < R 2:2(0)");
     t.inject("+1s < R. 2:2(0) ack 2");
@@ -168,7 +168,8 @@ SCRIPT("a listener for one address takes over the handshakes that one for all ha
 }
 
 SCRIPT("ICMP errors count only when they quote something in flight, and never kill",
-       covers("RFC5927:1", "RFC9293:MUST-54", "RFC9293:MUST-56", "RFC9293:SHLD-26")) {
+       covers("RFC5927:1", "RFC9293:MUST-54", "RFC9293:MUST-56", "RFC9293:SHLD-26",
+              "VULN:icmp-blind")) {
     t.passive_open({.mss = 1000});
     t.app.write(2000);
     t.expect("> P. 1:2001(2000) ack 1");

@@ -44,7 +44,7 @@ SCRIPT("an embryo's answers without SYN offer no more than its SYN-ACK did", cov
     CHECK(challenge.window > 0);
 }
 
-SCRIPT("a shift above 14 counts as 14", covers("RFC7323:1")) {
+SCRIPT("a shift above 14 counts as 14", covers("RFC7323:1", "VULN:window-scale")) {
     t.listen();
     t.inject("< S 0:0(0) win 5000 <mss 1000,wscale 15>");
     t.expect("> S. 0:0(0) ack 1");
@@ -149,7 +149,8 @@ SCRIPT("PAWS: an older timestamp is answered and dropped; a RST is not judged by
     CHECK(t.app.error() == Error::Reset);
 }
 
-SCRIPT("PAWS: after 24 days of silence the old timestamp says nothing", covers("RFC7323:6")) {
+SCRIPT("PAWS: after 24 days of silence the old timestamp says nothing",
+       covers("RFC7323:6", "VULN:paws-wrap")) {
     t.passive_open({.mss = 1000, .timestamps = true});
     t.auto_timestamps(false);
     t.inject("< P. 1:101(100) ack 1 <nop,nop,TS val 5000 ecr 0>");
@@ -161,7 +162,7 @@ SCRIPT("PAWS: after 24 days of silence the old timestamp says nothing", covers("
 }
 
 SCRIPT("the timestamp clock counts milliseconds from an offset of its own for each connection",
-       covers("RFC7323:7")) {
+       covers("RFC7323:7", "VULN:timestamp-leak", "VULN:gvisor-weak-hash")) {
     t.listen();
     std::vector<u32> first;
     for (u16 port = 40'001; port < 40'009; ++port) {

@@ -145,7 +145,8 @@ SCRIPT("the same with SACK, and an answer of which a part is lost", covers("RFC7
     t.ignore_output();
 }
 
-SCRIPT("the cookie of another address is refused: the usual handshake", covers("RFC7413:3")) {
+SCRIPT("the cookie of another address is refused: the usual handshake",
+       covers("RFC7413:3", "VULN:tfo-amplification")) {
     serve(t);
     const std::string cookie = ask_for_cookie(t);
     const Ipv4Address other(10, 0, 0, 77);
@@ -161,7 +162,7 @@ SCRIPT("the cookie of another address is refused: the usual handshake", covers("
 }
 
 SCRIPT("a forged cookie is refused: no data is answered before the handshake ends",
-       covers("RFC7413:3")) {
+       covers("RFC7413:3", "VULN:tfo-amplification")) {
     serve(t);
     syn_with_data(t, 40'000, "\x01\x02\x03\x04\x05\x06\x07\x08"s);
     t.expect("> S. 0:0(0) ack 1");

@@ -23,7 +23,8 @@ u32 iss_for(u64 seed, u16 port, Duration after) {
 }
 
 SCRIPT("initial sequence numbers: a clock of 4 microseconds plus a keyed hash of the connection",
-       covers("RFC6528:1", "RFC9293:MUST-8", "RFC9293:MUST-9", "RFC9293:SHLD-1")) {
+       covers("RFC6528:1", "RFC9293:MUST-8", "RFC9293:MUST-9", "RFC9293:SHLD-1",
+              "VULN:predictable-isn", "VULN:number-jack", "VULN:gvisor-weak-hash")) {
     const u32 at_0 = iss_for(7, 40'000, 0s);
     CHECK(iss_for(7, 40'000, 0s) == at_0);
     CHECK(iss_for(7, 40'000, 1s) - at_0 == 250'000);
@@ -41,7 +42,7 @@ SCRIPT("initial sequence numbers: a clock of 4 microseconds plus a keyed hash of
 }
 
 SCRIPT("ephemeral ports: in their range, different for each destination and boot, no plain counter",
-       covers("RFC6056:1")) {
+       covers("RFC6056:1", "VULN:port-prediction", "VULN:gvisor-weak-hash")) {
     std::set<u16> firsts;
     for (u64 seed = 1; seed <= 16; ++seed) {
         script::Script s;
@@ -85,7 +86,7 @@ SCRIPT("the timestamp of a cookie is never ahead of the clock", covers("RFC4987:
 }
 
 SCRIPT("SYN flood: memory stays, cookies answer, an honest client still gets in",
-       covers("RFC4987:1")) {
+       covers("RFC4987:1", "VULN:syn-flood", "VULN:smoltcp-syn-flood")) {
     t.setup.listen.syn_backlog = 8;
     t.listen();
     for (u16 port = 1000; port < 1008; ++port) {
@@ -123,7 +124,8 @@ SCRIPT("SYN flood: memory stays, cookies answer, an honest client still gets in"
     t.ignore_output();
 }
 
-SCRIPT("an embryo ends after its retries, and makes room", covers("RFC4987:2", "RFC9293:MUST-23")) {
+SCRIPT("an embryo ends after its retries, and makes room",
+       covers("RFC4987:2", "RFC9293:MUST-23", "VULN:syn-ack-reflection")) {
     t.setup.listen.syn_backlog = 1;
     t.setup.listen.syn_cookies = false;
     t.listen();

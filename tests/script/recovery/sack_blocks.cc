@@ -139,7 +139,7 @@ SCRIPT("RFC 2883 4.2: partial duplicates, below and behind a hole", covers("RFC2
 }
 
 SCRIPT("a segment that spans several runs fills every hole, and keeps what came first",
-       covers("RFC9293:SHLD-31", "RFC2883:1")) {
+       covers("RFC9293:SHLD-31", "RFC2883:1", "VULN:segment-overlap")) {
     t.passive_open(k_peer);
     t.inject("< . 11:21(10) ack 1", {.payload = "first....."});
     t.inject("< . 31:41(10) ack 1");

@@ -150,7 +150,7 @@ SCRIPT("a closed window takes nothing but what has no length, at RCV.NXT", cover
 }
 
 SCRIPT("RST: at RCV.NXT it resets, inside the window it is challenged, outside it dies",
-       covers("RFC9293:U-5")) {
+       covers("RFC9293:U-5", "VULN:blind-rst")) {
     for (const Place p : k_with_tcb)
         for (const u16 ack : {u16{0}, u16{wire::Ack}})
             sweep(
@@ -187,7 +187,7 @@ SCRIPT("RST in SYN-RECEIVED from a listener: back to LISTEN only at RCV.NXT",
 }
 
 SCRIPT("SYN in a synchronized state: a challenge ACK whatever its number, and nothing else",
-       covers("RFC9293:U-6")) {
+       covers("RFC9293:U-6", "VULN:blind-syn")) {
     for (const Place p : k_synchronized)
         for (const u16 ack : {u16{0}, u16{wire::Ack}})
             sweep(p, wire::Syn | ack, 0, [&](Script& c, const Seg&, bool, const auto& a, u32) {

@@ -112,7 +112,7 @@ SCRIPT("segments behind a hole are held, each is answered by a duplicate ACK",
 }
 
 SCRIPT("held segments may overlap in every way; bytes come once and in order",
-       covers("RFC9293:SHLD-31")) {
+       covers("RFC9293:SHLD-31", "VULN:segment-overlap")) {
     u32 random = 99;
     for (int round = 0; round < 50; ++round)
         one_case("overlaps", [&](Script& c) {

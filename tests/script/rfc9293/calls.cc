@@ -169,7 +169,7 @@ SCRIPT("OPEN in every state: the four-tuple is taken; TIME-WAIT may be reused",
     });
 }
 
-SCRIPT("without a connection every call says so", covers("RFC9293:U-17")) {
+SCRIPT("without a connection every call says so", covers("RFC9293:U-17", "VULN:close-race")) {
     t.passive_open();
     const TcpConnection gone = t.app.handle();
     t.app.release();

@@ -120,7 +120,7 @@ SCRIPT("a repeated FIN is acknowledged again in every closing state",
         });
 }
 
-SCRIPT("text behind the peer's FIN is refused", covers("RFC9293:U-12")) {
+SCRIPT("text behind the peer's FIN is refused", covers("RFC9293:U-12", "VULN:half-close")) {
     for (const Place p : {Place::CloseWait, Place::Closing, Place::LastAck})
         one_case(standing(p).name, [&](Script& c) {
             go_to(c, p);
@@ -175,7 +175,8 @@ SCRIPT("data that arrives after the application has gone gets RST", covers("RFC9
     }
 }
 
-SCRIPT("a released connection whose peer never closes leaves FIN-WAIT-2", covers("RFC9293:U-18")) {
+SCRIPT("a released connection whose peer never closes leaves FIN-WAIT-2",
+       covers("RFC9293:U-18", "VULN:fin-wait-2")) {
     t.passive_open();
     t.app.release();
     t.expect("> F. 1:1(0) ack 1");

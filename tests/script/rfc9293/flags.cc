@@ -114,17 +114,17 @@ void everywhere_else(Place place, bool acks) {
 }  // namespace
 
 SCRIPT("CLOSED: every control bit but RST is answered by RST, with the fields of the RFC",
-       covers("RFC9293:U-2", "RFC9293:U-12")) {
+       covers("RFC9293:U-2", "RFC9293:U-12", "VULN:illegal-flags")) {
     for (const u32 len : {0u, k_text}) every_combination({.place = Place::Closed, .len = len});
 }
 
 SCRIPT("LISTEN: RST is ignored, ACK gets RST, SYN opens, the rest is dropped",
-       covers("RFC9293:U-3", "RFC9293:U-12")) {
+       covers("RFC9293:U-3", "RFC9293:U-12", "VULN:illegal-flags")) {
     for (const u32 len : {0u, k_text}) every_combination({.place = Place::Listen, .len = len});
 }
 
 SCRIPT("SYN-SENT: every combination of control bits, acceptable acknowledgement",
-       covers("RFC9293:U-4", "RFC9293:U-12")) {
+       covers("RFC9293:U-4", "RFC9293:U-12", "VULN:illegal-flags")) {
     for (const u32 len : {0u, k_text}) every_combination({.place = Place::SynSent, .len = len});
 }
 
@@ -145,22 +145,24 @@ SCRIPT("SYN-SENT: an unacceptable acknowledgement gets RST, unless it is one",
 }
 
 SCRIPT("SYN-RECEIVED: every combination of control bits",
-       covers("RFC9293:U-5", "RFC9293:U-8", "RFC9293:U-11", "RFC9293:U-12", "RFC9293:MUST-11")) {
+       covers("RFC9293:U-5", "RFC9293:U-8", "RFC9293:U-11", "RFC9293:U-12", "RFC9293:MUST-11",
+              "VULN:illegal-flags")) {
     for (const Place p : {Place::Embryo, Place::SynReceived})
         for (const bool acks : {false, true}) every_combination({.place = p, .acks = acks});
 }
 
 SCRIPT("synchronized states: every combination of control bits, with an old acknowledgement",
-       covers("RFC9293:U-5", "RFC9293:U-6", "RFC9293:U-8", "RFC9293:U-12")) {
+       covers("RFC9293:U-5", "RFC9293:U-6", "RFC9293:U-8", "RFC9293:U-12", "VULN:illegal-flags")) {
     for (const Place p : k_synchronized) every_combination({.place = p, .acks = false});
 }
 
 SCRIPT("synchronized states: every combination of control bits, acknowledging all",
-       covers("RFC9293:U-5", "RFC9293:U-6", "RFC9293:U-8", "RFC9293:U-12")) {
+       covers("RFC9293:U-5", "RFC9293:U-6", "RFC9293:U-8", "RFC9293:U-12", "VULN:illegal-flags")) {
     for (const Place p : k_synchronized) every_combination({.place = p});
 }
 
-SCRIPT("TIME-WAIT: every combination of control bits", covers("RFC9293:U-8", "RFC9293:U-12")) {
+SCRIPT("TIME-WAIT: every combination of control bits",
+       covers("RFC9293:U-8", "RFC9293:U-12", "VULN:illegal-flags")) {
     every_combination({.place = Place::TimeWait});
 }
 
@@ -171,7 +173,8 @@ SCRIPT("SYN-RECEIVED: every combination of control bits, with text and at the ed
 }
 
 SCRIPT("synchronized states: every combination of control bits, with text and at the edges",
-       covers("RFC9293:U-5", "RFC9293:U-6", "RFC9293:U-7", "RFC9293:U-8", "RFC9293:U-12")) {
+       covers("RFC9293:U-5", "RFC9293:U-6", "RFC9293:U-7", "RFC9293:U-8", "RFC9293:U-12",
+              "VULN:fin-desync")) {
     for (const Place p : k_synchronized)
         for (const bool acks : {false, true}) everywhere_else(p, acks);
 }

@@ -111,7 +111,8 @@ SCRIPT("afterwards a hard error is a soft one: anybody could send it (RFC 5927)"
             });
 }
 
-SCRIPT("an error that quotes what is not in flight is not believed", covers("RFC9293:MUST-54")) {
+SCRIPT("an error that quotes what is not in flight is not believed",
+       covers("RFC9293:MUST-54", "VULN:icmp-blind")) {
     put_in_flight(t, Place::Established);  // 1:11 is
     t.app.take_events();
     for (const u32 seq : {0u, 11u, 12u, 1000u, 0x80000000u})
@@ -144,7 +145,7 @@ SCRIPT("an error reaches the connection that it quotes, and no other", covers("R
     t.ignore_output();
 }
 
-SCRIPT("Source Quench is discarded in silence", covers("RFC9293:MUST-55")) {
+SCRIPT("Source Quench is discarded in silence", covers("RFC9293:MUST-55", "VULN:icmp-blind")) {
     put_in_flight(t, Place::Established);
     t.app.take_events();
     const u32 cwnd = t.status().cwnd;

@@ -41,7 +41,7 @@ SCRIPT("the ISN runs with a clock of 4 microseconds", covers("RFC9293:MUST-8", "
 }
 
 SCRIPT("the ISN depends on a secret of the stack and on the whole four-tuple",
-       covers("RFC9293:MUST-9", "RFC9293:SHLD-1")) {
+       covers("RFC9293:MUST-9", "RFC9293:SHLD-1", "VULN:predictable-isn", "VULN:number-jack")) {
     CHECK(isn(1, 0s) != isn(2, 0s));
     // Neighbouring ports give numbers that are far apart, in both halves.
     u32 near = 0, low_same = 0;
@@ -85,7 +85,8 @@ SCRIPT("simultaneous open: both SYNs cross", covers("RFC9293:MUST-10")) {
     CHECK(t.app.read_all() == 50);
 }
 
-SCRIPT("simultaneous open ends with a bare acknowledgement as well", covers("RFC9293:MUST-10")) {
+SCRIPT("simultaneous open ends with a bare acknowledgement as well",
+       covers("RFC9293:MUST-10", "VULN:split-handshake")) {
     go_to(t, Place::SynReceived);
     t.inject("< . 1:1(0) ack 1");
     t.state(State::Established);
@@ -233,7 +234,7 @@ SCRIPT("SYN to a broadcast or multicast address dies in silence", covers("RFC929
     CHECK(t.drops(DropReason::TcpBadAddress) == 3);
 }
 
-SCRIPT("SYN from an address that is no host's is ignored", covers("RFC9293:MUST-63")) {
+SCRIPT("SYN from an address that is no host's is ignored", covers("RFC9293:MUST-63", "VULN:land")) {
     t.listen();
     for (const Ipv4Address from :
          {Ipv4Address{0, 0, 0, 0}, Ipv4Address{255, 255, 255, 255}, Ipv4Address{10, 0, 0, 255},
@@ -295,7 +296,7 @@ SCRIPT("the accept queue has an end", covers("RFC9293:U-3")) {
 }
 
 SCRIPT("a full SYN queue without cookies drops; with cookies a forged one gets RST",
-       covers("RFC9293:U-3")) {
+       covers("RFC9293:U-3", "VULN:cookie-guess")) {
     one_case("no cookies", [](Script& c) {
         c.setup.listen.syn_backlog = 0;
         c.setup.listen.syn_cookies = false;

@@ -167,7 +167,7 @@ SCRIPT("an urgent span of more than 64 KiB is announced piece by piece",
 }
 
 SCRIPT("urgent data in the states that receive, ignored in the others",
-       covers("RFC9293:MUST-30", "RFC9293:U-12")) {
+       covers("RFC9293:MUST-30", "RFC9293:U-12", "VULN:winnuke", "VULN:urgent11")) {
     for (const Place p : k_synchronized)
         one_case(standing(p).name, [&](Script& c) {
             go_to(c, p);
