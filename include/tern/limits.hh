@@ -44,6 +44,19 @@ struct Limits {
     // How long a host is spared SYNs with the flags of ECN, or AccECN options, after they were seen
     // to be swallowed on the way to it (RFC 9768 3.1.4.1, 3.2.3.2.2); then one tries again.
     Duration tcp_ecn_retry = std::chrono::hours(1);
+    // Orphans: connections that the application has released and whose peer has not acknowledged
+    // everything, or not closed (docs/decisions/0025-orphans.md). Their number; above it one goes
+    // by RST, at first one that waits for the peer's FIN alone, otherwise the one whose peer has
+    // made no progress for the longest time. 2^18 is the most that Linux sets by itself.
+    u32 tcp_orphans = 1u << 18;
+    // An orphan whose peer takes less than tcp_orphan_progress bytes in this time ends by RST,
+    // whether probes of its closed window are answered or not. Linux needs about 205 s. The bytes
+    // are 82 a second: a peer that takes one now and then would hold the rest for months.
+    Duration tcp_orphan_timeout = std::chrono::seconds(200);
+    u32 tcp_orphan_progress = 16u << 10;
+    // When memory is exhausted, orphans without progress for so long go at once, oldest first; at
+    // most tcp_orphan_timeout.
+    Duration tcp_orphan_grace = std::chrono::seconds(10);
     u32 tcp_challenges_per_second = 10;  // per connection, RFC 5961 7
     // After memory or a route was wanting.
     Duration tcp_starved_retry = std::chrono::milliseconds(100);

@@ -76,6 +76,9 @@ struct Counters {
     u64 tcp_marks_in = 0;         // packets that had met congestion (RFC 3168: CE)
     u64 tcp_mark_reductions = 0;  // windows reduced because the peer told of marks
     u64 tcp_connections_opened = 0, tcp_connections_accepted = 0, tcp_cookies_sent = 0;
+    // Connections that ended after the application had released them: Limits::tcp_orphan_timeout;
+    // Limits::tcp_orphans, or memory.
+    u64 tcp_orphans_timed_out = 0, tcp_orphans_evicted = 0;
     u64 tcp_fast_opens = 0;  // SYNs whose data was taken, by us or by a peer (RFC 7413)
     u64 udp_in = 0, udp_out = 0, icmp_in = 0, icmp_out = 0, arp_in = 0, arp_out = 0;
     u64 dropped(DropReason r) const { return drops[static_cast<u8>(r)]; }

@@ -3,7 +3,8 @@
 //
 // Life of a handle: connect() or accept() gives it, release() ends it, exactly once. Between,
 // the connection may have died (reset, time-out): the handle stays good for status(), for
-// receive() of what had arrived before a FIN, and for release().
+// receive() of what had arrived in order before, and for release(). What is not read counts as
+// memory until then.
 #pragma once
 
 #include <memory>
@@ -60,7 +61,10 @@ struct TcpOptions {
     Duration keep_alive_idle = std::chrono::hours(2);
     Duration keep_alive_interval = std::chrono::seconds(75);
     u8 keep_alive_probes = 9;
-    // R2; Duration::max(): never. Default: Limits, and then the peer's wish, see below
+    // R2: how long the peer may leave everything unanswered. Duration::max(): never. Default:
+    // Limits, and then the peer's wish, see below. One that is given here also bounds how long the
+    // peer may take nothing: behind a closed window it counts from the last byte that the peer
+    // took, though each probe is answered (as TCP_USER_TIMEOUT does on Linux; RFC 9293 3.9.1.1).
     std::optional<Duration> user_timeout{};
     // RFC 5482: tell the peer our user timeout, and let the peer's change ours within Limits. Not
     // changed: one that is set above.
@@ -83,6 +87,10 @@ struct TcpOptions {
     // Settled by the handshake. An algorithm that wants marks ("dctcp") turns Accept into Accurate.
     Ecn ecn = Ecn::Accept;
     Duration linger_fin_wait_2 = std::chrono::seconds(60);  // after release() only
+    // After an RST from the peer, or a time-out, receive() first gives what had arrived in order
+    // and then the error, as sockets do. False: such bytes are dropped (RFC 9293 3.10.7.4). abort()
+    // always drops them.
+    bool read_after_reset = true;
 };
 
 struct ListenOptions {
@@ -208,7 +216,8 @@ public:
     // cache, and does nothing else. Say it for some dozens, then make the calls for them.
     void prefetch(TcpConnection c) const;
 
-    // RECEIVE: WouldBlock, EndOfStream (FIN), Reset, ... Reading stops at an urgent mark.
+    // RECEIVE: WouldBlock, EndOfStream (FIN), Reset, ...; the last two after the bytes that came
+    // before (TcpOptions::read_after_reset). Reading stops at an urgent mark.
     Result<std::size_t> receive(TcpConnection c, std::span<std::byte> into);
     Result<Slice> receive(TcpConnection c);
     // The one out-of-band byte when not urgent_inline; WouldBlock when there is none.
@@ -221,6 +230,8 @@ public:
     // ABORT: RST, queues are dropped. The handle still wants release().
     Result<void> abort(TcpConnection c);
     // Gives the handle up, as close(2) does: unread data turns FIN into RST (RFC 9293 [SHLD-3]).
+    // What waits to be sent still leaves; a peer that does not take it in time loses the rest
+    // (Limits::tcp_orphan_timeout).
     void release(TcpConnection c);
 
     Result<TcpStatus> status(TcpConnection c);  // STATUS
@@ -228,9 +239,10 @@ public:
     Result<void> set_options(TcpConnection c, const TcpOptions& options);
     Result<void> set_user(TcpConnection c, u64 user);
 
-    // How many: connections with a full record, embryos, TIME-WAITs, listeners.
+    // How many: connections with a full record, embryos, TIME-WAITs, listeners; and, of the
+    // connections, those that were released and are not over.
     struct Count {
-        u32 connections, embryos, time_waits, listeners;
+        u32 connections, embryos, time_waits, listeners, orphans;
     };
     Count count() const;
 

@@ -84,6 +84,9 @@ constexpr std::string_view name_of(State s) {
     X(ResetUnread,        "closed with unread data: tell the peer that it was lost") \
     X(ResetAfterClose,    "data for an application that has closed") \
     X(ResetTimeout,       "the peer did not answer in time: give up") \
+    X(ResetNoProgress,    "the peer took nothing for as long as the application allows: give up") \
+    X(ResetOrphan,        "the application has closed, and the peer takes too little: give up") \
+    X(ResetOrphanEvicted, "no room for all that wait after the application closed: this one goes") \
     X(ArpRequest,         "who has this address?") \
     X(ArpReply,           "that address is ours") \
     X(ArpProbe,           "does anyone use this address already? (RFC 5227)") \
@@ -104,6 +107,7 @@ constexpr std::string_view name_of(State s) {
     X(KeepAlive,      "keep-alive") \
     X(User,           "user timeout (R2)") \
     X(Linger,         "FIN-WAIT-2 that no application holds") \
+    X(Orphan,         "progress of a peer that no application waits for (RFC 6429)") \
     X(TimeWait,       "2MSL") \
     X(Override,       "silly-window override") \
     X(Pace,           "pacing: the next segment's turn")
@@ -176,13 +180,16 @@ enum class Cause : u8 {
     TwoMslPassed,
     NewSyn,
     Refused,
-    NoRoom,  // for the record of TIME-WAIT: the limit, or the memory ceiling
+    NoRoom,          // for the record of TIME-WAIT: the limit, or the memory ceiling
+    OrphanTimedOut,  // released by the application, and the peer took too little
+    OrphanEvicted,   // released by the application: above the limit, or memory was needed
 };
 constexpr std::string_view name_of(Cause c) {
     constexpr std::string_view names[] = {
-        "OpenActive",   "OpenPassive", "SynArrived",   "SynAckArrived", "AckOfSyn", "FinArrived",
-        "Close",        "AckOfFin",    "ResetArrived", "Abort",         "TimedOut", "IcmpHardError",
-        "TwoMslPassed", "NewSyn",      "Refused",      "NoRoom"};
+        "OpenActive", "OpenPassive",    "SynArrived",   "SynAckArrived", "AckOfSyn",
+        "FinArrived", "Close",          "AckOfFin",     "ResetArrived",  "Abort",
+        "TimedOut",   "IcmpHardError",  "TwoMslPassed", "NewSyn",        "Refused",
+        "NoRoom",     "OrphanTimedOut", "OrphanEvicted"};
     return names[static_cast<u8>(c)];
 }
 

@@ -91,6 +91,68 @@ TEST_P(Memory, ReadersThatDoNotRead) {
     EXPECT_TRUE(s.newcomer(k_rounds));
 }
 
+// Sockstress (CVE-2008-4609), NKiller2: the same, and the application gives them up. Each probe is
+// answered, with a closed window; they hold what the server had given them for the grace of orphans
+// and no longer, whoever comes.
+TEST_P(Memory, ReadersThatDoNotReadAfterTheApplicationHasGone) {
+    test::covers({"VULN:sockstress", "VULN:zero-window", "VULN:naphtha", "VULN:slow-read"});
+    Siege s{limit()};
+    std::vector<std::byte> data(1 << 20);
+    u64 given = 0;
+    bool leaves = false;
+    std::vector<TcpConnection> held;
+    s.on_accept = [&](TcpConnection c) {
+        if (const auto n = s.server.stack.tcp().send(c, data)) given += *n;
+        leaves ? s.server.stack.tcp().release(c) : held.push_back(c);
+    };
+    TcpOptions lazy;
+    lazy.receive_buffer = 4096;
+    const u32 count = static_cast<u32>(std::min<u64>(limit() / (1 << 20) * 4, 400));
+    for (u32 n = 0; n < count; ++n) {
+        ASSERT_TRUE(s.attack(n, lazy).has_value());
+        s.round();
+    }
+    for (u32 r = 0; r < 500; ++r) s.round();
+    const u64 full = s.server.stack.memory_used();
+    EXPECT_GE(given, limit() / 2) << "the flood does not fill the memory";
+    // The application gives all of them up; and more of the kind come and are given up at once.
+    leaves = true;
+    for (const TcpConnection c : held) s.server.stack.tcp().release(c);
+    EXPECT_GE(s.server.stack.tcp().count().orphans, count / 2);
+    const Duration grace = Limits{}.tcp_orphan_grace;
+    const Instant until = s.now + grace + 1s;
+    for (u32 n = count; s.now < until; ++n) {
+        if (n % 64 == 0) (void)s.attack(n, lazy);
+        s.round();
+    }
+    EXPECT_TRUE(s.newcomer(k_rounds)) << "of " << full << " bytes none came back";
+    // An honest client of the same server gets what the application had for it before it went.
+    given = 0;
+    const TcpConnection c = *s.honest.stack.tcp().connect({k_server, k_victim});
+    u64 got = 0;
+    bool ended = false;
+    for (u32 r = 0; r < k_rounds && !ended; ++r) {
+        s.round();
+        auto n = s.honest.stack.tcp().receive(c, data);
+        for (; n; n = s.honest.stack.tcp().receive(c, data)) got += *n;
+        ended = n.error() == Error::EndOfStream;
+    }
+    EXPECT_TRUE(ended);
+    EXPECT_EQ(got, given);
+    EXPECT_GE(got, std::min<u64>(limit() / 128, 256 * 1024)) << "and that is worth a name";
+    s.honest.stack.tcp().release(c);
+    EXPECT_EQ(s.echo(k_bytes, k_rounds), k_bytes);
+    EXPECT_GT(s.server.stack.counters().tcp_orphans_evicted, 0u) << "nothing was under pressure";
+    // Without pressure the rest goes in its time.
+    const Instant end = s.now + Limits{}.tcp_orphan_timeout + 1s;
+    while (s.now < end) {
+        s.now += 100ms;
+        s.round();
+    }
+    EXPECT_EQ(s.server.stack.tcp().count().orphans, 0u);
+    EXPECT_EQ(s.server.stack.tcp().count().connections, 1u) << "the old client's";
+}
+
 // The enemy offers all the window there is and acknowledges nothing.
 TEST_P(Memory, HugeWindowsWithoutAcknowledgements) {
     Siege s{limit()};

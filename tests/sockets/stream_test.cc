@@ -6,6 +6,7 @@
 #include <boost/asio/write.hpp>
 
 #include "sockets/two_hosts.hh"
+#include "support/covers.hh"
 
 namespace tern::test {
 namespace {
@@ -105,6 +106,54 @@ TEST_F(Stream, RefusedResetAndUnreachableHaveTheirNames) {
     EXPECT_EQ(refused, net::error::connection_refused);
     EXPECT_EQ(reset, net::error::connection_reset);
     EXPECT_EQ(unreachable, net::error::network_unreachable);
+}
+
+// A server answers, does not read all that it was sent, and goes: its answer comes before its
+// reset.
+TEST_F(Stream, WhatCameBeforeAResetIsReadBeforeItIsTold) {
+    test::covers({"RFC9293:MUST-12"});
+    for (const bool slices : {false, true}) {
+        std::string got;
+        error_code last;
+        asio::tcp_acceptor acceptor{*b, on_port(7)};
+        spawn([&]() -> net::awaitable<void> {
+            auto s = co_await acceptor.async_accept(net::use_awaitable);
+            char byte;
+            co_await s.async_read_some(net::buffer(&byte, 1), net::use_awaitable);
+            co_await net::async_write(s, net::buffer("the answer", 10), net::use_awaitable);
+            net::steady_timer pause{io};
+            while (s.status()->bytes_acked < 10) {
+                pause.expires_after(std::chrono::milliseconds(1));
+                co_await pause.async_wait(net::use_awaitable);
+            }
+        });
+        spawn([&]() -> net::awaitable<void> {
+            asio::tcp_stream s{*a};
+            co_await s.async_connect(to_b(7), net::use_awaitable);
+            co_await net::async_write(s, net::buffer("more than one byte", 18), net::use_awaitable);
+            // Until the reset has come; nothing is read meanwhile.
+            net::steady_timer pause{io};
+            while (s.status()->state != State::Closed) {
+                pause.expires_after(std::chrono::milliseconds(1));
+                co_await pause.async_wait(net::use_awaitable);
+            }
+            EXPECT_EQ(s.status()->error, Error::Reset);
+            char part[4];
+            while (!last) {
+                if (slices) {
+                    const Slice slice = co_await s.async_receive(into(last));
+                    const auto bytes = slice.bytes();
+                    got.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+                } else {
+                    const auto n = co_await s.async_read_some(net::buffer(part), into(last));
+                    got.append(part, n);
+                }
+            }
+        });
+        run();
+        EXPECT_EQ(got, "the answer") << "slices: " << slices;
+        EXPECT_EQ(last, net::error::connection_reset);
+    }
 }
 
 TEST_F(Stream, CallsNoHandlerFromTheInitiatingFunction) {

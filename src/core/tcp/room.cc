@@ -114,7 +114,10 @@ u32 find_flow(const Room& room, const FlowKey& key, u64 hash) {
 }
 
 Index new_tcb(Room& room, const FlowKey& key, u64 hash, u32 replaces) {
-    if (room.tcbs.in_use() >= room.cx.limits.tcp_connections || !room.admits_connection()) return 0;
+    const auto has_place = [&] {
+        return room.tcbs.in_use() < room.cx.limits.tcp_connections && room.admits_connection();
+    };
+    if (!has_place() && !(evict_orphan_for_record(room) && has_place())) return 0;
     const Index i = room.tcbs.allocate();
     if (i == 0) return 0;
     Tcb& tcb = room.tcbs[i];
@@ -134,21 +137,23 @@ Index new_tcb(Room& room, const FlowKey& key, u64 hash, u32 replaces) {
     return i;
 }
 
-void drop_queues(Room& room, Tcb& tcb, bool receive_too) {
+void drop_queues(Room& room, Tcb& tcb, Received received) {
     if (tcb.send_queue != 0) {
         room.send_queues[tcb.send_queue].chain.clear();
         room.send_queues.free(std::exchange(tcb.send_queue, 0));
     }
-    if (receive_too && tcb.receive_queue != 0) {
-        ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
-        q.chain.clear();
-        while (q.runs != 0) {
-            const Index gone = std::exchange(q.runs, room.runs[q.runs].next);
-            room.runs[gone].chain.clear();
-            room.runs.free(gone);
-        }
-        room.receive_queues.free(std::exchange(tcb.receive_queue, 0));
+    if (tcb.receive_queue == 0 || received == Received::Kept) return;
+    ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
+    while (q.runs != 0) {
+        const Index gone = std::exchange(q.runs, room.runs[q.runs].next);
+        room.runs[gone].chain.clear();
+        room.runs.free(gone);
     }
+    q.root = q.newest = 0;
+    q.run_count = q.out_of_order = 0;
+    if (received == Received::InOrderKept && !q.chain.empty()) return;
+    q.chain.clear();
+    room.receive_queues.free(std::exchange(tcb.receive_queue, 0));
 }
 
 PacketPool::Queue queue_state(const Chain& chain, bool moving) {
@@ -168,6 +173,7 @@ void detach(Room& room, Index i) {
     Tcb& tcb = room.tcbs[i];
     if (tcb.has(k_detached)) return;
     cancel_deadlines(room, tcb);
+    if (tcb.has(k_released)) room.orphans.remove(room.tcbs, tcb);
     tcb.set(k_detached);
     free_flight(room, tcb);
     room.flows.erase(tcb.key.hash(room.table_key), tagged(RecordKind::Tcb, i));
@@ -176,7 +182,7 @@ void detach(Room& room, Index i) {
 void free_tcb(Room& room, Index i) {
     Tcb& tcb = room.tcbs[i];
     detach(room, i);
-    drop_queues(room, tcb, true);
+    drop_queues(room, tcb, Received::Dropped);
     Extras extras{std::exchange(tcb.cold, 0), std::exchange(tcb.buffers, 0)};
     free_extras(room, extras);
     // The lists are singly linked: a record still on one is freed when its turn comes.
@@ -184,12 +190,23 @@ void free_tcb(Room& room, Index i) {
     if (!tcb.has(k_on_ready | k_on_events)) room.tcbs.free(i);
 }
 
+namespace {
+
+// RFC 9293 3.10.7.4: "all segment queues should be flushed". What was acknowledged in order is
+// more than a segment: docs/decisions/0027-read-after-reset.md.
+Received what_stays_readable(const Room& room, const Tcb& tcb, Error error) {
+    if (error == Error::None) return Received::Kept;
+    const bool reads_on = error != Error::Aborted && options_of(room, tcb).read_after_reset;
+    return reads_on ? Received::InOrderKept : Received::Dropped;
+}
+
+}  // namespace
+
 void finish(Room& room, Index i, Cause cause, Error error) {
     Tcb& tcb = room.tcbs[i];
-    const bool orderly = error == Error::None;
     become(room, tcb, cause);
     detach(room, i);
-    drop_queues(room, tcb, !orderly);
+    drop_queues(room, tcb, what_stays_readable(room, tcb, error));
     tcb.error = error;
     if (tcb.has(k_released)) {
         free_tcb(room, i);
@@ -255,7 +272,8 @@ bool needs_cold(const TcpOptions& o) {
            !o.window_scale || !o.sack || o.max_segment != 0 || o.ecn != d.ecn ||
            o.keep_alive_idle != d.keep_alive_idle ||
            o.keep_alive_interval != d.keep_alive_interval ||
-           o.keep_alive_probes != d.keep_alive_probes || o.linger_fin_wait_2 != d.linger_fin_wait_2;
+           o.keep_alive_probes != d.keep_alive_probes ||
+           o.linger_fin_wait_2 != d.linger_fin_wait_2 || !o.read_after_reset;
 }
 
 bool allocate_extras(Room& room, const TcpOptions& o, Extras& extras, bool cold_too) {
@@ -342,6 +360,8 @@ void soft_error(Room& room, Tcb& tcb, Error error) {
 }
 
 bool Room::transmit(u8 interface, u32 room_for) {
+    if (refusals() != refusals_seen) [[unlikely]]
+        relieve_memory(*this);
     if (interface >= ready.size()) return false;
     auto link = [&](Index i) -> Index& { return tcbs[i].ready_next; };
     while (ready[interface].head != 0) {

@@ -8,6 +8,7 @@
 #include "core/base/flow_table.hh"
 #include "core/base/pool.hh"
 #include "core/inet/inet.hh"
+#include "core/tcp/orphans.hh"
 #include "core/tcp/records.hh"
 #include "core/tcp/recovery/flight.hh"
 #include "core/tcp/segment.hh"
@@ -78,6 +79,8 @@ struct Room {
     std::array<AgeList, k_embryo_levels> embryo_ages;  // one a number of retries
     AgeList time_wait_ages;
     AgeList idle_flights;
+    Orphans orphans;
+    u64 refusals_seen = 0;  // what relieve_memory() has answered
     struct Fifo {
         Index head = 0, tail = 0;
     };
@@ -147,6 +150,10 @@ struct Room {
     }
     bool records_may_grow() const;
 
+    // How often memory was refused, to whomever.
+    u64 refusals() const {
+        return cx.counters.dropped(DropReason::MemoryCeiling) + cx.pool->refusals();
+    }
     bool looks_ahead() const { return flows.size() >= k_many_records; }
     [[gnu::always_inline]] void prefetch(Index tcb) const {
         for (u64 line = 0; line < sizeof(Tcb); line += 64) tcbs.prefetch(tcb, line);
@@ -186,7 +193,9 @@ u32 find_flow(const Room& room, const FlowKey& key, u64 hash);  // a flow-table 
 void detach(Room& room, Index i);  // out of the table, timers and lists
 void free_tcb(Room& room, Index i);
 bool has_unread(const Room& room, const Tcb& tcb);  // bytes that wait for the application
-void drop_queues(Room& room, Tcb& tcb, bool receive_too);
+// What of the peer's bytes the application may still read.
+enum class Received : u8 { Kept, InOrderKept, Dropped };
+void drop_queues(Room& room, Tcb& tcb, Received received);  // and what waits to be sent
 // What this queue may still have when memory is wanting. `moving`: what was in it before has been
 // read, or acknowledged; then a little may wait beside what is there.
 PacketPool::Queue queue_state(const Chain& chain, bool moving);
@@ -252,6 +261,9 @@ void append(Chain& chain, Packet packet);                     // small ones toge
 // From RCV.NXT on, while there are runs.
 void fill_hole(Room& room, Tcb& tcb, ReceiveQueue& q, Packet packet);
 Index run_before(Room& room, ReceiveQueue& q, Seq s);  // the last that begins at or before s; or 0
+// Could its ACK be the peer's? Only such a segment may make our answer longer, or its size would
+// tell who guesses where a guess lies (docs/decisions/0028-no-news-for-guessers.md).
+bool acknowledges_plausibly(const Tcb& tcb, const Segment& seg);
 // RFC 2883: these sequence numbers have come once more.
 void remember_duplicate(Room& room, Tcb& tcb, Seq left, Seq right);
 void release_empty(Room& room, Tcb& tcb);             // a receive queue with nothing in it
@@ -304,7 +316,15 @@ void persist_timeout(Room& room, Tcb& tcb);
 void delayed_ack_timeout(Room& room, Tcb& tcb);
 void keep_alive_timeout(Room& room, Index i);
 void user_timeout(Room& room, Index i);
-void linger_timeout(Room& room, Index i);
+void window_still_closed(Room& room, Tcb& tcb);  // and the peer has answered
+// --- timeouts/orphans.cc: connections that the application has released
+void begin_orphan(Room& room, Tcb& tcb);  // it may be gone afterwards
+void end_orphan(Room& room, Tcb& tcb);    // no longer one, if it was one
+void orphan_acknowledged(Room& room, Tcb& tcb);
+void orphan_delivered(Room& room, Tcb& tcb);  // in FIN-WAIT-2
+void orphan_timeout(Room& room, Index i);
+bool evict_orphan_for_record(Room& room);  // a new connection needs a place; false: there is none
+void relieve_memory(Room& room);           // bytes were refused
 void arm_retransmission(Room& room, Tcb& tcb);  // RFC 6298 5.1, 5.3
 void arm_retransmission(Room& room, Tcb& tcb, Flight* f);
 void arm_persist(Room& room, Tcb& tcb);

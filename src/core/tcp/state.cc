@@ -26,6 +26,8 @@ constexpr Transition k_transitions[] = {
     {SynReceived, Cause::Refused, Closed},       // active: simultaneous open
     {SynReceived, Cause::Abort, Closed},
     {SynReceived, Cause::TimedOut, Closed},
+    {SynReceived, Cause::OrphanTimedOut, Closed},
+    {SynReceived, Cause::OrphanEvicted, Closed},
     {Established, Cause::Close, FinWait1},
     {Established, Cause::FinArrived, CloseWait},
     {Established, Cause::ResetArrived, Closed},
@@ -36,10 +38,13 @@ constexpr Transition k_transitions[] = {
     {FinWait1, Cause::ResetArrived, Closed},
     {FinWait1, Cause::Abort, Closed},
     {FinWait1, Cause::TimedOut, Closed},
+    {FinWait1, Cause::OrphanTimedOut, Closed},
+    {FinWait1, Cause::OrphanEvicted, Closed},
     {FinWait2, Cause::FinArrived, TimeWait},
     {FinWait2, Cause::ResetArrived, Closed},
     {FinWait2, Cause::Abort, Closed},
     {FinWait2, Cause::TimedOut, Closed},
+    {FinWait2, Cause::OrphanEvicted, Closed},
     {CloseWait, Cause::Close, LastAck},
     {CloseWait, Cause::ResetArrived, Closed},
     {CloseWait, Cause::Abort, Closed},
@@ -48,10 +53,14 @@ constexpr Transition k_transitions[] = {
     {Closing, Cause::ResetArrived, Closed},
     {Closing, Cause::Abort, Closed},
     {Closing, Cause::TimedOut, Closed},
+    {Closing, Cause::OrphanTimedOut, Closed},
+    {Closing, Cause::OrphanEvicted, Closed},
     {LastAck, Cause::AckOfFin, Closed},
     {LastAck, Cause::ResetArrived, Closed},
     {LastAck, Cause::Abort, Closed},
     {LastAck, Cause::TimedOut, Closed},
+    {LastAck, Cause::OrphanTimedOut, Closed},
+    {LastAck, Cause::OrphanEvicted, Closed},
     {TimeWait, Cause::TwoMslPassed, Closed},
     {TimeWait, Cause::NewSyn, SynReceived},  // RFC 6191
     {TimeWait, Cause::OpenActive, Closed},   // the application asked for reuse
@@ -60,7 +69,7 @@ constexpr Transition k_transitions[] = {
 
 // The same table by state and cause, so that a change of state is one load.
 constexpr std::size_t k_states = static_cast<std::size_t>(TimeWait) + 1;
-constexpr std::size_t k_causes = static_cast<std::size_t>(Cause::NoRoom) + 1;
+constexpr std::size_t k_causes = static_cast<std::size_t>(Cause::OrphanEvicted) + 1;
 constexpr u8 k_no_row = 0xff;
 constexpr auto k_targets = [] {
     std::array<std::array<u8, k_causes>, k_states> targets;

@@ -13,10 +13,10 @@
 namespace tern {
 
 // Deadlines a connection may have at once. Persist shares the place of Retransmission: a closed
-// window has nothing to retransmit. Linger shares that of Pace: in FIN-WAIT-2 nothing is left to
-// send.
+// window has nothing to retransmit. Linger shares that of KeepAlive: a connection that the
+// application has released is not kept alive; the peer has to end it in time.
 enum class Deadline : u8 { Retransmission, DelayedAck, KeepAlive, User, Pace, Override };
-inline constexpr Deadline k_linger = Deadline::Pace;
+inline constexpr Deadline k_linger = Deadline::KeepAlive;
 inline constexpr u32 k_deadlines = 6;
 
 enum TcbFlag : u32 {
@@ -52,6 +52,17 @@ enum TcbFlag : u32 {
     k_r1_told = 1 << 29,
     k_detached = 1 << 30,  // out of the flow table: over, or in TIME-WAIT
     k_starved = 1u << 31,  // memory or a route was wanting: the Override deadline tries again
+};
+
+// What an orphan waits for: a connection that the application has released and that is not over.
+enum class OrphanWait : u16 {
+    Nothing,   // it is no orphan
+    Delivery,  // the peer has not acknowledged everything, or the handshake is not over
+    PeerFin,   // FIN-WAIT-2: everything is delivered, and only the peer's FIN is missing
+};
+// Links of Orphans, in the order in which the peer made progress last.
+struct OrphanLinks {
+    Index next, prev;
 };
 
 struct alignas(64) Tcb {
@@ -95,11 +106,11 @@ struct alignas(64) Tcb {
     u32 ts_offset = 0;  // added to the millisecond clock: hides the uptime
     Seq last_ack_sent;  // Last.ACK.sent
     u32 cwnd = 0, ssthresh = 0xffffffff;
-    u32 bytes_acked = 0;  // RFC 3465, in congestion avoidance
-    Seq recover;          // RFC 6582
+    u32 bytes_acked = 0;                // RFC 3465, in congestion avoidance
+    Seq recover;                        // RFC 6582
     std::array<u8, 4> spare_sending{};  // free: whoever needs a byte in this line takes one
-    u16 send_mss = 536;   // Eff.snd.MSS
-    u16 peer_mss = 536;   // SendMSS
+    u16 send_mss = 536;                 // Eff.snd.MSS
+    u16 peer_mss = 536;                 // SendMSS
     u8 dup_acks : 4 = 0;
     u8 algorithm : 4 = 0;  // of congestion control: Room::algorithms
     u8 backoff = 0;        // expirations of RTO since new data was acknowledged
@@ -118,15 +129,24 @@ struct alignas(64) Tcb {
     u32 rto = 0;  // ticks, without backoff
     Index ready_next = 0;
     Index event_next = 0;  // event list; accept queue while nobody has the handle
-    u16 events = 0;
+    union {
+        u16 events = 0;     // TcpEventBits, while the application has the handle
+        OrphanWait orphan;  // afterwards
+    };
     Error error = Error::None;
     Error soft_error = Error::None;
 
     // --- line 3: identity
     FlowKey key;
-    u32 generation = 0;
+    union {
+        u32 generation = 0;  // while the application has the handle
+        u32 orphan_mark;     // afterwards: SND.UNA when the peer made progress last
+    };
     inet::Way way;
-    u64 user = 0;
+    union {
+        u64 user = 0;              // while the application has the handle
+        OrphanLinks orphan_links;  // afterwards
+    };
     Index buffers = 0;  // 0: sizes of Limits, and no bulk data yet
     u8 ttl = 64;
     u8 tos = 0;

@@ -227,6 +227,10 @@ std::string text_of(Cause cause) {
         case Cause::NewSyn: return "a new SYN takes its place";
         case Cause::Refused: return "RST answered our SYN";
         case Cause::NoRoom: return "no room to remember TIME-WAIT: it ends early";
+        case Cause::OrphanTimedOut:
+            return "the application has closed, and the peer took too little: given up";
+        case Cause::OrphanEvicted:
+            return "the application has closed, and others need the room: given up";
     }
     return {};
 }

@@ -132,7 +132,7 @@ SCRIPT("shrunk to zero the window is probed", covers("RFC9293:MUST-35")) {
 
 SCRIPT("data beyond a shrunken edge does not end the connection while the peer answers",
        covers("RFC9293:SHLD-17", "RFC9293:MUST-37")) {
-    t.setup.tcp.user_timeout = 100s;
+    t.setup.limits.tcp_r2 = 100s;
     t.passive_open({.mss = 1000, .wscale = {}, .window = 10'000});
     t.app.write(10'000);
     t.expect("> P. 1:10001(10000) ack 1");
@@ -141,6 +141,118 @@ SCRIPT("data beyond a shrunken edge does not end the connection while the peer a
         t.ignore_output();
     }
     t.state(State::Established);
+}
+
+namespace {
+
+// Answers each segment at once with `answer`, until the connection is over or the time has passed.
+// How long it was open.
+Duration answered(Script& t, const Line& answer, Duration at_most) {
+    const Duration began = t.elapsed();
+    while (t.state() != State::Closed && t.elapsed() - began < at_most) {
+        t.advance(50ms);
+        bool asked = false;
+        while (const auto l = t.next()) asked = asked || (l->flags & wire::Rst) == 0;
+        if (asked && t.state() != State::Closed) t.inject(answer);
+    }
+    t.ignore_output();
+    return t.elapsed() - began;
+}
+
+struct ResetReasons : Observer {
+    void on_segment_sent(const SegmentSentEvent& e) override {
+        if ((e.flags & wire::Rst) != 0) last = e.reason;
+    }
+    SendReason last = SendReason::Unknown;
+};
+
+}  // namespace
+
+SCRIPT("R2 counts what is not answered: however short it is beside the interval of the probes",
+       covers("RFC9293:MUST-37", "RFC9293:SHLD-17")) {
+    for (const auto r2 : {1s, 5s, 30s, 100s, 119s})
+        for (const u32 edge : {1001u, 601u})  // 601: the window shrank under data in flight
+            one_case("R2 " + std::to_string(r2.count()) + " s", [&](Script& c) {
+                c.setup.limits.tcp_r2 = r2;
+                c.passive_open({.mss = 1000, .wscale = {}, .window = 1000});
+                c.app.write(2000);
+                c.expect("> . 1:1001(1000) ack 1");
+                const std::string ack = "< . 1:1(0) ack " + std::to_string(edge) + " win 0";
+                c.inject(line(ack));
+                c.check(answered(c, line(ack), 3h) >= 3h, "each probe was answered");
+                c.state(State::Established);
+                // And from the first probe on that is not:
+                const Duration silent = c.elapsed();
+                while (c.state() != State::Closed) {
+                    c.advance(100ms);
+                    c.ignore_output();
+                }
+                const Duration took = c.elapsed() - silent;
+                c.check(took >= r2 && took <= r2 + 121s, "R2 behind the next probe");
+            });
+}
+
+SCRIPT("the peer's user timeout option does not end a connection whose probes are answered",
+       covers("RFC9293:MUST-37", "RFC5482:1")) {
+    t.setup.tcp.user_timeout_option = true;
+    t.setup.limits.tcp_r2 = 100s;
+    t.passive_open({.mss = 1000, .wscale = {}, .window = 1000});
+    t.app.write(2000);
+    t.ignore_output();
+    t.inject("< . 1:1(0) ack 1001 win 0", {.options = std::string("\x1c\x04\x00\x64", 4)});
+    CHECK(t.status().user_timeout == 100s);
+    CHECK(answered(t, "< . 1:1(0) ack 1001 win 0", 3h) >= 3h);
+}
+
+SCRIPT("the application's user timeout bounds how long a peer may take nothing, answers or not",
+       covers("RFC9293:MUST-21", "VULN:zero-window")) {
+    for (const auto limit : {1s, 5s, 30s, 100s, 700s})
+        for (const u32 edge : {1001u, 601u})
+            one_case("user timeout " + std::to_string(limit.count()) + " s", [&](Script& c) {
+                ResetReasons reasons;
+                c.setup.observer = &reasons;
+                c.setup.tcp.user_timeout = limit;
+                c.passive_open({.mss = 1000, .wscale = {}, .window = 1000});
+                c.app.write(2000);
+                c.expect("> . 1:1001(1000) ack 1");
+                const std::string ack = "< . 1:1(0) ack " + std::to_string(edge) + " win 0";
+                c.inject(line(ack));
+                const Duration took = answered(c, line(ack), 3h);
+                c.check(took >= limit && took <= limit + 100ms, "from the last byte taken on");
+                c.check(c.app.error() == Error::TimedOut, "timed out");
+                c.check(reasons.last == SendReason::ResetNoProgress, "and the reason is true");
+                c.stack().set_observer(nullptr);
+            });
+}
+
+SCRIPT("each byte that the peer takes begins the application's user timeout anew",
+       covers("RFC9293:MUST-21")) {
+    t.setup.tcp.user_timeout = 5s;
+    t.passive_open({.mss = 1000, .wscale = {}, .window = 1000});
+    t.app.write(20'000);
+    t.ignore_output();
+    for (u32 taken = 1001; taken < 1101; ++taken) {
+        t.inject(line("+4s < . 1:1(0) ack " + std::to_string(taken) + " win 1"));
+        t.ignore_output();
+    }
+    t.state(State::Established);
+    const Duration took = answered(t, "< . 1:1(0) ack 1100 win 0", 1h);
+    CHECK(took >= 5s && took <= 5s + 300ms);  // the last byte left 200 ms later
+}
+
+SCRIPT("a window that was closed and has opened leaves no user timeout behind",
+       covers("RFC9293:MUST-21")) {
+    t.setup.tcp.user_timeout = 5s;
+    t.passive_open({.mss = 1000, .wscale = {}, .window = 1000});
+    t.app.write(1500);
+    t.ignore_output();
+    t.inject("+1ms < . 1:1(0) ack 1001 win 0");
+    t.inject("+100ms < . 1:1(0) ack 1001 win 1000");
+    t.expect("> P. 1001:1501(500) ack 1");
+    CHECK(t.status().left(Timer::User) == 5s);
+    t.inject("+1ms < . 1:1(0) ack 1501 win 1000");
+    CHECK(!t.status().left(Timer::User));
+    t.quiet(1h);
 }
 
 SCRIPT("the closed window is probed after one RTO, then at intervals that double to a cap",

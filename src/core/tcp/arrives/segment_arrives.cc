@@ -95,7 +95,9 @@ void answer(Room& room, Tcb& tcb, const Segment& seg, DropReason reason) {
                                : SendReason::AckUnacceptable;
     // RFC 2883 4 [RFC2883:1]: all of it is here already.
     const Seq end = seg.seq + seg.seg_len();
-    if (!seg.syn() && end <= tcb.rcv.nxt) remember_duplicate(room, tcb, seg.seq, end);
+    if (reason == DropReason::TcpOutOfWindow && !seg.syn() && end <= tcb.rcv.nxt &&
+        acknowledges_plausibly(tcb, seg))
+        remember_duplicate(room, tcb, seg.seq, end);
     // Answers to bare ACKs are rationed, or two confused ends would talk for ever.
     if (seg.seg_len() == 0 && !(seg.seq == tcb.rcv.nxt && tcb.rcv_wnd() == 0))
         challenge(room, tcb, why);

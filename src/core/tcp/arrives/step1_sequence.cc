@@ -34,7 +34,7 @@ Verdict check_timestamps(Room& room, Tcb& tcb, const Segment& seg) {
 void trim(Room& room, Tcb& tcb, Segment& seg) {
     if (seg.seq < tcb.rcv.nxt) {
         const u32 old = std::min(static_cast<u32>(tcb.rcv.nxt - seg.seq), seg.len);
-        remember_duplicate(room, tcb, seg.seq, seg.seq + old);
+        if (acknowledges_plausibly(tcb, seg)) remember_duplicate(room, tcb, seg.seq, seg.seq + old);
         seg.packet.pull(old);
         seg.seq += old;
         seg.len -= old;
@@ -49,6 +49,12 @@ void trim(Room& room, Tcb& tcb, Segment& seg) {
 }
 
 }  // namespace
+
+// RFC 5961 5.2, for a segment that has not come as far as step 5.
+bool acknowledges_plausibly(const Tcb& tcb, const Segment& seg) {
+    return seg.has(wire::Ack) && seg.ack >= tcb.snd.una - std::max<u32>(tcb.snd.max_wnd, 1) &&
+           seg.ack <= tcb.snd.max;
+}
 
 Verdict step1_sequence(Room& room, Tcb& tcb, Segment& seg) {
     // RFC 9293 3.5 [MUST-10], simultaneous open: the SYN of the peer's SYN-ACK was counted when its

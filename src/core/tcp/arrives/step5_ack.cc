@@ -28,11 +28,9 @@ Verdict fin_acknowledged(Room& room, Index i) {
     Tcb& tcb = room.tcbs[i];
     switch (tcb.state) {
         case State::FinWait1:
-            cancel_deadline(room, tcb, Deadline::Pace);  // k_linger may take its place
+            if (tcb.has(k_released)) end_orphan(room, tcb);
             become(room, tcb, Cause::AckOfFin);
-            // Nobody reads any more: the peer may not keep us here for ever.
-            if (tcb.has(k_released))
-                set_deadline_in(room, tcb, k_linger, options_of(room, tcb).linger_fin_wait_2);
+            if (tcb.has(k_released)) orphan_delivered(room, tcb);
             return Verdict::next();
         case State::Closing:
             become(room, tcb, Cause::AckOfFin);
@@ -85,6 +83,7 @@ void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled) {
             send_again(room, tcb);
             arm_retransmission(room, tcb);
         }
+        arm_user_timeout(room, tcb, true);
     }
     tell_window(room, tcb, "peer's window");
     want_output(room, tcb);
@@ -95,6 +94,14 @@ namespace {
 void timeout_repaired(Room& room, Tcb& tcb) {
     tcb.clear(k_after_timeout);
     if (Flight* f = flight_of(room, tcb)) congestion_recovered(room, tcb, *f);
+}
+
+// What an acknowledgement means to few connections.
+void rarely_acknowledged(Room& room, Tcb& tcb) {
+    if (tcb.has(k_after_timeout) && tcb.snd.una >= tcb.recover) timeout_repaired(room, tcb);
+    if (tcb.has(k_urgent_out) && tcb.snd.una >= room.colds[tcb.cold].snd_up)
+        tcb.clear(k_urgent_out);
+    if (tcb.has(k_released)) orphan_acknowledged(room, tcb);
 }
 
 }  // namespace
@@ -117,9 +124,8 @@ void acknowledged(Room& room, Index i, Segment& seg) {
     tcb.clear(k_r1_told);
     if (flight != nullptr) flight_acknowledged(room, tcb, *flight, seg, before);
     if (!handled && !tcb.marked) grow_cwnd(room, tcb, acked, flight_before);
-    if (tcb.has(k_after_timeout) && tcb.snd.una >= tcb.recover) timeout_repaired(room, tcb);
-    if (tcb.has(k_urgent_out) && tcb.snd.una >= room.colds[tcb.cold].snd_up)
-        tcb.clear(k_urgent_out);
+    if (tcb.has(k_after_timeout | k_urgent_out | k_released)) [[unlikely]]
+        rarely_acknowledged(room, tcb);
     // RFC 6298 5.2, 5.3: nothing outstanding, no timer; otherwise it starts anew.
     if (tcb.snd.una == tcb.snd.max) {
         cancel_deadline(room, tcb, Deadline::Retransmission);
@@ -222,9 +228,8 @@ Verdict step5_ack(Room& room, Index i, Segment& seg) {
     } else if (!advances && is_duplicate_ack(tcb, seg, window_before)) {
         duplicate_ack(room, tcb);
     }
-    // RFC 9293 3.8.6.1 [MUST-37], [SHLD-17]: a peer that answers is alive, window or not.
     if (tcb.has(k_persist) || tcb.snd.una + tcb.snd.wnd < tcb.snd.max)
-        arm_user_timeout(room, tcb, true);
+        window_still_closed(room, tcb);
     if (advances && tcb.has(k_fin_queued) && seg.ack == fin + 1 && tcb.snd.max == fin + 1)
         return fin_acknowledged(room, i);
     return Verdict::next();

@@ -11,7 +11,7 @@ Result<void> Tcp::abort(TcpConnection c) {
         // Over already, or in TIME-WAIT, which stays: it protects others. What is dropped must not
         // look like the end of the stream.
         if (tcb->error == Error::None && has_unread(room, *tcb)) tcb->error = Error::Aborted;
-        drop_queues(room, *tcb, true);
+        drop_queues(room, *tcb, Received::Dropped);
         return {};
     }
     // RFC 9293 3.10.5 [U-17]: not before the peer knows of us, nor when both sides have closed.

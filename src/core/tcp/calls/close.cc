@@ -37,17 +37,20 @@ void Tcp::release(TcpConnection c) {
     Room& room = *room_;
     Tcb* tcb = room.tcb_of(c);
     if (tcb == nullptr) return;
+    // From now on the peer has to end it in time: begin_orphan().
+    cancel_deadline(room, *tcb, Deadline::KeepAlive);
+    tcb->clear(k_keep_alive);
     tcb->set(k_released);
+    tcb->orphan = OrphanWait::Nothing;
     if (tcb->has(k_detached) || tcb->state == State::Closed) return free_tcb(room, c.index);
     // RFC 9293 3.6.1 [SHLD-3] [MAY-1]: bytes that nobody will read are a loss the peer must know.
     if (has_unread(room, *tcb)) {
         send_reset(room, *tcb, SendReason::ResetUnread);
         return finish(room, c.index, Cause::Abort, Error::Aborted);
     }
-    if (may_send_state(tcb->state) && !tcb->has(k_fin_queued))
-        (void)close_sending(room, c.index);
-    else if (tcb->state == State::FinWait2)
-        set_deadline_in(room, *tcb, k_linger, options_of(room, *tcb).linger_fin_wait_2);
+    if (tcb->state == State::SynSent) return finish(room, c.index, Cause::Close, Error::None);
+    if (may_send_state(tcb->state) && !tcb->has(k_fin_queued)) (void)close_sending(room, c.index);
+    begin_orphan(room, *tcb);
 }
 
 }  // namespace tern

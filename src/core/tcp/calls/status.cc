@@ -185,7 +185,7 @@ Result<void> Tcp::set_user(TcpConnection c, u64 user) {
 
 Tcp::Count Tcp::count() const {
     return {room_->tcbs.in_use(), room_->embryos.in_use(), room_->time_waits.in_use(),
-            room_->listeners.in_use()};
+            room_->listeners.in_use(), room_->orphans.count()};
 }
 
 }  // namespace tern

@@ -255,7 +255,8 @@ void sent(Room& room, Tcb& tcb, const Plan& plan) {
             arm_retransmission(room, tcb, f);
         else if (f != nullptr && !again)
             put_off_probe(room, tcb, *f);
-        arm_user_timeout(room, tcb, idle);
+        // Behind a closed window it runs already, and a probe is no progress.
+        arm_user_timeout(room, tcb, idle && !tcb.has(k_persist));
         cancel_deadline(room, tcb, Deadline::Override);
     }
     if (plan.flags & wire::Ack) {

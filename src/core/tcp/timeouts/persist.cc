@@ -14,6 +14,7 @@ void persist_timeout(Room& room, Tcb& tcb) {
     if (tcb.backoff < 255) ++tcb.backoff;
     tcb.set(k_probe_due);
     arm_retransmission(room, tcb);
+    arm_user_timeout(room, tcb, false);
     want_output(room, tcb);
 }
 

@@ -68,6 +68,7 @@ void enter_time_wait(Room& room, Index i) {
     if (record != 0 && room.flows.replace(tcb.key.hash(room.table_key), tagged(RecordKind::Tcb, i),
                                           tagged(RecordKind::TimeWait, record))) {
         cancel_deadlines(room, tcb);
+        if (tcb.has(k_released)) room.orphans.remove(room.tcbs, tcb);
         tcb.set(k_detached);
         free_flight(room, tcb);
         start_waiting(room, record);
@@ -76,7 +77,7 @@ void enter_time_wait(Room& room, Index i) {
         detach(room, i);
         tell_transition(room, tcb.key.id(), State::TimeWait, Cause::NoRoom);
     }
-    drop_queues(room, tcb, false);
+    drop_queues(room, tcb, Received::Kept);
     if (tcb.has(k_released)) return free_tcb(room, i);
     tell(room, tcb, Closed);
 }

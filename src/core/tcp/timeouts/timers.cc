@@ -14,11 +14,10 @@ Timer timer_of_loss(const Room& room, const Tcb& tcb) {
     return f->timer == LossTimer::Probe ? Timer::TailProbe : Timer::Reordering;
 }
 
-// Is it k_linger that has the place of Pace? Behind FIN-WAIT-2 it is if nothing was left to send.
-bool lingers(const Room& room, const Tcb& tcb) {
-    if (tcb.state == State::FinWait2) return true;
-    const bool over = tcb.state == State::TimeWait || tcb.state == State::Closed;
-    return over && tcb.snd.una == tcb.snd.max && data_end(room, tcb) <= tcb.snd.max;
+// Is it k_linger that has the place of KeepAlive?
+Timer timer_of_keep_alive(const Tcb& tcb) {
+    if (!tcb.has(k_released)) return Timer::KeepAlive;
+    return tcb.orphan == OrphanWait::PeerFin ? Timer::Linger : Timer::Orphan;
 }
 
 }  // namespace
@@ -27,9 +26,9 @@ Timer timer_of(const Room& room, const Tcb& tcb, Deadline d) {
     switch (d) {
         case Deadline::Retransmission: return timer_of_loss(room, tcb);
         case Deadline::DelayedAck: return Timer::DelayedAck;
-        case Deadline::KeepAlive: return Timer::KeepAlive;
+        case Deadline::KeepAlive: return timer_of_keep_alive(tcb);
         case Deadline::User: return Timer::User;
-        case Deadline::Pace: return lingers(room, tcb) ? Timer::Linger : Timer::Pace;
+        case Deadline::Pace: return Timer::Pace;
         case Deadline::Override: return Timer::Override;
     }
     return Timer::User;
@@ -59,10 +58,10 @@ void fire(Room& room, Index i, Deadline d) {
             return tcb.has(k_persist) ? persist_timeout(room, tcb)
                                       : retransmission_timeout(room, i);
         case Deadline::DelayedAck: return delayed_ack_timeout(room, tcb);
-        case Deadline::KeepAlive: return keep_alive_timeout(room, i);
+        case Deadline::KeepAlive:
+            return tcb.has(k_released) ? orphan_timeout(room, i) : keep_alive_timeout(room, i);
         case Deadline::User: return user_timeout(room, i);
-        case Deadline::Pace:
-            return lingers(room, tcb) ? linger_timeout(room, i) : want_output(room, tcb);
+        case Deadline::Pace: return want_output(room, tcb);
         case Deadline::Override: return override_timeout(room, tcb);
     }
 }

@@ -1,5 +1,6 @@
-// RFC 9293 3.8.3 and 3.10.8: R2, the time after which an unanswering peer is given up; and the end
-// of a FIN-WAIT-2 that nobody holds.
+// RFC 9293 3.8.3 and 3.10.8: R2, the time after which an unanswering peer is given up, and the
+// application's own user timeout, after which one that takes nothing is given up as well
+// (docs/decisions/0026-user-timeout-behind-a-closed-window.md).
 #include "core/tcp/room.hh"
 
 namespace tern {
@@ -25,6 +26,12 @@ void set_user_deadline(Room& room, Tcb& tcb, Duration in) {
     if (tcb.cold != 0)
         room.colds[tcb.cold].user_timeout_left = std::max(in - k_longest_timer, Duration{});
     put_off_deadline(room, tcb, Deadline::User, in);
+}
+
+// The peer may have answered all the time: what ends the connection is the application's word.
+bool allows_no_stall(const Room& room, const Tcb& tcb) {
+    const bool closed = tcb.has(k_persist) || tcb.snd.una + tcb.snd.wnd < tcb.snd.max;
+    return closed && options_of(room, tcb).user_timeout.has_value();
 }
 
 }  // namespace
@@ -68,19 +75,25 @@ void arm_user_timeout(Room& room, Tcb& tcb, bool restart) {
     set_user_deadline(room, tcb, r2);
 }
 
+// RFC 9293 3.8.6.1 [MUST-37], 3.8.6 [SHLD-17]: a peer that answers is alive, window or not; so R2
+// counts from the next probe on. What the application has set goes on counting from the peer's last
+// progress, as 3.9.1.1 says of its user timeout.
+void window_still_closed(Room& room, Tcb& tcb) {
+    if (!options_of(room, tcb).user_timeout) cancel_deadline(room, tcb, Deadline::User);
+}
+
 void user_timeout(Room& room, Index i) {
     Tcb& tcb = room.tcbs[i];
     if (tcb.cold != 0 && room.colds[tcb.cold].user_timeout_left > Duration{})
         return set_user_deadline(room, tcb, room.colds[tcb.cold].user_timeout_left);
-    if (is_synchronized(tcb.state)) send_reset(room, tcb, SendReason::ResetTimeout);
+    if (is_synchronized(tcb.state))
+        send_reset(
+            room, tcb,
+            allows_no_stall(room, tcb) ? SendReason::ResetNoProgress : SendReason::ResetTimeout);
     // A neighbour that never answered is the better explanation.
     const bool unreachable =
         tcb.soft_error == Error::HostUnreachable || tcb.soft_error == Error::NetworkUnreachable;
     finish(room, i, Cause::TimedOut, unreachable ? tcb.soft_error : Error::TimedOut);
-}
-
-void linger_timeout(Room& room, Index i) {
-    if (room.tcbs[i].state == State::FinWait2) finish(room, i, Cause::TimedOut, Error::TimedOut);
 }
 
 }  // namespace tern
