@@ -168,6 +168,19 @@ public:
             },
             token, buffers);
     }
+    // Writes what can be taken at once, and never waits; would_block: nothing. When it was short,
+    // async_wait_writable() tells that there is room again. So whoever has many slow peers needs
+    // no buffer for each of them.
+    std::size_t write_some(std::span<const std::byte> from, error_code& error);
+    // void(error_code): there is room after a write_some() that was short; at once if it was not.
+    template <class Token = net::default_completion_token_t<executor_type>>
+    auto async_wait_writable(Token&& token = {}) {
+        return net::async_initiate<Token, void(error_code)>(
+            [this](auto handler) {
+                start_wait_writable(detail::make_done<>(std::move(handler), executor_));
+            },
+            token);
+    }
     // void(error_code, Slice): the received memory itself; empty: the peer has finished.
     template <class Token = net::default_completion_token_t<executor_type>>
     auto async_receive(Token&& token = {}) {
@@ -199,6 +212,7 @@ private:
     void start_write(const detail::Parts& from, detail::Done<std::size_t> done);
     void start_receive(detail::Done<Slice> done);
     void start_send(Slice slice, detail::Done<> done);
+    void start_wait_writable(detail::Done<> done);
 
     Executor executor_;
     Core core_;

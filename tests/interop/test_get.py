@@ -119,6 +119,7 @@ def get_understands_what_servers_do():
         silent = answer_once(world, head + b"Content-Length: 100\r\n\r\nx", hang=True)
         code, _, error = tern("get", url("/", silent), "-o", got, "--stall-timeout", "0.5")
         check_equal(code, 5, error)
+        check("--stall-timeout" in error, error)
         nonsense = answer_once(world, b"I am no HTTP server\r\n\r\n")
         code, _, error = tern("get", url("/", nonsense), "-o", f"{where}/none")
         check_equal(code, 5, error)
@@ -128,6 +129,48 @@ def get_understands_what_servers_do():
         pathlib.Path(got).write_bytes(b"ab")
         code, _, error = tern("get", url("/", other_range), "-o", got, "--resume")
         check_equal((code, pathlib.Path(got).read_bytes()), (5, b"ab"), f"another range: {error}")
+        hints = answer_once(world, b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n",
+                            b"HTTP/1.1 203\r\nContent-Length: 3\r\n\r\nabc")
+        check_equal(tern("get", url("/", hints), "-o", "-")[:2], (0, "abc"), "interim answers")
+        nowhere = answer_once(world, b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n")
+        code, _, error = tern("get", url("/", nowhere), "-o", f"{where}/none")
+        check_equal(code, 4, error)
+        check("no Location" in error and not os.path.exists(f"{where}/none"), error)
+        nothing = answer_once(world, b"HTTP/1.1 204 No Content\r\n\r\n")
+        code, out, error = tern("get", url("/", nothing), "-o", f"{where}/none")
+        check_equal(code, 0, error)
+        check("204" in out and not os.path.exists(f"{where}/none"), f"{out} {error}")
+        data = answer_once(world, head + b"Content-Length: 3\r\n\r\nabc")
+        code, out, error = tern("get", url("/", data), "-o", "-", "--json", "--counters",
+                                "--ladder")
+        check_equal((code, out), (0, "abc"), "data alone on standard output")
+        check('"status":200' in error.replace(" ", ""), f"reports on standard error: {error}")
+
+
+@test()
+def get_counts_any_byte_as_progress():
+    """Chunks that come one by one, for longer than --stall-timeout in all."""
+    with folder() as where, World() as world:
+        pieces = [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]
+        pieces += [b"1\r\nx\r\n"] * 200 + [b"0\r\n\r\n"]  # one in 20 ms
+        port = answer_once(world, *pieces)
+        check_equal(tern("get", url("/", port), "-o", "-", "--stall-timeout", "3")[:2],
+                    (0, "x" * 200), "a trickle")
+
+
+@test()
+def get_tells_that_its_device_is_gone():
+    with folder() as where, World() as world:
+        fill(where)
+        start_http(world, where)
+        got = pathlib.Path(where, "got")
+        process = world.start(command(), "get", url("/slow/big.bin"), "-o", str(got), "--link",
+                              "tap:tap0", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        wait_until(lambda: got.exists() and got.stat().st_size > 100_000, 10, "some bytes")
+        run("ip", "link", "del", world.tap)
+        _, error = process.communicate(timeout=15)
+        check_equal(process.returncode, 3, error.decode())
+        check(b"the device is gone" in error, error.decode())
 
 
 @test()

@@ -1,4 +1,4 @@
-// Fetches one URL over HTTP/1.1 on a tern context, with Boost.Beast.
+// Fetches one URL over HTTP/1.1 on a tern context.
 #pragma once
 
 #include <functional>
@@ -11,12 +11,16 @@
 
 namespace tern::tools {
 
+// Bytes that the heads of an answer may take together, interim answers included.
+constexpr std::size_t k_answer_head_most = 64 * 1024;
+
 struct FetchOptions {
     Url url;
     u64 offset = 0;  // not 0: ask for the rest from there on
     bool keep_alive = false;
     ConnectOptions connect;
     Duration connect_timeout = std::chrono::seconds(15);
+    // Silence that ends the transfer; any byte that arrives is progress.
     Duration stall_timeout = std::chrono::seconds(60);
 };
 
@@ -24,11 +28,13 @@ struct FetchOptions {
 struct FetchHead {
     unsigned status = 0;
     std::string reason;
-    bool partial = false;
-    u64 first = 0;                // of a partial answer
+    bool partial = false;      // 206, or 416: `first` and `complete` are meant
+    std::optional<u64> first;  // Content-Range: the part that is to come
+    std::optional<u64> last;
     std::optional<u64> length;    // of the body
     std::optional<u64> complete;  // Content-Range: size of the whole
-    std::string location;
+    std::optional<std::string> location;
+    bool empty = false;  // it has no body, whatever its length: 204, 205, 304
 };
 
 struct FetchResult {

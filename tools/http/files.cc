@@ -26,18 +26,36 @@ std::size_t File::read_at(u64 offset, char* into, std::size_t room) const {
 
 namespace {
 
-// The path with links resolved; nothing if it does not exist or lies outside of the root.
+bool is_under(const fs::path& base, const fs::path& path) {
+    return std::mismatch(base.begin(), base.end(), path.begin(), path.end()).first == base.end();
+}
+
+// Why a path cannot be resolved. Of a link nothing is told but that it leads nowhere.
+NotFound why_not(const fs::path& base, const fs::path& relative) {
+    fs::path at = base;
+    for (const fs::path& part : relative) {
+        std::error_code error;
+        const fs::path next = fs::canonical(at / part, error);
+        const bool denied = error == std::errc::permission_denied;
+        if (error && !denied) return NotFound::Missing;
+        std::error_code link_error;
+        const bool link = fs::is_symlink(fs::symlink_status(at / part, link_error));
+        if (error) return link ? NotFound::Missing : NotFound::Forbidden;
+        if (!is_under(base, next)) return NotFound::Missing;
+        at = next;
+    }
+    return NotFound::Missing;
+}
+
+// The path with links resolved; Missing if it lies outside of the root.
 std::expected<fs::path, NotFound> resolve(const fs::path& root, std::string_view decoded) {
     std::error_code error;
     const fs::path base = fs::canonical(root, error);
     if (error) return std::unexpected(NotFound::Missing);
-    const fs::path full = fs::canonical(base / decoded.substr(1), error);
-    if (error) {
-        return std::unexpected(error == std::errc::permission_denied ? NotFound::Forbidden
-                                                                     : NotFound::Missing);
-    }
-    const auto [end, _] = std::mismatch(base.begin(), base.end(), full.begin(), full.end());
-    if (end != base.end()) return std::unexpected(NotFound::Forbidden);
+    const fs::path relative{decoded.substr(1)};
+    const fs::path full = fs::canonical(base / relative, error);
+    if (error) return std::unexpected(why_not(base, relative));
+    if (!is_under(base, full)) return std::unexpected(NotFound::Missing);
     return full;
 }
 
@@ -129,23 +147,44 @@ std::string_view content_type(const fs::path& path) {
     return "application/octet-stream";
 }
 
-std::string directory_page(const fs::path& directory, std::string_view target) {
+namespace {
+
+struct Entry {
+    std::string name;
+    bool folder = false;
+    u64 size = 0;
+};
+
+// Nothing for what find_file() would not give either: other things than files and folders, and
+// links that lead out of the root or nowhere.
+std::optional<Entry> entry_of(const fs::path& base, const fs::directory_entry& entry) {
+    std::error_code error;
+    if (entry.is_symlink(error) && !is_under(base, fs::canonical(entry.path(), error))) {
+        return std::nullopt;
+    }
+    if (error) return std::nullopt;
+    Entry result{.name = entry.path().filename().string()};
+    result.folder = entry.is_directory(error);
+    if (!result.folder && !entry.is_regular_file(error)) return std::nullopt;
+    if (!result.folder) result.size = entry.file_size(error);
+    return error ? std::nullopt : std::optional{std::move(result)};
+}
+
+}  // namespace
+
+std::expected<std::string, NotFound> directory_page(const fs::path& root, const fs::path& directory,
+                                                    std::string_view target) {
     const std::string_view path = target.substr(0, target.find_first_of("?#"));
     const std::string title = html_escape(url_decode(path).value_or(std::string{path}));
-    struct Entry {
-        std::string name;
-        bool folder;
-        u64 size;
-    };
     std::vector<Entry> entries;
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(directory, error)) {
-        std::error_code ignored;
-        const bool folder = entry.is_directory(ignored);
-        const bool file = entry.is_regular_file(ignored);
-        const u64 size = file ? entry.file_size(ignored) : 0;
-        entries.push_back({entry.path().filename().string(), folder, size});
+    const fs::path base = fs::canonical(root, error);
+    fs::directory_iterator at{directory, error};
+    for (; !error && at != fs::directory_iterator{}; at.increment(error)) {
+        if (auto entry = entry_of(base, *at)) entries.push_back(std::move(*entry));
     }
+    if (error == std::errc::permission_denied) return std::unexpected(NotFound::Forbidden);
+    if (error) return std::unexpected(NotFound::Missing);
     std::ranges::sort(entries, [](const Entry& a, const Entry& b) {
         return a.folder != b.folder ? a.folder : a.name < b.name;
     });

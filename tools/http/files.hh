@@ -42,13 +42,19 @@ struct Found {
     std::string location;  // Kind::Redirect: the same with a slash behind
 };
 
+// What lies outside of the root is Missing, whether it is there or not: an answer tells nothing
+// about it.
 enum class NotFound { BadRequest, Missing, Forbidden };
 
 // `target` is what stands in the request line, query included.
 std::expected<Found, NotFound> find_file(const std::filesystem::path& root,
                                          std::string_view target);
 std::string_view content_type(const std::filesystem::path& path);
-std::string directory_page(const std::filesystem::path& directory, std::string_view target);
+// The listing of a directory under `root`: what would be served of it, and nothing of what a link
+// out of the root leads to.
+std::expected<std::string, NotFound> directory_page(const std::filesystem::path& root,
+                                                    const std::filesystem::path& directory,
+                                                    std::string_view target);
 
 // A single byte range of RFC 9110 14.1.2.
 struct ByteRange {

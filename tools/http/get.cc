@@ -38,9 +38,17 @@ struct GetOptions {
 // Where the body goes. Opened late, so that an error page overwrites no file.
 class Output {
 public:
-    explicit Output(std::string name) : name_(std::move(name)) {}
+    // With "-" the data have standard output for themselves: what the command reports goes to
+    // standard error from now on.
+    explicit Output(std::string name) : name_(std::move(name)) {
+        if (!standard()) return;
+        std::fflush(stdout);
+        data_ = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        ::dup2(STDERR_FILENO, STDOUT_FILENO);
+    }
     ~Output() {
         if (fd_ > STDERR_FILENO) ::close(fd_);
+        if (data_ >= 0 && data_ != fd_) ::close(data_);
     }
     Output(const Output&) = delete;
     Output& operator=(const Output&) = delete;
@@ -55,7 +63,7 @@ public:
     }
     bool open(bool append) {
         if (standard()) {
-            fd_ = STDOUT_FILENO;
+            fd_ = data_;
             return true;
         }
         const int how = O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC);
@@ -80,6 +88,7 @@ private:
     }
     std::string name_, error_;
     int fd_ = -1;
+    int data_ = -1;  // a copy of standard output, for "-"
 };
 
 std::string name_from(const Url& url) {
@@ -102,8 +111,13 @@ void report(const GetOptions& o, const Url& url, const FetchResult& r, const Out
             static_cast<int>(r.code), json_string(r.error));
         return;
     }
-    if (r.code != k_ok) return;
-    if (o.quiet || output.standard()) return;
+    if (r.code != k_ok || o.quiet) return;
+    if (r.head.empty) {
+        fmt::print("{}: {} {}: there is nothing to store\n", url.text, r.head.status,
+                   r.head.reason);
+        return;
+    }
+    if (output.standard()) return;
     fmt::print("{}: {}{} in {}, {}\n", output.name(), human_bytes(r.bytes),
                offset != 0 ? fmt::format(" more (from byte {})", offset) : "",
                human_time(r.total_time), human_rate(r.bytes, r.total_time));
@@ -122,6 +136,10 @@ public:
         if (o.resume && !output_.standard()) offset_ = output_.size_now();
         signals_.async_wait([this](const boost::system::error_code& error, int) {
             if (!error && fetch_) fetch_->cancel();
+        });
+        context.on_link_lost([this] {
+            lost_ = true;
+            if (fetch_) fetch_->cancel();
         });
         start();
     }
@@ -145,12 +163,11 @@ private:
                        [this](FetchResult r) { on_done(std::move(r)); });
     }
     bool on_head(const FetchHead& head) {
-        if (head.status != 200 && head.status != 206) return false;
+        if (!carries_file(head)) return false;
         if (offset_ != 0 && !head.partial) {
             if (!o_.quiet) fmt::print(stderr, "tern get: no ranges here, starting over\n");
             offset_ = 0;
         }
-        if (head.partial && head.first != offset_) return false;
         if (!output_.open(offset_ != 0)) return false;
         std::optional<u64> total = head.length;
         if (total) *total += offset_;
@@ -163,21 +180,38 @@ private:
         progress_.update(context_.runtime().now(), received_);
         return output_.write(bytes);
     }
+    // 2xx with content, and the part of it that was asked for.
+    bool carries_file(const FetchHead& head) const {
+        if (head.status / 100 != 2 || head.empty) return false;
+        return !head.partial || head.first == offset_;
+    }
     void on_done(FetchResult r) {
         progress_.clear();
         const unsigned status = r.head.status;
         const bool moved =
             status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-        if (r.code == k_ok && moved && redirects_++ < o_.redirects) {
-            if (auto next = resolve_url(url_, r.head.location)) {
-                url_ = *next;
+        if (r.code == k_ok && moved && r.head.location) {
+            auto next = resolve_url(url_, *r.head.location);
+            if (next && redirects_++ < o_.redirects) {
+                url_ = std::move(*next);
                 return start();
-            } else {
-                r.code = k_http_status;
-                r.error = "redirected to " + next.error();
             }
+            r.code = k_http_status;
+            r.error = next ? fmt::format(
+                                 "{}: {} again after {} redirections; --redirects allows "
+                                 "more",
+                                 url_.text, status, o_.redirects)
+                           : "redirected to " + next.error();
+        } else if (r.code == k_ok && moved) {
+            r.code = k_http_status;
+            r.error = fmt::format("{}: {} {}, and no Location says where to", url_.text, status,
+                                  r.head.reason);
         }
         judge(r);
+        if (lost_ && r.code != k_ok) {
+            r.code = k_cannot_connect;
+            r.error = context_.runtime().link_lost_text();
+        }
         result_ = std::move(r);
         signals_.cancel();
     }
@@ -199,7 +233,11 @@ private:
         } else if (head.partial && head.first != offset_) {
             r.code = k_transfer;
             r.error = "the server sent another range than the one asked for";
-        } else if (head.status != 200 && head.status != 206) {
+        } else if (head.partial && head.complete && head.last && *head.last + 1 < *head.complete) {
+            r.code = k_transfer;
+            r.error = fmt::format("the server sent {} of {} bytes: try --resume", *head.last + 1,
+                                  *head.complete);
+        } else if (head.status / 100 != 2) {
             r.code = k_http_status;
             r.error = fmt::format("{}: {} {}", url_.text, head.status, head.reason);
         }
@@ -215,6 +253,7 @@ private:
     FetchResult result_;
     u64 offset_ = 0, received_ = 0;
     unsigned redirects_ = 0;
+    bool lost_ = false;
 };
 
 void get(const GetOptions& o) {
@@ -237,7 +276,8 @@ void add_get(CLI::App& app) {
     auto o = std::make_shared<GetOptions>();
     CLI::App* c = app.add_subcommand("get", "fetch a file over HTTP, on our own stack");
     c->add_option("url", o->url, "http://ADDRESS[:PORT]/PATH")->required();
-    c->add_option("-o,--output", o->output, "file to write; - is standard output");
+    c->add_option("-o,--output", o->output,
+                  "file to write; - is standard output, and reports go to standard error");
     c->add_flag("--resume", o->resume, "go on behind what the file holds already");
     c->add_flag("--progress", o->progress, "a bar even if this is no terminal");
     c->add_flag("--json", o->json, "the result as a JSON object");
@@ -245,7 +285,7 @@ void add_get(CLI::App& app) {
     c->add_option("--connect-timeout", o->connect_timeout, "seconds")
         ->capture_default_str()
         ->check(CLI::Range(0.001, 86400.0));
-    c->add_option("--stall-timeout", o->stall_timeout, "seconds without a byte")
+    c->add_option("--stall-timeout", o->stall_timeout, "seconds without a single byte")
         ->capture_default_str()
         ->check(CLI::Range(0.001, 86400.0));
     c->add_flag(

@@ -1,6 +1,7 @@
 // tern serve DIR: an HTTP server on the stack.
 #include <csignal>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 
 #include <fmt/core.h>
@@ -26,21 +27,33 @@ struct ServeOptions {
     bool one_request = false, reuse_address = false, progress = false, json = false, quiet = false;
     bool fast_open = false;
     u32 backlog = 1024;
+    u32 sessions = ServerOptions{}.sessions;
     NetOptions net;
 };
 
+// RFC 3339, in UTC.
+std::string utc_time(i64 nanoseconds) {
+    const std::time_t seconds = nanoseconds / 1'000'000'000;
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
+                       parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                       nanoseconds / 1'000'000 % 1000);
+}
+
 void print_text(const AccessRecord& r) {
-    fmt::print("{} {} {} {} {} bytes {} {}{}\n", r.peer.to_string(), r.method, r.target, r.status,
-               r.bytes, human_time(r.took), human_rate(r.bytes, r.took),
+    fmt::print("{} {} {} {} {} {} bytes {} {}{}\n", utc_time(r.time), r.peer.to_string(), r.method,
+               r.target, r.status, r.bytes, human_time(r.took), human_rate(r.bytes, r.took),
                r.complete ? "" : " BROKEN: " + r.why);
 }
 
 void print_json(const AccessRecord& r) {
     fmt::print(
-        "{{\"event\":\"request\",\"peer\":{},\"method\":{},\"target\":{},\"status\":{},"
+        "{{\"event\":\"request\",\"time\":{},\"peer\":{},\"method\":{},\"target\":{},\"status\":{},"
         "\"bytes\":{},\"seconds\":{:.6f},\"complete\":{},\"why\":{}}}\n",
-        json_string(r.peer.to_string()), json_string(r.method), json_string(r.target), r.status,
-        r.bytes, seconds_of(r.took), r.complete, json_string(r.why));
+        json_string(utc_time(r.time)), json_string(r.peer.to_string()), json_string(r.method),
+        json_string(r.target), r.status, r.bytes, seconds_of(r.took), r.complete,
+        json_string(r.why));
 }
 
 // A line that is drawn over, a few times a second, while files are on their way.
@@ -76,7 +89,7 @@ private:
     bool drawn_ = false;
 };
 
-void announce(const ServeOptions& o, const HttpServer& server, const LinkFacts& facts) {
+void announce(const ServeOptions& o, const HttpServer& server, const LinkFacts& facts, u64 heap) {
     Endpoint at = server.local_endpoint();
     if (at.address.is_any()) {
         if (auto cidr = Cidr::parse(o.net.addresses.empty() ? "" : o.net.addresses.front())) {
@@ -87,12 +100,15 @@ void announce(const ServeOptions& o, const HttpServer& server, const LinkFacts& 
         "http://" + (at.port == 80 ? at.address.to_string() : at.to_string()) + "/";
     if (o.json) {
         fmt::print(
-            "{{\"event\":\"ready\",\"url\":{},\"link\":{},\"details\":{},\"directory\":{}}}\n",
+            "{{\"event\":\"ready\",\"url\":{},\"link\":{},\"details\":{},\"directory\":{},"
+            "\"sessions\":{},\"heap\":{}}}\n",
             json_string(url), json_string(facts.name), json_string(facts.details),
-            json_string(o.directory));
+            json_string(o.directory), o.sessions, heap);
     } else {
-        fmt::print("serving {} at {} on {}{}\n", o.directory, url, facts.name,
-                   facts.details.empty() ? "" : ": " + facts.details);
+        fmt::print(
+            "serving {} at {} on {}{}; at most {} sessions, which take up to {} beside --memory\n",
+            o.directory, url, facts.name, facts.details.empty() ? "" : ": " + facts.details,
+            o.sessions, human_bytes(heap));
         if (::isatty(STDOUT_FILENO) == 1 && facts.name.find(':') != std::string::npos &&
             !facts.name.starts_with("xdp:")) {
             fmt::print(
@@ -109,14 +125,19 @@ void summary(const ServeOptions& o, const ServerTotals& t, const LinkCounters& l
     if (o.json) {
         fmt::print(
             "{{\"event\":\"end\",\"connections\":{},\"requests\":{},\"bytes\":{},"
-            "\"fast_opens\":{},\"packets_in\":{},\"packets_out\":{},\"refused_in\":{},\"refused_"
+            "\"evicted\":{},\"fast_opens\":{},\"packets_in\":{},\"packets_out\":{},\"refused_in\":{"
+            "},\"refused_"
             "out\":{},\"unread\":{},\"too_long\":{}}}\n",
-            t.connections, t.requests, t.bytes, fast_opens, link.received_packets,
+            t.connections, t.requests, t.bytes, t.evicted, fast_opens, link.received_packets,
             link.sent_packets, link.receive_refused, link.send_refused, link.device_unread,
             link.too_long);
     } else if (!o.quiet) {
-        fmt::print("served {} requests on {} connections, {}\n", t.requests, t.connections,
-                   human_bytes(t.bytes));
+        fmt::print("served {} requests on {} connections, {}{}\n", t.requests, t.connections,
+                   human_bytes(t.bytes),
+                   t.evicted == 0 ? ""
+                                  : fmt::format("; {} sessions had to make room for others "
+                                                "(--sessions)",
+                                                t.evicted));
     }
     std::fflush(stdout);
 }
@@ -139,7 +160,9 @@ void serve(const ServeOptions& o) {
                                      .reuse_address = o.reuse_address,
                                      .fast_open = o.fast_open ? o.backlog : 0,
                                      .options = o.net.tcp()},
-                          .one_request = o.one_request};
+                          .one_request = o.one_request,
+                          .sessions = o.sessions};
+    const u64 heap = options.heap();
     HttpServer server{context, std::move(options), [&](const AccessRecord& record) {
                           if (live) live->clear();
                           if (o.quiet) return;
@@ -148,19 +171,28 @@ void serve(const ServeOptions& o) {
                       }};
     if (o.progress) live = std::make_unique<Live>(io, server);
     net::signal_set signals{io, SIGINT, SIGTERM};
-    signals.async_wait([&](const boost::system::error_code& error, int) {
-        if (error) return;
+    const auto end = [&] {
         server.stop();
         if (live) live->stop();
         std::signal(SIGINT, SIG_DFL);  // a second Ctrl-C does not wait for connections to close
         signals.clear();
+    };
+    signals.async_wait([&](const boost::system::error_code& error, int) {
+        if (!error) end();
     });
-    announce(o, server, context.runtime().link_facts());
+    context.on_link_lost([&] {
+        signals.cancel();
+        end();
+    });
+    announce(o, server, context.runtime().link_facts(), heap);
     io.run();
     if (live) live->clear();
     summary(o, server.totals(), context.runtime().link_counters(),
             context.stack().counters().tcp_fast_opens);
     observation.tell(&context.stack());
+    if (context.runtime().link_lost()) {
+        throw RuntimeError(Error::NoSuchInterface, context.runtime().link_lost_text());
+    }
 }
 
 }  // namespace
@@ -171,6 +203,12 @@ void add_serve(CLI::App& app) {
     c->add_option("directory", o->directory, "what to serve")->required();
     c->add_option("--port", o->port, "TCP port")->capture_default_str();
     c->add_option("--backlog", o->backlog, "connections that may wait to be accepted")
+        ->capture_default_str()
+        ->check(CLI::Range(1u, 1u << 20));
+    c->add_option("--sessions", o->sessions,
+                  "connections that may be open; another one takes the place of the one that has "
+                  "been idle the longest, or moves the least. The server's own heap is at most "
+                  "8 KiB times this, beside --memory")
         ->capture_default_str()
         ->check(CLI::Range(1u, 1u << 20));
     c->add_flag("--one-request", o->one_request, "close the connection after each response");
@@ -187,7 +225,12 @@ void add_serve(CLI::App& app) {
     c->footer(
         "Example, with the kernel as client, in a network namespace of its own:\n"
         "  unshare -rn sh -c 'tern serve . --link tap:tern0 & sleep 1;\n"
-        "      ip addr add 10.0.0.1/24 dev tern0; curl -O http://10.0.0.2/README.md'");
+        "      ip addr add 10.0.0.1/24 dev tern0; curl http://10.0.0.2/'\n"
+        "A line per request: when it had arrived (UTC), client, method, target, status, bytes of\n"
+        "the body, how long the answer took, its rate, and BROKEN with the reason if it did not\n"
+        "come to its end. A request has 30 s to arrive; a client that takes nothing of its answer\n"
+        "for 60 s, or asks for nothing for 60 s, is given up.\n"
+        "Exit codes: 0 well, 2 wrong usage, 3 the link is not there, or not any more.");
     c->callback([o] { serve(*o); });
 }
 

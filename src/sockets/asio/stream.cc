@@ -61,6 +61,7 @@ void StreamCore::cancel_read() {
 void StreamCore::cancel_write() {
     if (write_done_) write_done_(net::error::operation_aborted, 0);
     if (send_done_) send_done_(net::error::operation_aborted);
+    if (writable_done_) writable_done_(net::error::operation_aborted);
     send_slice_ = {};
 }
 
@@ -209,6 +210,32 @@ bool StreamCore::try_send(Done<>& done, Error over) {
     return true;
 }
 
+std::size_t StreamCore::write_some(std::span<const std::byte> from, error_code& error) {
+    error = refusal();
+    if (error) return 0;
+    if (write_done_ || send_done_) {
+        error = net::error::already_started;
+        return 0;
+    }
+    const auto sent = context_->tcp().send(handle_, from);
+    context_->flush();
+    if (sent) {
+        short_ = *sent < from.size();
+        return *sent;
+    }
+    short_ = sent.error() == Error::WouldBlock || sent.error() == Error::OutOfMemory;
+    error = short_ ? error_code{net::error::would_block} : to_error_code(sent.error());
+    return 0;
+}
+
+void StreamCore::wait_writable(Done<> done) {
+    if (auto no = refusal()) return done(no);
+    if (write_done_ || send_done_ || writable_done_) return done(net::error::already_started);
+    if (!open_ || !short_) return done({});  // what is over, the next write_some() tells
+    allow_cancel(done, &StreamCore::cancel_write);
+    writable_done_ = std::move(done);
+}
+
 void StreamCore::on_event(const Event& event) {
     if (event.kind != Event::Kind::Tcp || !(event.connection() == handle_)) return;
     const bool over = (event.bits & TcpEventBits::Closed) != 0;
@@ -231,6 +258,8 @@ void StreamCore::on_event(const Event& event) {
         const Error end = !over ? Error::None : why == Error::EndOfStream ? Error::Closing : why;
         if (write_done_) try_write(write_parts_, write_done_, end);
         if (send_done_) try_send(send_done_, end);
+        short_ = false;
+        if (writable_done_) writable_done_({});
     }
 }
 
@@ -315,5 +344,10 @@ void tcp_stream::start_receive(detail::Done<Slice> done) { core_->receive(std::m
 void tcp_stream::start_send(Slice slice, detail::Done<> done) {
     core_->send(std::move(slice), std::move(done));
 }
+
+std::size_t tcp_stream::write_some(std::span<const std::byte> from, error_code& error) {
+    return core_->write_some(from, error);
+}
+void tcp_stream::start_wait_writable(detail::Done<> done) { core_->wait_writable(std::move(done)); }
 
 }  // namespace tern::asio

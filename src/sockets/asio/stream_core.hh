@@ -26,6 +26,8 @@ public:
     void receive(Done<Slice> done);
     void write(const Parts& from, Done<std::size_t> done);
     void send(Slice slice, Done<> done);
+    std::size_t write_some(std::span<const std::byte> from, error_code& error);
+    void wait_writable(Done<> done);
 
     void on_event(const Event& event) override;
     void on_context_gone() override;
@@ -52,6 +54,8 @@ private:
     Done<Slice> receive_done_;
     Done<std::size_t> write_done_;
     Done<> send_done_;
+    Done<> writable_done_;
+    bool short_ = false;  // the last write_some() was, and there is no room since then
     Slice send_slice_;
     Parts read_parts_;
     Parts write_parts_;
