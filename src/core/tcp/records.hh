@@ -18,7 +18,10 @@ inline constexpr u8 k_no_scaling = 15;
 struct Embryo {
     FlowKey key;
     Seq irs, iss;
-    u32 ts_recent = 0;
+    union {
+        u32 ts_recent{};  // with timestamps
+        u32 answered_us;  // without: when the SYN-ACK left; 0: more than one did
+    };
     u32 deadline = 0;  // tick of the next SYN-ACK
     Index next = 0, prev = 0;
     u16 peer_mss = 536;
@@ -33,6 +36,10 @@ struct Embryo {
     u8 expired : 1 = 0;  // its timer is not running any more
 };
 static_assert(sizeof(Embryo) == 64);
+// RFC 6298 3: of two SYN-ACKs nobody knows which one was answered. With timestamps the echo tells.
+inline void forget_answer_time(Embryo& e) {
+    if (!e.timestamps) e.answered_us = 0;
+}
 
 // TIME-WAIT: enough to answer a repeated FIN and to judge a new SYN.
 struct TimeWait {

@@ -132,7 +132,7 @@ Index new_tcb(Room& room, const FlowKey& key, u64 hash, u32 replaces) {
     room.lately[key.slot()] = i;
     tcb.generation = ++room.last_generation;
     const Limits& limits = room.cx.limits;
-    tcb.rto = room.tick_after(limits.tcp_rto_initial) - room.tick();
+    tcb.rto = initial_rto(room);
     tcb.rcv.buff = limits.tcp_receive_buffer;
     return i;
 }

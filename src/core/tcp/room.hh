@@ -258,14 +258,14 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg);  // SEG.SEQ = RCV.N
 DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg);    // behind a hole
 void drop_acknowledged(Room& room, Tcb& tcb, Seq ack);        // out of the send queue
 void append(Chain& chain, Packet packet);                     // small ones together
-// From RCV.NXT on, while there are runs.
-void fill_hole(Room& room, Tcb& tcb, ReceiveQueue& q, Packet packet);
+// Takes the text of a segment that begins at RCV.NXT, while there are runs.
+void fill_hole(Room& room, Tcb& tcb, ReceiveQueue& q, Segment& seg);
 Index run_before(Room& room, ReceiveQueue& q, Seq s);  // the last that begins at or before s; or 0
 // Could its ACK be the peer's? Only such a segment may make our answer longer, or its size would
 // tell who guesses where a guess lies (docs/decisions/0028-no-news-for-guessers.md).
 bool acknowledges_plausibly(const Tcb& tcb, const Segment& seg);
-// RFC 2883: these sequence numbers have come once more.
-void remember_duplicate(Room& room, Tcb& tcb, Seq left, Seq right);
+// RFC 2883: these sequence numbers of the segment have come once more.
+void remember_duplicate(Room& room, Tcb& tcb, Segment& seg, Seq left, Seq right);
 void release_empty(Room& room, Tcb& tcb);             // a receive queue with nothing in it
 Seq data_end(const Room& room, const Tcb& tcb);       // behind the last byte queued to send
 Seq read_position(const Room& room, const Tcb& tcb);  // the next byte the application reads
@@ -341,6 +341,7 @@ void end_time_wait(Room& room, Index record, Cause cause);  // before its time
 void expire_time_waits(Room& room);
 void expire_embryos(Room& room);
 u32 backed_off_rto(const Room& room, const Tcb& tcb);  // ticks
+u32 initial_rto(const Room& room);                     // ticks
 inline void tell_timer(Room& room, const FlowKey& key, Timer timer, TimerEvent::What what,
                        Duration in = {}) {
     if (room.cx.observer) [[unlikely]]
@@ -436,6 +437,7 @@ bool undo_if_spurious(Room& room, Tcb& tcb, Flight& f, const Segment& seg, const
 void choose_loss_timer(Room& room, Tcb& tcb, Flight& f);
 void put_off_probe(Room& room, Tcb& tcb, Flight& f);
 void probe_tail(Room& room, Tcb& tcb, Flight& f);
+void probe_left(Tcb& tcb, Flight& f);
 void take_probe_answer(Room& room, Tcb& tcb, Flight& f, const AckSample& a);
 void reordering_timeout(Room& room, Tcb& tcb, Flight& f);
 void flight_acknowledged(Room& room, Tcb& tcb, Flight& f, const Segment& seg, Seq before);

@@ -90,6 +90,7 @@ struct alignas(64) Tcb {
     bool ece_due : 1 = false;   // Classic: a mark has arrived, CWR has not
     bool cwr_due : 1 = false;   // Classic: the next new data says that cwnd was reduced
     bool marked : 1 = false;    // cwnd was reduced for a mark: not again until `recover` is passed
+    bool probed : 1 = false;    // a tail probe has left since the round trip was measured last
     u32 flags = 0;
     Index self = 0;
     u16 retransmissions = 0;  // segments sent again; stays at its top
@@ -126,7 +127,7 @@ struct alignas(64) Tcb {
     TimerNode timer;
     std::array<u32, k_deadlines> deadlines{};  // ticks
     u32 srtt_us = 0, rttvar_us = 0;
-    u32 rto = 0;  // ticks, without backoff
+    u32 rto = 0;  // ticks; since the last measurement doubled by each expiry (RFC 6298 5.5)
     Index ready_next = 0;
     Index event_next = 0;  // event list; accept queue while nobody has the handle
     union {

@@ -50,9 +50,11 @@ struct PlainReceiver {
         if (to > nxt) take({std::max(from, nxt), to});
         std::vector<Range> told;
         if (!twice.empty()) {
-            told.push_back(twice.back());
+            // 4.2: of several pieces the first one.
+            const Range first = twice.front();
+            told.push_back(first);
             for (const Range& r : runs)
-                if (r.from <= twice.back().from && twice.back().to <= r.to) told.push_back(r);
+                if (r.from <= first.from && first.to <= r.to) told.push_back(r);
         }
         for (const Range& r : runs)
             if (told.size() < 2 || r != told[1]) told.push_back(r);
@@ -205,16 +207,17 @@ struct PlainSender {
         prr_delivered = prr_out = 0;
     }
 
-    // RFC 9937 6.
+    // RFC 9937 6.2.
     void reduce(u32 delivered_now, bool safe) {
+        if (delivered_now == 0 && prr_out != 0) return;
         prr_delivered += delivered_now;
         const i64 in_flight = pipe(), goal = ssthresh, out = prr_out, sum = prr_delivered;
         i64 count;
         if (in_flight > goal) {
             count = (sum * goal + recover_fs - 1) / std::max<i64>(recover_fs, 1) - out;
         } else {
-            count = sum - out;
-            if (safe) count = std::max<i64>(count, delivered_now) + k_mss;
+            count = std::max<i64>(sum - out, delivered_now);
+            if (safe) count += k_mss;
             count = std::min(goal - in_flight, count);
         }
         if (out == 0) count = std::max<i64>(count, k_mss);

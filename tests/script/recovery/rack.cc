@@ -1,5 +1,6 @@
 // RFC 8985, RFC 9937 and their undoing: losses as a sender with SACK sees them.
-#include "lab/script/on_gtest.hh"
+#include "support/hog.hh"
+#include "support/places.hh"
 
 namespace tern {
 namespace {
@@ -58,6 +59,36 @@ SCRIPT("what comes late but within the window is no loss", covers("RFC8985:2")) 
     t.quiet(20ms);
     t.inject("< . 1:1(0) ack 21001");
     CHECK(t.status().retransmissions == 0);
+}
+
+SCRIPT("without SRTT the window is a quarter of the least round trip too, and not 0",
+       covers("RFC8985:2")) {
+    // The handshake took no time at all and gave no sample; a cookie's gives none either.
+    t.passive_open(k_peer);
+    CHECK(t.status().srtt == 0s);
+    t.app.write(10'000);
+    t.expect("> P. 1:10001(10000) ack 1");
+    t.inject("+100ms < . 1:1(0) ack 1 <sack 1001:2001>");
+    t.quiet(20ms);
+    t.inject("< . 1:1(0) ack 2001");
+    t.inject("< . 1:1(0) ack 10001");
+    CHECK(t.status().retransmissions == 0 && !t.status().in_recovery);
+    CHECK(t.status().cwnd >= 10'000);
+}
+
+SCRIPT("the first flight behind a passive handshake without timestamps may be reordered",
+       covers("RFC8985:2", "RFC6298:3")) {
+    t.listen();
+    t.inject("< S 0:0(0) win 65535 <mss 1000,sackOK>");
+    t.expect("> S. 0:0(0) ack 1");
+    t.inject("+50ms < . 1:1(0) ack 1");
+    t.accept();
+    t.app.write(10'000);
+    t.expect("> P. 1:10001(10000) ack 1");
+    t.inject("+50ms < . 1:1(0) ack 1 <sack 1001:2001>");
+    t.quiet(12ms);
+    t.inject("< . 1:1(0) ack 10001");
+    CHECK(t.status().retransmissions == 0 && t.status().cwnd >= 10'000);
 }
 
 SCRIPT("every hole is filled once, the lowest first, as PRR allows",
@@ -156,7 +187,9 @@ SCRIPT("with timestamps too the answer to a probe finds the rest of the tail",
     t.inject(line("+100ms < . 1:1(0) ack 1001 " + echo(100) + ">"));
     t.app.write(5000);
     sent = t.expect("> P. 1001:6001(5000) ack 1");
-    t.expect_within(26ms, "> P. 5001:6001(1000) ack 1");
+    // The handshake took no time, so the deviation is twice SRTT (12.5 ms) and the probe waits
+    // longer.
+    t.expect_within(113ms, "> P. 5001:6001(1000) ack 1");
     // It lies behind a hole: what the peer echoes is the timestamp of the last segment in order.
     t.inject(line("+100ms < . 1:1(0) ack 3001 " + echo(130) + ",sack 5001:6001>"));
     t.expect("> . 3001:4001(1000) ack 1");
@@ -199,6 +232,106 @@ SCRIPT("a probe whose original had arrived changes nothing", covers("RFC8985:4")
     t.inject("+100ms < . 1:1(0) ack 11001 <sack 10001:11001>");
     CHECK(t.status().cwnd >= before);
     t.quiet(5s);
+}
+
+SCRIPT("no second probe before a round trip was measured: then RTO learns that the path is longer",
+       covers("RFC8985:3", "RFC6298:4")) {
+    t.passive_open(k_peer);
+    t.app.write(1000);
+    t.expect("> P. 1:1001(1000) ack 1");
+    t.inject("+10ms < . 1:1(0) ack 1001");
+    CHECK(t.status().rto == 200ms);
+    // The round trip is 350 ms now. The answer to the probe, which is the same segment, is no
+    // sample.
+    t.app.write(1000);
+    t.expect("> P. 1001:2001(1000) ack 1");
+    t.expect("+200ms > P. 1001:2001(1000) ack 1");
+    t.inject("+150ms < . 1:1(0) ack 2001");
+    CHECK(t.status().srtt == 10ms && t.status().backoff == 0 && t.status().rto == 200ms);
+    // A second of silence, and more: the flight is forgotten, this is not.
+    t.inject("+200ms < . 1:1(0) ack 2001 <sack 1001:2001>");
+    t.quiet(3s);
+    t.app.write(1000);
+    t.expect("> P. 2001:3001(1000) ack 1");
+    t.expect("+200ms > P. 2001:3001(1000) ack 1");
+    CHECK(t.status().backoff == 1 && t.status().rto == 400ms);
+    t.inject("+150ms < . 1:1(0) ack 3001");
+    t.inject("+200ms < . 1:1(0) ack 3001 <sack 2001:3001>");
+    t.app.write(1000);
+    t.expect("> P. 3001:4001(1000) ack 1");
+    t.quiet(350ms);
+    t.inject("< . 1:1(0) ack 4001");
+    CHECK(t.status().srtt == 52500us && t.status().rto > 350ms);
+    // From here on the tail is probed again.
+    t.app.write(1000);
+    t.expect("> P. 4001:5001(1000) ack 1");
+    t.expect_within(408ms, "> P. 4001:5001(1000) ack 1");
+    CHECK(t.status().backoff == 0);
+    t.inject("< . 1:1(0) ack 5001");
+}
+
+SCRIPT("while the path is becoming longer the probe waits as long as RTO would, and not two SRTT",
+       covers("RFC8985:3")) {
+    t.passive_open(k_peer);
+    t.app.write(1000);
+    t.expect("> P. 1:1001(1000) ack 1");
+    t.inject("+20ms < . 1:1(0) ack 1001");
+    t.app.write(2000);
+    t.expect("> P. 1001:3001(2000) ack 1");
+    t.inject("+30ms < . 1:1(0) ack 3001");
+    // RTTVAR is 10 ms, SRTT 21.25: two of SRTT are long enough.
+    CHECK(t.status().rttvar == 10ms && t.status().srtt == 21250us);
+    t.app.write(2000);
+    t.expect("> P. 3001:5001(2000) ack 1");
+    t.expect_within(43ms, "> P. 4001:5001(1000) ack 1");
+    t.inject("+90ms < . 1:1(0) ack 4001");
+    t.ignore_output();
+    t.inject("+1ms < . 1:1(0) ack 5001");
+    const TcpStatus s = t.status();
+    CHECK(s.rttvar > s.srtt / 2);
+    t.app.write(2000);
+    t.expect("> P. 5001:7001(2000) ack 1");
+    // The round trip is 132.5 ms, more than two SRTT.
+    t.quiet(133ms);
+    t.inject("< . 1:1(0) ack 7001");
+    CHECK(s.srtt * 2 < 133ms && t.status().retransmissions == 1);
+}
+
+SCRIPT("a probe that found no buffer has not left: it is due until it does", covers("RFC8985:3")) {
+    t.setup.memory_limit = u64{4} << 20;
+    ten_segments(t);
+    Hog hog(t);
+    t.quiet(201ms);
+    CHECK(t.drops(DropReason::MemoryCeiling) > 0);
+    hog.let_go();
+    t.expect_within(100ms, "> P. 10001:11001(1000) ack 1");
+    // One, as if it had left at once; RTO has counted from where it was due.
+    t.expect_within(300ms, "> . 1001:2001(1000) ack 1");
+    t.inject("+100ms < . 1:1(0) ack 11001");
+    t.ignore_output();
+}
+
+SCRIPT("an ACK that comes before a probe found a buffer answers no probe: cwnd stays",
+       covers("RFC8985:3", "RFC8985:4")) {
+    t.setup.memory_limit = u64{4} << 20;
+    ten_segments(t);
+    const u32 cwnd = t.status().cwnd;
+    {
+        Hog hog(t);
+        t.quiet(201ms);
+    }
+    t.app.write(2000);  // waits for memory, as the probe does
+    t.inject("< . 1:1(0) ack 10001");
+    t.ignore_output();
+    t.inject("+1ms < . 1:1(0) ack 11001");
+    t.inject("+100ms < . 1:1(0) ack 13001");
+    CHECK(t.status().retransmissions == 0 && t.status().cwnd >= cwnd);
+    // A tail that is lost later is probed as ever.
+    t.app.write(2000);
+    t.expect("> P. 13001:15001(2000) ack 1");
+    t.expect_within(500ms, "> P. 14001:15001(1000) ack 1");
+    CHECK(t.status().backoff == 0);
+    t.inject("+1ms < . 1:1(0) ack 15001");
 }
 
 SCRIPT("after RTO everything not SACKed is sent again, in slow start",

@@ -1,5 +1,7 @@
 // RFC 2018 4 and RFC 2883: what a receiver tells of bytes behind holes, and of what came twice.
-#include "lab/script/on_gtest.hh"
+#include <vector>
+
+#include "support/places.hh"
 
 namespace tern {
 namespace {
@@ -8,6 +10,10 @@ using namespace script;
 using namespace std::chrono_literals;
 
 constexpr Peer k_peer{.mss = 1000, .sack = true};
+
+struct Range {
+    u32 from, to;
+};
 
 void read_500(Script& t, const Line& segment) {
     t.inject(segment);
@@ -39,7 +45,7 @@ SCRIPT("the run that the segment came to is the first block, then those that cha
     t.expect("> . 1:1(0) ack 2501 <sack 7001:7501 5001:5501 3001:3501>");
     CHECK(t.status().out_of_order == 1500);
     t.inject("< . 2501:7001(4500) ack 1");
-    t.expect("> . 1:1(0) ack 7501 <sack 5001:5501>");
+    t.expect("> . 1:1(0) ack 7501 <sack 3001:3501>");
     t.app.read_all();
     t.ignore_output();
 }
@@ -145,7 +151,7 @@ SCRIPT("a segment that spans several runs fills every hole, and keeps what came 
     t.inject("< . 31:41(10) ack 1");
     t.ignore_output();
     t.inject("< . 2:51(49) ack 1", {.payload = std::string(49, 'x')});
-    t.expect("> . 1:1(0) ack 1 <sack 31:41 2:51>");
+    t.expect("> . 1:1(0) ack 1 <sack 11:21 2:51>");
     CHECK(t.status().out_of_order == 49);
     t.inject("< . 1:2(1) ack 1", {.payload = "y"});
     t.expect("> . 1:1(0) ack 51 <>");
@@ -160,9 +166,138 @@ SCRIPT("in order across runs: what came first stays as well", covers("RFC9293:SH
     t.inject("< . 21:26(5) ack 1", {.payload = "later"});
     t.ignore_output();
     t.inject("< . 1:31(30) ack 1", {.payload = std::string(30, 'x')});
-    t.expect("> . 1:1(0) ack 31 <sack 21:26>");
+    t.expect("> . 1:1(0) ack 31 <sack 11:16>");
     CHECK(t.app.read_bytes(100) == "xxxxxxxxxxfirstxxxxxlaterxxxxx");
     CHECK(t.status().out_of_order == 0);
+}
+
+namespace {
+
+// What has arrived (without pause and unread), and what the last segment of it is told.
+struct Duplicates {
+    const char* name;
+    std::vector<Range> arrived;
+    Range segment;
+    u32 ack;
+    const char* blocks;
+};
+
+// RFC 2883 4 (1), (4) and 4.2: "the receiver reports the first such duplicate segment in a single
+// D-SACK block", and behind a hole the larger block around it in the second one.
+const std::vector<Duplicates>& several_pieces() {
+    static const std::vector<Duplicates> all = {
+        {"two runs filled at once",
+         {{1001, 2001}, {4001, 5001}, {7001, 8001}},
+         {1, 6001},
+         6001,
+         "<sack 1001:2001 7001:8001>"},
+        {"runs that grew together are one piece",
+         {{1001, 2001}, {2001, 3001}, {4001, 5001}, {7001, 8001}},
+         {1, 6001},
+         6001,
+         "<sack 1001:3001 7001:8001>"},
+        {"three runs, none is left",
+         {{1001, 1501}, {2001, 2501}, {3001, 3501}},
+         {1, 4001},
+         4001,
+         "<sack 1001:1501>"},
+        {"the last one is filled in part",
+         {{1001, 1501}, {2001, 2501}},
+         {1, 2201},
+         2501,
+         "<sack 1001:1501>"},
+        {"only the last one is a duplicate", {{2001, 2501}}, {1, 2501}, 2501, "<sack 2001:2501>"},
+        {"what is old, and a run", {{1, 501}, {1001, 1501}}, {1, 2001}, 2001, "<sack 1:501>"},
+        {"what is old, and two runs",
+         {{1, 501}, {1001, 1501}, {2001, 2501}},
+         {1, 3001},
+         3001,
+         "<sack 1:501>"},
+        {"RFC 2883 4.2.2",
+         {{1, 501}, {2501, 3001}, {501, 1001}, {1501, 2001}},
+         {501, 2001},
+         2001,
+         "<sack 501:1001 2501:3001>"},
+        {"RFC 2883 4.2.3",
+         {{1, 501}, {3001, 3501}, {1001, 1501}, {2001, 2501}},
+         {1001, 2501},
+         501,
+         "<sack 1001:1501 1001:2501 3001:3501>"},
+        {"behind a hole, and it begins with news",
+         {{1001, 1501}, {2001, 2501}},
+         {501, 3001},
+         1,
+         "<sack 1001:1501 501:3001>"},
+        {"behind a hole, three pieces",
+         {{1001, 1501}, {2001, 2501}, {3001, 3501}, {9001, 9501}},
+         {1001, 4001},
+         1,
+         "<sack 1001:1501 1001:4001 9001:9501>"},
+        {"behind a hole, wholly held",
+         {{1001, 3001}, {5001, 5501}},
+         {1501, 2001},
+         1,
+         "<sack 1501:2001 1001:3001 5001:5501>"},
+    };
+    return all;
+}
+
+void report_first_piece(Script& t, const Duplicates& d, bool fin) {
+    t.passive_open(k_peer);
+    for (const Range& r : d.arrived) {
+        t.inject(line_of({.seq = r.from, .len = r.to - r.from, .ack = 1}));
+        t.advance(50ms);  // what is in order is acknowledged too
+    }
+    t.ignore_output();
+    const u16 flags = fin ? wire::Ack | wire::Fin : wire::Ack;
+    t.inject(line_of({.flags = static_cast<u16>(flags),
+                      .seq = d.segment.from,
+                      .len = d.segment.to - d.segment.from,
+                      .ack = 1}));
+    const u32 ack = d.ack + (fin ? 1 : 0);
+    // What is old in part and fills no hole waits for the delayed ACK.
+    (void)t.expect_within(50ms, line("> . 1:1(0) ack " + std::to_string(ack) + " " + d.blocks));
+    t.app.read_all();
+    t.ignore_output();
+    t.app.abort();
+    t.ignore_output();
+}
+
+}  // namespace
+
+SCRIPT("RFC 2883 4.2: of several duplicate pieces in a segment the first is reported",
+       covers("RFC2883:1")) {
+    for (const Duplicates& d : several_pieces())
+        one_case(d.name, [&](Script& c) { report_first_piece(c, d, false); });
+}
+
+SCRIPT("RFC 2883 4.2: also when the segment brings the FIN", covers("RFC2883:1")) {
+    for (const Duplicates& d : several_pieces()) {
+        const bool last = d.ack == d.segment.to;  // nothing waits behind it
+        if (last && std::string_view(d.blocks).find(' ', 6) == std::string_view::npos)
+            one_case(d.name, [&](Script& c) { report_first_piece(c, d, true); });
+    }
+}
+
+SCRIPT("RFC 2883 4 (1): the duplicate of the most recent segment is told, not an older one",
+       covers("RFC2883:1")) {
+    t.passive_open(k_peer);
+    read_500(t, "< . 1:501(500) ack 1");
+    t.inject("< . 1001:1501(500) ack 1");
+    t.inject("< . 2001:2501(500) ack 1");
+    t.ignore_output();
+    t.inject_together({"< . 1:301(300) ack 1", "< . 1001:2501(1500) ack 1"});
+    t.expect("> . 1:1(0) ack 501 <sack 1001:1501 1001:2501>");
+    t.expect("> . 1:1(0) ack 501 <sack 1001:2501>");
+}
+
+SCRIPT("duplicates of two segments that touch, before an ACK could leave, are one block",
+       covers("RFC2883:1")) {
+    t.passive_open(k_peer);
+    read_500(t, "< . 1:1001(1000) ack 1");
+    t.inject_together({"< . 1:501(500) ack 1", "< . 501:1001(500) ack 1"});
+    t.expect("> . 1:1(0) ack 1001 <sack 1:1001>");
+    t.expect("> . 1:1(0) ack 1001 <>");
 }
 
 SCRIPT("a FIN that comes twice is reported with its sequence number", covers("RFC2883:1")) {

@@ -1,7 +1,6 @@
 // When memory is wanting: refusals that end, and a reserve so that they can. Not an RFC, but what
 // RFC 9293 takes for granted (docs/decisions/0005-memory-for-what-waits.md).
-#include <vector>
-
+#include "support/hog.hh"
 #include "support/places.hh"
 
 namespace tern {
@@ -10,19 +9,6 @@ using namespace script;
 using namespace std::chrono_literals;
 
 namespace {
-
-// Takes all that the pool still gives: slots and descriptors.
-class Hog {
-public:
-    explicit Hog(Script& t) {
-        while (Packet p = t.pool().allocate(1000)) taken_.push_back(std::move(p));
-        while (Packet p = taken_.back().share()) taken_.push_back(std::move(p));
-    }
-    void let_go() { taken_.clear(); }
-
-private:
-    std::vector<Packet> taken_;
-};
 
 constexpr u64 k_small = u64{4} << 20;
 

@@ -104,6 +104,7 @@ Verdict make_embryo(Room& room, Listener& l, const FlowKey& key, const Segment& 
         return Verdict::drop(DropReason::MemoryCeiling);
     }
     e.wants_cookie = wants_cookie;
+    if (!e.timestamps) e.answered_us = room.now_us();
     e.deadline = room.tick_after(room.cx.limits.tcp_rto_initial);
     age_push(room.embryo_ages[0], room.embryos, i);
     ++l.embryos;

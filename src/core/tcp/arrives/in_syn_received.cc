@@ -53,6 +53,7 @@ Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
             return Verdict::drop(DropReason::TcpMixedEcn);
         }
         ecn_of_syn_again(e, seg);
+        forget_answer_time(e);
         send_syn_ack(room, l, e, initial_sequence(room, e.key).ts_offset,
                      SendReason::OpenAnswerRetry);
         return Verdict::done();
@@ -93,9 +94,14 @@ Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
     if (seg.ack != e.iss + 1) return Verdict::reset(DropReason::TcpEmbryoBadAck);  // [U-11]
     if (e.timestamps && !seg.has_timestamps) return Verdict::drop(DropReason::TcpNoTimestamp);
     // The peer will send again, or we will: there may be room then.
-    if (l.accept_count >= l.backlog) return Verdict::drop(DropReason::TcpAcceptQueueFull);
-    const Index i = promote(room, listener, e, seg, tagged(RecordKind::Embryo, embryo));
-    if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);
+    const bool room_left = l.accept_count < l.backlog;
+    const u32 replaces = tagged(RecordKind::Embryo, embryo);
+    const Index i = room_left ? promote(room, listener, e, seg, replaces) : 0;
+    if (i == 0) {
+        forget_answer_time(e);  // what comes later does not tell when the SYN-ACK arrived
+        return Verdict::drop(room_left ? DropReason::MemoryCeiling
+                                       : DropReason::TcpAcceptQueueFull);
+    }
     forget_embryo(room, embryo, listener);
     return other_states(room, i, seg);
 }

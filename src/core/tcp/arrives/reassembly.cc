@@ -74,10 +74,10 @@ Packet cut_front(Packet& packet, u32 n) {
     return front;
 }
 
-// Bytes from `left` on that are here already: off the front, and remembered.
-void drop_twice(Room& room, Tcb& tcb, Packet& packet, Seq left, Seq held_to) {
+// Bytes of the segment from `left` on that are here already: off the front, and remembered.
+void drop_twice(Room& room, Tcb& tcb, Segment& seg, Packet& packet, Seq left, Seq held_to) {
     const u32 old = std::min(static_cast<u32>(held_to - left), packet.size());
-    remember_duplicate(room, tcb, left, left + old);
+    remember_duplicate(room, tcb, seg, left, left + old);
     packet.pull(old);
 }
 
@@ -89,13 +89,18 @@ Index run_before(Room& room, ReceiveQueue& q, Seq s) {
     return room.runs[q.root].prev;
 }
 
-void remember_duplicate(Room& room, Tcb& tcb, Seq left, Seq right) {
+// RFC 2883 4 (1) and 4.2.2 [RFC2883:1]: of the latest segment, and of its duplicate pieces the
+// first. What touches makes one block, of two segments too when no ACK has left in between.
+void remember_duplicate(Room& room, Tcb& tcb, Segment& seg, Seq left, Seq right) {
     ReceiveQueue* q = tcb.has(k_sack) && left < right ? receive_queue(room, tcb) : nullptr;
     if (q == nullptr) return;
     wire::SackBlock& twice = q->twice;
     const bool touches = twice.left < twice.right && left <= twice.right && twice.left <= right;
-    twice = touches ? wire::SackBlock{min(left, twice.left), max(right, twice.right)}
-                    : wire::SackBlock{left, right};
+    if (touches)
+        twice = {min(left, twice.left), max(right, twice.right)};
+    else if (!seg.repeats)
+        twice = {left, right};
+    seg.repeats = true;
 }
 
 void release_empty(Room& room, Tcb& tcb) {
@@ -105,7 +110,8 @@ void release_empty(Room& room, Tcb& tcb) {
         room.receive_queues.free(std::exchange(tcb.receive_queue, 0));
 }
 
-void fill_hole(Room& room, Tcb& tcb, ReceiveQueue& q, Packet packet) {
+void fill_hole(Room& room, Tcb& tcb, ReceiveQueue& q, Segment& seg) {
+    Packet packet = std::move(seg.packet);
     while (packet && packet.size() > 0) {
         const u32 gap =
             q.runs != 0 ? static_cast<u32>(room.runs[q.runs].left - tcb.rcv.nxt) : packet.size();
@@ -118,7 +124,7 @@ void fill_hole(Room& room, Tcb& tcb, ReceiveQueue& q, Packet packet) {
         q.out_of_order -= static_cast<u32>(run.chain.bytes());
         q.chain.splice_back(std::move(run.chain));
         tcb.rcv.nxt = run.right;
-        if (packet) drop_twice(room, tcb, packet, run.left, run.right);
+        if (packet) drop_twice(room, tcb, seg, packet, run.left, run.right);
         free_run(room, q, q.runs);
     }
 }
@@ -133,7 +139,7 @@ DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg) {
         const Index before = run_before(room, *q, seq);
         // What arrived first stays (Ptacek and Newsham): only new bytes are taken.
         if (before != 0 && seq < room.runs[before].right) {
-            drop_twice(room, tcb, packet, seq, room.runs[before].right);
+            drop_twice(room, tcb, seg, packet, seq, room.runs[before].right);
             renew(room, *q, before);
             seq = room.runs[before].right;
             continue;

@@ -89,7 +89,7 @@ Verdict dispatch(Room& room, Segment& seg, u32 value) {
     return other_states(room, i, seg);
 }
 
-void answer(Room& room, Tcb& tcb, const Segment& seg, DropReason reason) {
+void answer(Room& room, Tcb& tcb, Segment& seg, DropReason reason) {
     const SendReason why = reason == DropReason::TcpOutOfWindow
                                ? why_unacceptable(tcb.rcv.nxt, tcb.rcv_wnd(), seg)
                                : SendReason::AckUnacceptable;
@@ -97,7 +97,7 @@ void answer(Room& room, Tcb& tcb, const Segment& seg, DropReason reason) {
     const Seq end = seg.seq + seg.seg_len();
     if (reason == DropReason::TcpOutOfWindow && !seg.syn() && end <= tcb.rcv.nxt &&
         acknowledges_plausibly(tcb, seg))
-        remember_duplicate(room, tcb, seg.seq, end);
+        remember_duplicate(room, tcb, seg, seg.seq, end);
     // Answers to bare ACKs are rationed, or two confused ends would talk for ever.
     if (seg.seg_len() == 0 && !(seg.seq == tcb.rcv.nxt && tcb.rcv_wnd() == 0))
         challenge(room, tcb, why);

@@ -34,7 +34,8 @@ Verdict check_timestamps(Room& room, Tcb& tcb, const Segment& seg) {
 void trim(Room& room, Tcb& tcb, Segment& seg) {
     if (seg.seq < tcb.rcv.nxt) {
         const u32 old = std::min(static_cast<u32>(tcb.rcv.nxt - seg.seq), seg.len);
-        if (acknowledges_plausibly(tcb, seg)) remember_duplicate(room, tcb, seg.seq, seg.seq + old);
+        if (acknowledges_plausibly(tcb, seg))
+            remember_duplicate(room, tcb, seg, seg.seq, seg.seq + old);
         seg.packet.pull(old);
         seg.seq += old;
         seg.len -= old;

@@ -118,7 +118,7 @@ void acknowledged(Room& room, Index i, Segment& seg) {
     tcb.snd.una = seg.ack;
     if (tcb.snd.nxt < tcb.snd.una) tcb.snd.nxt = tcb.snd.una;
     // It says something about what is outstanding only; left behind by 2^31 bytes it would lie.
-    if (tcb.recover < tcb.snd.una) tcb.recover = tcb.snd.una;
+    if (tcb.recover < tcb.snd.una - 1) tcb.recover = tcb.snd.una - 1;
     tcb.dup_acks = 0;
     tcb.backoff = 0;
     tcb.clear(k_r1_told);
@@ -154,8 +154,11 @@ void enter_established(Room& room, Index i) {
     tcb.cwnd = initial_window(room, tcb.send_mss);
     // RFC 5681 3.1 [RFC5681:2]: a lost SYN begins with one segment.
     if (tcb.has(k_syn_retried)) tcb.cwnd = tcb.send_mss;
-    // RFC 6298 5.7 [RFC6298:5].
-    if (tcb.has(k_syn_retried)) tcb.rto = std::max<u32>(tcb.rto, 30'000);
+    // RFC 6298 5.7 [RFC6298:5]: whatever the expiries have made of it.
+    if (tcb.has(k_syn_retried)) {
+        const u32 rto = tcb.srtt_us != 0 ? tcb.rto : initial_rto(room);
+        tcb.rto = std::max<u32>(rto, 30'000);
+    }
     tcb.backoff = 0;
     tcb.clear(k_syn_retried);
     tcb.set(k_read_armed);

@@ -65,7 +65,7 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
         q->echo_ms = std::min(q->echo_ms, room.ts_clock(tcb.ts_offset) - seg.ts_ecr);
     const bool holes = q->runs != 0;
     if (holes) [[unlikely]] {
-        fill_hole(room, tcb, *q, std::move(seg.packet));
+        fill_hole(room, tcb, *q, seg);
     } else {
         append(q->chain, std::move(seg.packet));
         while (seg.more != nullptr && !seg.more->empty()) append(q->chain, seg.more->pop_front());

@@ -85,6 +85,19 @@ void reset_embryo(Room& room, const Listener& l, Index i, SendReason why) {
     free_embryo(room, i);
 }
 
+namespace {
+
+// RFC 6298 3 [RFC6298:3]: the SYN-ACK that an embryo has sent gives a sample like any other
+// segment. One that is answered within the same microsecond tells nothing: the clock has not moved.
+void time_syn_ack(const Room& room, Tcb& tcb, const Embryo& e) {
+    if (e.timestamps || e.answered_us == 0 || e.answered_us == room.now_us()) return;
+    tcb.set(k_rtt_timing);
+    tcb.rtt_seq = e.iss + 1;
+    tcb.rtt_start_us = e.answered_us;
+}
+
+}  // namespace
+
 Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces,
               bool fast_open) {
     Listener& l = room.listeners[listener];
@@ -125,6 +138,7 @@ Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u
     tcb.peer_mss = e.peer_mss;
     tcb.send_mss = eff_snd_mss(room, tcb);
     if (e.retries > 0) tcb.set(k_syn_retried);
+    time_syn_ack(room, tcb, e);
     ecn_of_embryo(room, tcb, e);
     tcb.user = l.user;
     tcb.event_next = 0;

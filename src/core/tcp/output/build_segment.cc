@@ -217,6 +217,7 @@ u32 build_options(Room& room, Tcb& tcb, const Plan& plan, std::byte* to) {
 // What the segment means for the flight. A window probe's byte is in it once.
 void note_in_flight(Room& room, Tcb& tcb, Flight& f, const Plan& plan, u32 occupies) {
     if (tcb.has(k_recovery)) f.prr.out += occupies;
+    if (plan.reason == SendReason::ProbeTail) probe_left(tcb, f);
     note_paced(room, tcb, f, plan.len);
     if (plan.seq == tcb.snd.max)
         note_sent(room, tcb, f, plan.seq, occupies, (plan.flags & wire::Fin) != 0);

@@ -110,9 +110,11 @@ Plan plan_lost(Room& room, Tcb& tcb, Flight* f) {
 // RFC 8985 7.3: new data if there is any, else the last segment again.
 Plan plan_tail_probe(Room& room, Tcb& tcb, Flight* f) {
     if (f == nullptr || !f->probe.due) return {};
-    f->probe.due = false;
+    if (f->sent.empty()) {
+        f->probe.due = false;
+        return {};
+    }
     f->probe.end = tcb.snd.max;
-    if (f->sent.empty()) return {};
     const Seq end = data_end(room, tcb);
     const u32 available = end > tcb.snd.nxt ? static_cast<u32>(end - tcb.snd.nxt) : 0;
     const u32 used = static_cast<u32>(tcb.snd.nxt - tcb.snd.una);

@@ -97,9 +97,9 @@ struct Flight {
         u32 first_ts = 0;  // TSval of the first retransmission
     } undo;
 
-    struct Probe {  // RFC 8985 7.1: TLP
-        bool due = false;
-        bool out = false;
+    struct Probe {         // RFC 8985 7.1: TLP
+        bool due = false;  // to be sent
+        bool out = false;  // sent, and not answered
         bool is_retransmission = false;
         Seq end;
     } probe;

@@ -16,8 +16,10 @@ void duplicate_ack(Room& room, Tcb& tcb) {
     }
     if (tcb.dup_acks < 3) return want_output(room, tcb);  // RFC 3042
     if (tcb.dup_acks != 3) return;
-    // RFC 6582 3.2 (1) [RFC6582:2]: not for segments that an RTO has already resent.
-    if (tcb.has(k_after_timeout) || (tcb.snd.una < tcb.recover && !tcb.marked)) return;
+    // RFC 6582 3.2 (1) [RFC6582:2]: not for segments that an RTO has already resent. The
+    // acknowledgement has to cover more than `recover`: what left twice before it is answered by
+    // duplicates at it.
+    if (tcb.has(k_after_timeout) || (tcb.snd.una <= tcb.recover && !tcb.marked)) return;
     // RFC 3168 6.1.2: a mark of the same flight has reduced it already.
     if (!tcb.marked) {
         tcb.ssthresh = std::max<u32>(tcb.flight_size() / 2, 2u * tcb.send_mss);

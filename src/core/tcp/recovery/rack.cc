@@ -36,7 +36,9 @@ u32 reordering_window(const Tcb& tcb, const Flight& f) {
     constexpr u32 k_dup_thresh = 3;
     const Flight::Rack& r = f.rack;
     if (!r.reordering_seen && (tcb.has(k_recovery) || f.sacked_pieces >= k_dup_thresh)) return 0;
-    return std::min(r.min_rtt_us / 4 * r.reo_mult, tcb.srtt_us);
+    const u32 window = r.min_rtt_us / 4 * r.reo_mult;
+    // SRTT is the upper bound as soon as there is one.
+    return tcb.srtt_us != 0 ? std::min(window, tcb.srtt_us) : window;
 }
 
 // RFC 8985 6.2 step 5 [RFC8985:1]: how long until a transmission counts as lost; 0: it does.

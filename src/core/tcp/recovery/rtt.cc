@@ -3,6 +3,10 @@
 
 namespace tern {
 
+u32 initial_rto(const Room& room) {  // 2.1
+    return room.tick_after(room.cx.limits.tcp_rto_initial) - room.tick();
+}
+
 void rtt_sample(Room& room, Tcb& tcb, u32 rtt_us) {
     rtt_us = std::max<u32>(rtt_us, 1);
     if (tcb.srtt_us == 0) {
@@ -20,6 +24,7 @@ void rtt_sample(Room& room, Tcb& tcb, u32 rtt_us) {
     const u32 highest = static_cast<u32>(limits.tcp_rto_max.count() / k_tick_ns);  // 2.5
     const u64 ticks = (rto_us + g_us - 1) / g_us;
     tcb.rto = static_cast<u32>(std::clamp<u64>(ticks, lowest, highest));
+    tcb.probed = false;
     tell_window(room, tcb, "RTT sample");
 }
 

@@ -3,10 +3,25 @@
 
 namespace tern {
 
+namespace {
+
+u32 limited(const Room& room, u64 rto) {
+    const u64 longest = static_cast<u64>(room.cx.limits.tcp_rto_max.count() / k_tick_ns);
+    return static_cast<u32>(std::min(rto, longest));
+}
+
+// RFC 6298 5.5 [RFC6298:4]. It stays so until a round trip has been measured (the end of section
+// 5): the acknowledgement of what was sent twice does not tell how long one takes, and a path that
+// has become longer than RTO would see everything twice for ever.
+void back_off(const Room& room, Tcb& tcb) { tcb.rto = limited(room, u64{tcb.rto} * 2); }
+
+}  // namespace
+
+// The probes of a closed window are further and further apart, but that says nothing about the
+// path: RTO stays as it is.
 u32 backed_off_rto(const Room& room, const Tcb& tcb) {
-    const u32 longest = static_cast<u32>(room.cx.limits.tcp_rto_max.count() / k_tick_ns);
-    const u64 rto = u64{tcb.rto} << std::min<u8>(tcb.backoff, 16);
-    return static_cast<u32>(std::min<u64>(rto, longest));
+    const u8 probes = tcb.has(k_persist) ? std::min<u8>(tcb.backoff, 16) : u8{0};
+    return limited(room, u64{tcb.rto} << probes);
 }
 
 void arm_retransmission(Room& room, Tcb& tcb) {
@@ -26,6 +41,7 @@ void arm_retransmission(Room& room, Tcb& tcb, Flight* f) {
 namespace {
 
 void loss_timeout(Room& room, Tcb& tcb, Flight* f) {
+    back_off(room, tcb);
     if (f != nullptr) {
         if (!tcb.has(k_recovery | k_after_timeout)) remember_for_undo(tcb, *f);
         // RFC 5682 2.1 and 3.1 [RFC5682:2]: a second expiry before the repair of the first is over
@@ -43,8 +59,8 @@ void retransmission_timeout(Room& room, Index i) {
     Flight* f = flight_of(room, tcb);
     if (f != nullptr && f->timer == LossTimer::Probe) return probe_tail(room, tcb, *f);
     if (f != nullptr && f->timer == LossTimer::Reordering) return reordering_timeout(room, tcb, *f);
-    if (tcb.backoff < 255) ++tcb.backoff;  // RFC 6298 5.5 [RFC6298:4]
-    stop_rtt_timing(tcb);                  // RFC 6298 3 [RFC6298:3] [MUST-18]: Karn
+    if (tcb.backoff < 255) ++tcb.backoff;
+    stop_rtt_timing(tcb);  // RFC 6298 3 [RFC6298:3] [MUST-18]: Karn
     // RFC 9293 3.8.3 [MUST-20], [SHLD-9], [SHLD-10]: R1 doubts the way and tells the application.
     if (tcb.backoff >= room.cx.limits.tcp_r1_retransmissions && !tcb.has(k_r1_told)) {
         tcb.set(k_r1_told);
@@ -53,6 +69,7 @@ void retransmission_timeout(Room& room, Index i) {
     }
     // RFC 9293 3.8.3 [MUST-22]: SYN has the same R1 and R2.
     if (tcb.state == State::SynSent || tcb.state == State::SynReceived) {
+        back_off(room, tcb);
         tcb.set(k_syn_due | k_syn_retried);
         fast_open_unanswered(room, tcb);
         // An answer may have left behind the SYN-ACK; it has to wait for the third step now.

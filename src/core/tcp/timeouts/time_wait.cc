@@ -136,6 +136,7 @@ void expire_embryos(Room& room) {
             }
             age_remove(ages, room.embryos, i);
             e.retries = (e.retries + 1u) & 7u;
+            forget_answer_time(e);
             const Duration rto = limits.tcp_rto_initial * (1u << e.retries);
             e.deadline = room.tick_after(rto);
             age_push(room.embryo_ages[level + 1], room.embryos, i);
