@@ -91,8 +91,8 @@ public:
     const LinkFacts& link_facts() const;
     LinkCounters link_counters() const;
     // The link's device is gone (it was removed, or its network namespace was) and does not come
-    // back: nothing arrives or leaves any more. Learnt in turn() and run_once(), for links that
-    // have a descriptor.
+    // back: nothing arrives or leaves any more. Learnt in turn() and run_once(), for links whose
+    // descriptor is in error then, as a TUN or TAP's is; an XDP socket's tells nothing.
     bool link_lost() const;
     // What to tell people then; it names the device.
     std::string link_lost_text() const;
