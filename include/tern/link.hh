@@ -10,7 +10,7 @@
 namespace tern {
 
 struct LinkFacts {
-    std::string name;                // for messages: "tap:tern0"
+    std::string name{};              // for messages: "tap:tern0"
     std::string details = {};        // how it works, for people: "queue 0, native XDP, copy mode"
     bool ethernet = true;            // false: packets begin with the IP header (TUN)
     MacAddress mac = {};             // our address on it (a suggestion to the stack)

@@ -35,7 +35,7 @@ struct Interface {
 };
 
 struct InterfaceConfig {
-    std::string name;
+    std::string name{};
     bool ethernet = true;
     MacAddress mac = {};
     u32 mtu = 1500;
