@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """What a stack can tell was told in a test, or spec/unseen.toml says why not: every drop reason,
-send reason, timer and state transition.
+send reason, hold reason, timer and state transition.
 
-The tests write, when TERN_SEEN_DIR is set, lines "drop REASON", "send REASON", "timer TIMER WHAT"
-and "transition FROM CAUSE TO" into seen-*.txt there. Reasons and timers come from the lists
-TERN_DROP_REASONS, TERN_SEND_REASONS and TERN_TIMERS, transitions from the program
-tern_dump_transitions ("transition FROM CAUSE TO" a line). A reason or timer that src/ never names
-fails.
+The tests write, when TERN_SEEN_DIR is set, lines "drop REASON", "send REASON", "hold REASON",
+"timer TIMER WHAT" and "transition FROM CAUSE TO" into seen-*.txt there. Reasons and timers come
+from the lists TERN_DROP_REASONS, TERN_SEND_REASONS, TERN_HOLD_REASONS and TERN_TIMERS, transitions
+from the program tern_dump_transitions ("transition FROM CAUSE TO" a line). A reason or timer that
+src/ never names fails.
 """
 import argparse
 import pathlib
@@ -42,6 +42,7 @@ k_lists = (
     Listed("drop", "drop reason", "include/tern/drop_reason.hh", "TERN_DROP_REASONS",
            "DropReason"),
     Listed("send", "send reason", "include/tern/trace.hh", "TERN_SEND_REASONS", "SendReason"),
+    Listed("hold", "hold reason", "include/tern/trace.hh", "TERN_HOLD_REASONS", "HoldReason"),
     Listed("timer", "timer", "include/tern/trace.hh", "TERN_TIMERS", "Timer",
            (" Set", " Cancelled", " Fired")),
 )

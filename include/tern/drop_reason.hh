@@ -19,6 +19,7 @@ namespace tern {
     X(ArpMalformed,          "ARP for a hardware or protocol other than Ethernet and IPv4") \
     X(ArpBadOperation,       "ARP operation that is neither request nor reply") \
     X(ArpBadSender,          "ARP sender address that no host can have") \
+    X(ArpOwnSender,          "ARP from our own hardware address, which came back") \
     X(ArpNotForUs,           "ARP between other hosts") \
     X(Ipv4TooShort,          "IPv4 header cut off") \
     X(Ipv4BadVersion,        "IP version other than 4") \
@@ -59,8 +60,8 @@ namespace tern {
     X(TcpListenReset,        "RST to a listener") \
     X(TcpListenAck,          "ACK to a listener: answered by RST") \
     X(TcpListenNoSyn,        "segment without SYN to a listener") \
-    X(TcpSynFin,             "SYN together with FIN or RST") \
-    X(TcpSynQueueFull,       "SYN queue full and cookies are off") \
+    X(TcpSynFin,             "SYN together with FIN") \
+    X(TcpSynQueueFull,       "SYN queue full, and no cookie may answer") \
     X(TcpAcceptQueueFull,    "accept queue full") \
     X(TcpBadCookie,          "ACK with a SYN cookie that is forged or stale") \
     X(TcpSynSentBadAck,      "SYN-SENT: acknowledgement of something never sent") \
@@ -71,9 +72,9 @@ namespace tern {
     X(TcpNoTimestamp,        "segment without the negotiated timestamp") \
     X(TcpResetOutOfWindow,   "RST outside the receive window") \
     X(TcpResetChallenged,    "RST inside the window but not at RCV.NXT: challenged (RFC 5961)") \
-    X(TcpSynChallenged,      "SYN on a synchronized connection: challenged (RFC 5961)") \
-    X(TcpNoAck,              "segment without ACK on a synchronized connection") \
-    X(TcpAckTooOld,          "acknowledgement older than any in flight (RFC 5961)") \
+    X(TcpSynChallenged,      "SYN on a connection that has one: challenged (RFC 5961)") \
+    X(TcpNoAck,              "segment without ACK on a connection") \
+    X(TcpAckTooOld,          "acknowledgement older than the peer's widest window (RFC 5961)") \
     X(TcpAckUnsent,          "acknowledgement of data not sent yet") \
     X(TcpEmbryoBadAck,       "SYN-RECEIVED: unacceptable acknowledgement, answered by RST") \
     X(TcpMixedEcn,           "SYN that asks for another ECN than the one before: answered by RST") \

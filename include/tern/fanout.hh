@@ -27,6 +27,9 @@ public:
     void on_segment_sent(const SegmentSentEvent& e) override {
         for (Observer* o : all_) o->on_segment_sent(e);
     }
+    void on_hold(const HoldEvent& e) override {
+        for (Observer* o : all_) o->on_hold(e);
+    }
     void on_segment_arrived(const SegmentArrivedEvent& e) override {
         for (Observer* o : all_) o->on_segment_arrived(e);
     }

@@ -15,7 +15,7 @@
 namespace tern {
 
 struct LadderOptions {
-    unsigned width = 100;  // columns, at least 80
+    unsigned width = 80;   // columns, at least 80
     bool colour = false;   // ANSI escapes
     bool collapse = true;  // long runs of ordinary segments become one line
     bool reasons = true;   // the sentence below each arrow

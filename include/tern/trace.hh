@@ -47,40 +47,47 @@ constexpr std::string_view name_of(State s) {
     X(OpenAnswerData,     "answer to SYN whose cookie is ours: its bytes are taken (RFC 7413)") \
     X(OpenRetry,          "SYN was not answered within RTO: ask again") \
     X(OpenAnswerRetry,    "SYN-ACK was not confirmed within RTO: answer again") \
+    X(OpenAnswerAgain,    "the same SYN came again: our SYN-ACK may have been lost") \
     X(OpenWithoutEcn,     "SYN that asked for ECN was refused: ask again without") \
     X(Data,               "new data, inside the peer's window and cwnd") \
     X(DataLast,           "new data that empties the send queue: PSH") \
     X(DataOverride,       "small data after the silly-window override timer") \
     X(RetransmitTimeout,  "no ACK within RTO: the oldest byte again, cwnd to one segment") \
-    X(RetransmitAfterTimeout, "resending behind an RTO, in slow start") \
+    X(RetransmitAfterTimeout, "sent before the RTO, and not acknowledged: again, as cwnd grows") \
     X(RetransmitLost,     "what was sent later has arrived: this is lost (RACK)") \
-    X(ProbeTail,          "no ACK for two round trips: probe whether the tail was lost (TLP)") \
+    X(RetransmitReneged,  "the peer has dropped what it had acknowledged by SACK (RFC 2018 8)") \
+    X(RetransmitProbed,   "the peer's window has opened: what it had no room for, again") \
+    X(ProbeTail,          "no ACK within the probe timeout: was the tail lost? (TLP)") \
     X(RetransmitFast,     "three duplicate ACKs: the segment behind them is lost") \
     X(RetransmitPartial,  "a partial ACK in recovery: the next hole is lost too") \
-    X(LimitedTransmit,    "one of two duplicate ACKs: a segment left the network, send a new one") \
+    X(LimitedTransmit,    "the first or second duplicate ACK: new data beyond cwnd (RFC 3042)") \
     X(AckUserTimeout,     "tell the peer how long we shall wait for it (RFC 5482)") \
     X(AckDelayed,         "delayed acknowledgement: nothing to send came within the delay") \
     X(AckEverySecond,     "two full segments arrived: acknowledge") \
-    X(AckNow,             "acknowledge at once") \
-    X(AckOutOfOrder,      "data behind a hole: duplicate ACK so that the peer learns of the loss") \
+    X(AckOutOfOrder,      "data behind a hole: acknowledge at once, the peer learns of the loss") \
     X(AckHoleFilled,      "a hole was filled: tell the peer at once") \
     X(AckDuplicate,       "nothing new in it: our ACK may have been lost") \
-    X(AckMarks,           "congestion marks began or ended: tell the peer") \
+    X(AckMarks,           "congestion marks came, or came to an end: tell the peer") \
+    X(AckSeveral,         "several segments ask for an answer each, not all for one reason") \
+    X(AckNoRoom,          "no memory for this text: say what is expected") \
+    X(AckUrgent,          "urgent data: the notice does not wait for the window (RFC 9293 3.8.5)") \
     X(AckFin,             "acknowledge the peer's FIN") \
     X(AckWindowProbe,     "answer to a probe of our closed window") \
     X(AckKeepAlive,       "answer to a keep-alive") \
     X(WindowUpdate,       "the application read: the window opens by enough to matter") \
     X(Fin,                "the application closed: nothing more will be sent") \
     X(FinRetry,           "FIN was not acknowledged within RTO: send it again") \
-    X(ProbeWindow,        "the peer's window is closed: ask for it with one byte") \
+    X(ProbeWindow,        "the peer's window is closed: is it still?") \
     X(ProbeKeepAlive,     "nothing came for the keep-alive interval: is the peer there?") \
     X(ChallengeAck,       "challenge: a genuine peer answers with the exact number (RFC 5961)") \
     X(AckUnacceptable,    "the segment is not acceptable: say what is expected") \
     X(AckTimeWait,        "our last ACK was lost: repeat it, wait 2MSL anew") \
     X(ResetNoConnection,  "nobody is home at this address and port") \
+    X(ResetListen,        "acknowledges a handshake that this listener knows nothing of") \
     X(ResetBadAck,        "acknowledges something that this connection never sent") \
     X(ResetMixedEcn,      "one handshake asked for two kinds of ECN (RFC 9768)") \
     X(ResetAbort,         "the application aborted") \
+    X(ResetListenerClosed, "the application closed the listener") \
     X(ResetUnread,        "closed with unread data: tell the peer that it was lost") \
     X(ResetAfterClose,    "data for an application that has closed") \
     X(ResetTimeout,       "the peer did not answer in time: give up") \
@@ -96,6 +103,16 @@ constexpr std::string_view name_of(State s) {
     X(EchoReply,          "answer to a ping") \
     X(IcmpError,          "tell the sender what went wrong with its packet") \
     X(Datagram,           "the application sent a datagram")
+
+// Why data, or a FIN, that the application has given stays here for now. An ACK that is held back
+// is told by its timer, DelayedAck.
+#define TERN_HOLD_REASONS(X) \
+    X(Nagle,        "less than a segment, while earlier data is not acknowledged: Nagle") \
+    X(SillyWindow,  "the peer's window has too little room for a segment worth sending") \
+    X(PeerWindow,   "the peer's window is full: it has to read first") \
+    X(WindowClosed, "the peer's window is closed: an ACK or an answer to a probe opens it") \
+    X(Cwnd,         "cwnd has no room for a segment: an ACK makes some") \
+    X(Pace,         "the pace: it is not the next segment's turn yet")
 
 // Which timer.
 #define TERN_TIMERS(X) \
@@ -116,6 +133,11 @@ constexpr std::string_view name_of(State s) {
 enum class SendReason : u8 {
 #define TERN_X(name, text) name,
     TERN_SEND_REASONS(TERN_X)
+#undef TERN_X
+};
+enum class HoldReason : u8 {
+#define TERN_X(name, text) name,
+    TERN_HOLD_REASONS(TERN_X)
 #undef TERN_X
 };
 enum class Timer : u8 {
@@ -141,6 +163,22 @@ constexpr std::string_view name_of(SendReason r) {
     constexpr std::string_view names[] = {
 #define TERN_X(name, text) #name,
         TERN_SEND_REASONS(TERN_X)
+#undef TERN_X
+    };
+    return names[static_cast<u8>(r)];
+}
+constexpr std::string_view text_of(HoldReason r) {
+    constexpr std::string_view texts[] = {
+#define TERN_X(name, text) text,
+        TERN_HOLD_REASONS(TERN_X)
+#undef TERN_X
+    };
+    return texts[static_cast<u8>(r)];
+}
+constexpr std::string_view name_of(HoldReason r) {
+    constexpr std::string_view names[] = {
+#define TERN_X(name, text) #name,
+        TERN_HOLD_REASONS(TERN_X)
 #undef TERN_X
     };
     return names[static_cast<u8>(r)];
@@ -224,7 +262,23 @@ struct SegmentSentEvent {
     u16 flags;
     u32 window;    // scaled, in bytes
     u32 iss, irs;  // to print relative numbers; 0 when unknown
-    u32 cwnd, ssthresh, flight;
+    u32 cwnd, ssthresh;
+    // Bytes that were on their way before it: of what is not acknowledged, less what SACK blocks
+    // report and what is taken for lost (RFC 6675 2, "pipe").
+    u32 flight;
+};
+
+// TCP has something to send and does not: told each time that a connection's turn ends so, which
+// may be after each ACK. A packet that finds no memory or no route is a DropEvent instead.
+struct HoldEvent {
+    Instant at;
+    HoldReason reason;
+    State state;
+    FlowId flow;
+    u32 bytes;  // that wait; 0: a FIN alone
+    u32 flight, cwnd;
+    u32 unacknowledged;  // SND.NXT - SND.UNA, which takes its room in the peer's window
+    u32 snd_wnd, mss;
 };
 
 // A segment arrived and was processed; DropReason::None: accepted.
@@ -292,6 +346,7 @@ public:
     virtual ~Observer() = default;
     virtual void on_frame(const FrameEvent&) {}
     virtual void on_segment_sent(const SegmentSentEvent&) {}
+    virtual void on_hold(const HoldEvent&) {}
     virtual void on_segment_arrived(const SegmentArrivedEvent&) {}
     virtual void on_packet_sent(const PacketSentEvent&) {}
     virtual void on_drop(const DropEvent&) {}

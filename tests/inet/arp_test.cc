@@ -137,7 +137,7 @@ TEST_F(ArpTest, malformed_packets_are_ignored) {
 }
 
 TEST_F(ArpTest, our_own_frame_that_came_back_says_nothing) {
-    EXPECT_TRUE(dies(DropReason::ArpNotForUs, frame({.sender = k_our_mac, .sender_ip = k_us})));
+    EXPECT_TRUE(dies(DropReason::ArpOwnSender, frame({.sender = k_our_mac, .sender_ip = k_us})));
     EXPECT_TRUE(silent());
 }
 

@@ -144,7 +144,7 @@ TEST_F(Claim, an_address_that_somebody_has_is_not_used) {
 
 TEST_F(Claim, our_own_probe_that_came_back_is_no_conflict) {
     claim();
-    EXPECT_TRUE(dies(DropReason::ArpNotForUs, frame(probe())));
+    EXPECT_TRUE(dies(DropReason::ArpOwnSender, frame(probe())));
     EXPECT_EQ(watch(20s).size(), 5u);
     EXPECT_TRUE(owned());
 }

@@ -42,7 +42,7 @@ TEST(Show, WithoutLossTheTextbookIsRight) {
     EXPECT_EQ(close.packets, 4u);
     for (const char* state : {"FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "CLOSE-WAIT", "LAST-ACK"})
         EXPECT_EQ(count(close.text, state), 1u) << state << "\n" << close.text;
-    EXPECT_NE(close.text.find("60.140000          CLOSED"), std::string::npos) << close.text;
+    EXPECT_NE(close.text.find("60.140000         CLOSED"), std::string::npos) << close.text;
     EXPECT_TRUE(play("reset", {}).whole);
 }
 

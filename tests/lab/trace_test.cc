@@ -138,8 +138,8 @@ TEST(Counters, TableAndJson) {
     EXPECT_NE(table.find("1,234,567  packets received"), std::string::npos) << table;
     EXPECT_NE(table.find("3  timestamp older than the last one"), std::string::npos) << table;
     const std::string json = counter_json(c);
-    EXPECT_NE(json.find("\"packets_in\": 1234567"), std::string::npos) << json;
-    EXPECT_NE(json.find("\"drops\": {\"TcpPaws\": 3}"), std::string::npos) << json;
+    EXPECT_NE(json.find("\"packets_in\":1234567"), std::string::npos) << json;
+    EXPECT_NE(json.find("\"drops\":{\"TcpPaws\":3}"), std::string::npos) << json;
 }
 
 TEST(Fanout, TellsAllInOrder) {

@@ -1,6 +1,6 @@
-// What the tests saw: when TERN_SEEN_DIR is set, lines "drop REASON", "send REASON", "timer TIMER
-// WHAT" and "transition FROM CAUSE TO" go to seen-<program>.txt there, and scripts/check_seen.py
-// compares them with all there are.
+// What the tests saw: when TERN_SEEN_DIR is set, lines "drop REASON", "send REASON", "hold REASON",
+// "timer TIMER WHAT" and "transition FROM CAUSE TO" go to seen-<program>.txt there, and
+// scripts/check_seen.py compares them with all there are.
 #pragma once
 
 #include <errno.h>  // program_invocation_short_name
@@ -40,6 +40,8 @@ inline void note_drops(const Counters& counters) {
 
 inline void note_send(SendReason reason) { write_seen("send " + std::string(name_of(reason))); }
 
+inline void note_hold(HoldReason reason) { write_seen("hold " + std::string(name_of(reason))); }
+
 inline void note_timer(Timer timer, TimerEvent::What what) {
     constexpr const char* words[] = {" Set", " Cancelled", " Fired"};
     write_seen("timer " + std::string(name_of(timer)) + words[static_cast<u8>(what)]);
@@ -60,6 +62,7 @@ public:
     }
     void on_segment_sent(const SegmentSentEvent& e) override { note_send(e.reason); }
     void on_packet_sent(const PacketSentEvent& e) override { note_send(e.reason); }
+    void on_hold(const HoldEvent& e) override { note_hold(e.reason); }
     void on_timer(const TimerEvent& e) override { note_timer(e.timer, e.what); }
     void on_state(const StateEvent& e) override {
         note_transition(name_of(e.from), name_of(e.cause), name_of(e.to));

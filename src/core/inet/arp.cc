@@ -17,7 +17,7 @@ void Inet::Inside::arp_input(u8 interface, Packet& packet) {
     if (!arp) return context.drop(arp.error(), interface);
     const InterfaceState& i = at(interface);
     // A frame of our own that some bridge sent back says nothing (RFC 5227 2.1.1).
-    if (arp->sender_mac == i.config.mac) return context.drop(DropReason::ArpNotForUs, interface);
+    if (arp->sender_mac == i.config.mac) return context.drop(DropReason::ArpOwnSender, interface);
     if (check_conflict(interface, *arp)) return;
 
     const OwnPrefix* prefix = i.prefix_of(arp->target_ip);

@@ -116,7 +116,7 @@ struct alignas(64) Tcb {
     u8 algorithm : 4 = 0;  // of congestion control: Room::algorithms
     u8 backoff = 0;        // expirations of RTO since new data was acknowledged
     u8 acks_owed = 0;      // duplicate ACKs that must leave one by one
-    SendReason ack_reason = SendReason::AckNow;
+    SendReason ack_reason = SendReason::AckEverySecond;
     union {
         Seq rtt_seq{};  // with k_rtt_timing
         Index flight;   // otherwise, with k_sack; 0: none

@@ -72,6 +72,7 @@ struct Script::Inside {
     std::unique_ptr<PacketPool> pool;
     trace::StoryPrinter story;
     StateWatch watch;
+    std::unique_ptr<Observer> follower;
     Fanout observers;
     std::unique_ptr<Stack> stack;
     Interface interface;

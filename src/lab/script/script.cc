@@ -11,6 +11,7 @@ namespace tern::script {
 namespace {
 
 Observer* g_witness = nullptr;
+std::unique_ptr<Observer> (*g_make_follower)() = nullptr;
 
 // A stack that asks for the same instant so often will do so for ever.
 constexpr int k_turns_max = 100'000;
@@ -18,6 +19,7 @@ constexpr int k_turns_max = 100'000;
 }  // namespace
 
 void set_witness(Observer* witness) { g_witness = witness; }
+void set_follower(std::unique_ptr<Observer> (*make)()) { g_make_follower = make; }
 
 char pattern(bool from_stack, u64 offset) {
     // Neither repeats with a power of two, so that bytes from a wrong place are told apart.
@@ -45,6 +47,8 @@ void Script::start() {
     in.observers.add(&in.story);
     in.observers.add(&in.watch);
     in.observers.add(g_witness);
+    if (g_make_follower != nullptr) in.follower = g_make_follower();
+    in.observers.add(in.follower.get());
     in.observers.add(setup.observer);
     in.stack = std::make_unique<Stack>(StackConfig{.seed = setup.seed,
                                                    .memory_limit = setup.memory_limit,

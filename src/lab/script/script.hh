@@ -209,5 +209,7 @@ std::string pattern(bool from_stack, u64 offset, std::size_t n);
 
 // Told what every script's stack tells, for records across tests. Null: nobody.
 void set_witness(Observer* witness);
+// Makes one more for each script, which follows the one stack. Null: none.
+void set_follower(std::unique_ptr<Observer> (*make)());
 
 }  // namespace tern::script

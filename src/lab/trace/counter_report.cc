@@ -1,7 +1,8 @@
 // Counters for people and for programs.
 #include "tern/counter_report.hh"
 
-#include "lab/trace/json_text.hh"
+#include <nlohmann/json.hpp>
+
 #include "lab/trace/reasons.hh"
 
 namespace tern {
@@ -64,12 +65,13 @@ std::string counter_table(const Counters& counters) {
 }
 
 std::string counter_json(const Counters& counters) {
-    trace::JsonObject all, drops;
-    for (const Named& n : k_counters) all.add(n.key, counters.*n.member);
+    nlohmann::ordered_json all, drops = nlohmann::ordered_json::object();
+    for (const Named& n : k_counters) all[n.key] = counters.*n.member;
     for (u32 i = 1; i < k_drop_reason_count; ++i)
         if (counters.drops[i] > 0)
-            drops.add(name_of(static_cast<DropReason>(i)), counters.drops[i]);
-    return all.raw("drops", drops.text()).text() + "\n";
+            drops[std::string{name_of(static_cast<DropReason>(i))}] = counters.drops[i];
+    all["drops"] = drops;
+    return all.dump() + "\n";
 }
 
 }  // namespace tern

@@ -2,6 +2,7 @@
 #include "lab/trace/frame_view.hh"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "core/base/checksum.hh"
 #include "core/base/endian.hh"
@@ -67,6 +68,7 @@ FrameView view_of(std::span<const std::byte> frame, bool ethernet) {
     const auto link = wire::parse_ethernet(frame);
     if (!link) return v;
     v.network = frame.subspan(link->header_length);
+    v.ether_type = link->ether_type;
     if (link->ether_type == static_cast<u16>(wire::EtherType::Ipv4)) {
         read_ipv4(v, v.network);
     } else if (link->ether_type == static_cast<u16>(wire::EtherType::Arp) &&
@@ -89,6 +91,37 @@ bool checksums_hold(const FrameView& v) {
     return checksum_finish(checksum_add(pseudo, bytes)) == 0;
 }
 
+namespace {
+
+// What neither IPv4 nor ARP is, by the type in front of it (RFC 9542, IEEE 802.3 3.2.6).
+std::string describe_other(const FrameView& v) {
+    const std::string size = " (" + std::to_string(v.network.size()) + " bytes)";
+    constexpr u16 k_least_type = 1536;
+    struct Named {
+        u16 type;
+        const char* name;
+    };
+    constexpr Named names[] = {{0x0800, "cut off or malformed IPv4"},
+                               {0x0806, "ARP, cut off"},
+                               {0x8100, "a VLAN tag inside another"},
+                               {0x86dd, "IPv6"},
+                               {0x8863, "PPPoE discovery"},
+                               {0x8864, "PPPoE session"},
+                               {0x888e, "802.1X"},
+                               {0x88a8, "802.1ad"},
+                               {0x88cc, "LLDP"}};
+    for (const Named& n : names)
+        if (n.type == v.ether_type) return n.name + size;
+    char type[8];
+    std::snprintf(type, sizeof type, "0x%04x", v.ether_type);
+    if (v.ether_type >= k_least_type) return std::string{"EtherType "} + type + size;
+    if (v.ether_type != 0) return "802.3 frame with LLC" + size;
+    const bool v6 = !v.network.empty() && std::to_integer<u8>(v.network[0]) >> 4 == 6;
+    return v6 ? "IPv6" + size : std::to_string(v.network.size()) + " bytes that are no packet";
+}
+
+}  // namespace
+
 std::string describe(const FrameView& v) {
     const std::string size = std::to_string(v.payload.size()) + " bytes";
     switch (v.kind) {
@@ -110,7 +143,7 @@ std::string describe(const FrameView& v) {
     if (v.transport != 0)
         return "IPv4 protocol " + std::to_string(v.protocol) + " (" +
                std::to_string(v.network.size()) + " bytes)";
-    return std::to_string(v.network.size()) + " bytes that are no packet";
+    return describe_other(v);
 }
 
 }  // namespace tern::trace

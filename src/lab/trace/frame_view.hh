@@ -19,6 +19,7 @@ struct FrameView {
     std::span<const std::byte> payload;  // behind the transport header
     Endpoint source, destination;        // ports are 0 where there are none
     u8 protocol = 0;
+    u16 ether_type = 0;  // of an Ethernet header, behind the VLAN tag; below 1536 it is a length
     wire::TcpHeader tcp;
     wire::TcpOptions options;
     DropReason options_error = DropReason::None;
@@ -34,7 +35,8 @@ inline FrameView view_of(const FrameEvent& e) { return view_of(e.bytes, e.ethern
 // Whether IP header and transport checksums are right; true where there is none to check.
 bool checksums_hold(const FrameView& view);
 
-// One sentence for what is no TCP segment: "ARP request", "ICMP 3/1", "UDP 1000 > 53 (12 bytes)".
+// One sentence for what is no TCP segment: "ARP request", "ICMP 3/1", "UDP 1000 > 53 (12 bytes)",
+// "IPv6 (72 bytes)".
 std::string describe(const FrameView& view);
 
 }  // namespace tern::trace

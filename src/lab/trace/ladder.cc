@@ -27,7 +27,13 @@ public:
         void on_frame(const FrameEvent& e) override {
             e.outbound ? recorder_.leaves(side_, e) : recorder_.arrives(side_, e);
         }
-        void on_segment_sent(const SegmentSentEvent& e) override { reasons.sent(e); }
+        void on_segment_sent(const SegmentSentEvent& e) override {
+            reasons.sent(e);
+            holds.sent(e);
+        }
+        void on_hold(const HoldEvent& e) override {
+            if (holds.fresh(e)) recorder_.holds(side_, e);
+        }
         void on_packet_sent(const PacketSentEvent& e) override { reasons.sent(e); }
         void on_segment_arrived(const SegmentArrivedEvent& e) override {
             recorder_.processed(side_, e);
@@ -37,6 +43,7 @@ public:
 
         bool used = false;  // somebody asked for this observer
         trace::Reasons reasons;
+        trace::HoldNews holds;
         std::map<u32, Arrival> arrivals;  // by note, the last packets that arrived here
 
     private:
@@ -87,6 +94,7 @@ private:
     void processed(Side side, const SegmentArrivedEvent& e);
     void dropped(Side side, const DropEvent& e);
     void becomes(Side side, const StateEvent& e);
+    void holds(Side side, const HoldEvent& e);
     void absorb(Side side, Instant at, std::optional<State> shown, u64 since);
     void infer(LadderRow& row, bool from_peer);
     void remember(End& end, u32 note, u64 number);
@@ -216,6 +224,15 @@ void Ladder::Recorder::becomes(Side side, const StateEvent& e) {
     r.state[index_of(side)] = e.to;
     r.source_port = e.flow.local.port;
     r.destination_port = e.flow.remote.port;
+    add(std::move(r));
+}
+
+void Ladder::Recorder::holds(Side side, const HoldEvent& e) {
+    LadderRow r;
+    r.kind = LadderRow::Kind::Hold;
+    r.side = side;
+    r.at = e.at;
+    r.held = e;
     add(std::move(r));
 }
 

@@ -15,9 +15,9 @@ constexpr Side other(Side s) { return s == Side::Left ? Side::Right : Side::Left
 constexpr std::size_t index_of(Side s) { return static_cast<std::size_t>(s); }
 
 struct LadderRow {
-    enum class Kind : u8 { Packet, State, Note, Drop };
+    enum class Kind : u8 { Packet, State, Note, Drop, Hold };
     Kind kind = Kind::Note;
-    Side side = Side::Left;  // who sent it, or whose state, drop or remark it is
+    Side side = Side::Left;  // who sent it, or whose state, drop, hold or remark it is
     Instant at{};
     bool tcp = false;
     u32 seq = 0, length = 0, ack = 0;  // absolute, to find the packet again on the other side
@@ -35,7 +35,8 @@ struct LadderRow {
     Cause cause = Cause::OpenActive;
     State from = State::Closed;  // Kind::State
     std::string text;            // Kind::Note
-    bool told = false;           // Kind::State that a packet's row shows already
+    std::optional<HoldEvent> held{};
+    bool told = false;  // Kind::State that a packet's row shows already
 
     bool lost() const { return kind == Kind::Packet && watched && !arrived; }
 };

@@ -10,7 +10,7 @@ namespace tern::trace {
 
 namespace {
 
-constexpr std::size_t k_time = 11, k_state = 15;
+constexpr std::size_t k_time = 9, k_state = 14;        // "60.140000"; "(SYN-RECEIVED)"
 constexpr std::size_t k_run_min = 9;                   // shorter runs are drawn in full
 constexpr std::size_t k_run_head = 3, k_run_tail = 2;  // what is kept of a longer one
 
@@ -18,15 +18,16 @@ enum class Colour : u8 { None, Dim, Red, Green, Bold };
 
 class Painter {
 public:
-    Painter(const LadderRows& all, const LadderOptions& options)
-        : all_(all), options_(options),
-          middle_(std::max<std::size_t>(options.width, 80) - k_time - 2 * k_state - 4) {
+    Painter(const LadderRows& all, const LadderOptions& options) : all_(all), options_(options) {
         std::set<std::pair<u16, u16>> flows;
         for (const LadderRow& r : all.rows)
             if (r.kind == LadderRow::Kind::Packet && r.tcp)
                 flows.insert(std::minmax(r.source_port, r.destination_port));
         several_flows_ = flows.size() > 1;
         if (!all.rows.empty()) start_ = all.rows.front().at;
+        for (const LadderRow& r : all.rows) time_ = std::max(time_, time_text(r).size());
+        const std::size_t others = time_ + 2 * k_state + 5;  // and what stands between them
+        middle_ = std::max<std::size_t>(options.width, 80) - std::min<std::size_t>(others, 56);
     }
 
     std::string draw() {
@@ -50,6 +51,7 @@ public:
 private:
     // --- runs of ordinary segments
     static bool ordinary(const LadderRow& r) {
+        if (r.kind == LadderRow::Kind::Hold) return true;
         if (r.kind != LadderRow::Kind::Packet || !r.tcp || r.lost()) return false;
         if (r.drop != DropReason::None || (r.flags & ~wire::Psh) != wire::Ack) return false;
         if (!r.reason) return true;
@@ -58,7 +60,6 @@ private:
             case SendReason::DataLast:
             case SendReason::AckDelayed:
             case SendReason::AckEverySecond:
-            case SendReason::AckNow:
             case SendReason::WindowUpdate: return true;
             default: return false;
         }
@@ -69,10 +70,13 @@ private:
         return end;
     }
     void collapsed(std::size_t begin, std::size_t end) {
-        u64 bytes = 0;
-        for (std::size_t i = begin; i < end; ++i) bytes += all_.rows[i].length;
+        u64 bytes = 0, segments = 0;
+        for (std::size_t i = begin; i < end; ++i) {
+            bytes += all_.rows[i].length;
+            if (all_.rows[i].kind == LadderRow::Kind::Packet) ++segments;
+        }
         const Duration took = all_.rows[end - 1].at - all_.rows[begin].at;
-        rule("... " + grouped(end - begin) + " segments, " + size_text(bytes) + ", " +
+        rule("... " + grouped(segments) + " segments, " + size_text(bytes) + ", " +
              (took.count() == 0 ? "at once" : "in " + short_text(took)) + " ...");
     }
 
@@ -89,7 +93,7 @@ private:
     }
     void line(const std::string& time, const std::string& left, const std::string& middle,
               const std::string& right, Colour colour = Colour::None) {
-        std::string text = paint(Colour::Dim, padded(time, k_time, true)) + " " +
+        std::string text = paint(Colour::Dim, padded(time, time_, true)) + " " +
                            paint(Colour::Bold, padded(left, k_state, true)) + " |" +
                            paint(colour, padded(middle, middle_, false)) + "|";
         if (!right.empty()) text += " " + paint(Colour::Bold, right);
@@ -132,6 +136,9 @@ private:
         shown_[index_of(side)] = text;
         return text;
     }
+    const std::string& side_name(Side side) const {
+        return side == Side::Left ? options_.left : options_.right;
+    }
     std::string time_text(const LadderRow& r) const { return seconds_text(r.at - start_); }
 
     void row(const LadderRow& r) {
@@ -140,9 +147,12 @@ private:
             case LadderRow::Kind::State: state_change(r); break;
             case LadderRow::Kind::Note: prose("* " + r.text, Colour::Bold, time_text(r)); break;
             case LadderRow::Kind::Drop:
-                prose((r.side == Side::Left ? options_.left : options_.right) +
-                          " drops a packet: " + std::string{text_of(r.drop)},
+                prose(side_name(r.side) + " drops a packet: " + std::string{text_of(r.drop)},
                       Colour::Red, time_text(r));
+                break;
+            case LadderRow::Kind::Hold:
+                if (options_.reasons)
+                    prose(side_name(r.side) + " " + explain(*r.held), Colour::Dim, time_text(r));
                 break;
         }
     }
@@ -163,8 +173,10 @@ private:
                                                          std::to_string(r.destination_port) + " "
                                                    : "";
         text += r.head;
+        // What has no room between the lifelines goes below: the window first.
+        const std::string rest = cut_behind(text, middle_ - 8);
         const std::size_t room = middle_ - 14;  // dashes, head, and the time under way
-        const bool one_line = text.size() + 1 + r.options_shown.size() <= room;
+        const bool one_line = rest.empty() && text.size() + 1 + r.options_shown.size() <= room;
         if (one_line && !r.options_shown.empty()) text += " " + r.options_shown;
         const bool dead = r.lost() || r.drop != DropReason::None;
         const std::string left = state_text(r, Side::Left);
@@ -173,14 +185,23 @@ private:
              dead           ? Colour::Red
              : r.length > 0 ? Colour::Green
                             : Colour::None);
-        if (!one_line) prose(r.options_shown, Colour::None);
+        if (!one_line) prose(rest + (rest.empty() ? "" : " ") + r.options_shown, Colour::None);
         if (options_.reasons && r.reason) prose(explain(*r.reason), Colour::Dim);
         if (r.lost()) prose("lost on the wire", Colour::Red);
         if (r.drop != DropReason::None)
             prose("dropped: " + std::string{text_of(r.drop)}, Colour::Red);
     }
-    std::string arrow(const LadderRow& r, std::string text) const {
-        if (text.size() > middle_ - 8) text.resize(middle_ - 8);
+    // Leaves whole words that fit; the others are handed back.
+    static std::string cut_behind(std::string& text, std::size_t room) {
+        if (text.size() <= room) return {};
+        const std::size_t win = text.rfind(" win ");
+        std::size_t at = win != std::string::npos && win <= room ? win : text.rfind(' ', room);
+        if (at == std::string::npos || at == 0) at = room;
+        std::string rest = text.substr(text[at] == ' ' ? at + 1 : at);
+        text.resize(at);
+        return rest;
+    }
+    std::string arrow(const LadderRow& r, const std::string& text) const {
         std::string way;
         if (r.watched && r.arrived && *r.arrived > r.at)
             way = " " + short_text(*r.arrived - r.at) + " ";
@@ -200,7 +221,7 @@ private:
 
     const LadderRows& all_;
     const LadderOptions& options_;
-    std::size_t middle_;
+    std::size_t time_ = k_time, middle_ = 0;
     bool several_flows_ = false;
     Instant start_{};
     std::string shown_[2];

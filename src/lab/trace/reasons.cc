@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <iterator>
+#include <utility>
 
 namespace tern::trace {
 
@@ -29,6 +30,38 @@ std::string explain(const Reason& reason) {
     if (!reason.tcp) return text;
     if (const std::string numbers = numbers_of(reason.segment); !numbers.empty())
         text += " (" + numbers + ")";
+    return text;
+}
+
+bool HoldNews::fresh(const HoldEvent& e) {
+    if (last_.size() > k_flows_max) last_.clear();
+    const auto [it, first] = last_.try_emplace(key_of(e.flow), e.reason);
+    return first || std::exchange(it->second, e.reason) != e.reason;
+}
+
+void HoldNews::sent(const SegmentSentEvent& e) {
+    if (e.length == 0) return;
+    const auto it = last_.find(key_of(e.flow));
+    if (it == last_.end()) return;
+    const bool stream = it->second == HoldReason::Cwnd || it->second == HoldReason::PeerWindow ||
+                        it->second == HoldReason::Pace;
+    if (!stream) last_.erase(it);
+}
+
+std::string explain(const HoldEvent& e) {
+    const std::string what = e.bytes == 0 ? "its FIN" : size_text(e.bytes);
+    std::string text = "holds " + what + " back: " + std::string{text_of(e.reason)};
+    switch (e.reason) {
+        case HoldReason::Nagle: return text + " (" + size_text(e.unacknowledged) + ")";
+        case HoldReason::SillyWindow:
+        case HoldReason::PeerWindow:
+            return text + " (" + grouped(e.unacknowledged) + " of window " + grouped(e.snd_wnd) +
+                   " not acknowledged)";
+        case HoldReason::Cwnd:
+            return text + " (" + grouped(e.flight) + " of cwnd " + grouped(e.cwnd) + " in flight)";
+        case HoldReason::WindowClosed:
+        case HoldReason::Pace: break;
+    }
     return text;
 }
 

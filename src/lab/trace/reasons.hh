@@ -3,7 +3,9 @@
 #pragma once
 
 #include <bit>
+#include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tern/trace.hh"
@@ -38,6 +40,25 @@ private:
     }
     std::vector<Reason> ring_;
 };
+
+// Which holds are news to a reader. Small data that waits, or a closed window, is told again after
+// each segment with text; what keeps a whole stream at its pace only when it becomes another.
+class HoldNews {
+public:
+    bool fresh(const HoldEvent& e);
+    void sent(const SegmentSentEvent& e);
+
+private:
+    static constexpr std::size_t k_flows_max = 65536;  // more are a flood
+    using Key = std::tuple<IpAddress, u16, IpAddress, u16>;
+    static Key key_of(const FlowId& f) {
+        return {f.local.address, f.local.port, f.remote.address, f.remote.port};
+    }
+    std::map<Key, HoldReason> last_;
+};
+
+// "holds 500 bytes back: less than a segment, ... (Nagle)", with the figures that decide it.
+std::string explain(const HoldEvent& e);
 
 // One sentence: why, and what the numbers say: "new data, inside ...; 4380 of cwnd 14600 in
 // flight".

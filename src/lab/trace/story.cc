@@ -53,6 +53,10 @@ void StoryPrinter::on_drop(const DropEvent& e) {
     add({e.at, ' ', std::move(text), {}, 0});
 }
 
+void StoryPrinter::on_hold(const HoldEvent& e) {
+    if (holds_.fresh(e)) add({e.at, ' ', explain(e), {}, 0});
+}
+
 void StoryPrinter::on_state(const StateEvent& e) {
     add({e.at, ' ', std::string{name_of(e.from)}.append(" -> ").append(name_of(e.to)),
          std::string{name_of(e.cause)}, 0});

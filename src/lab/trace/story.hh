@@ -22,7 +22,11 @@ public:
     explicit StoryPrinter(const Options& options) : options_(options) {}
 
     void on_frame(const FrameEvent& e) override;
-    void on_segment_sent(const SegmentSentEvent& e) override { reasons_.sent(e); }
+    void on_segment_sent(const SegmentSentEvent& e) override {
+        reasons_.sent(e);
+        holds_.sent(e);
+    }
+    void on_hold(const HoldEvent& e) override;
     void on_segment_arrived(const SegmentArrivedEvent& e) override;
     void on_packet_sent(const PacketSentEvent& e) override { reasons_.sent(e); }
     void on_drop(const DropEvent& e) override;
@@ -50,6 +54,7 @@ private:
     Options options_;
     Numbers numbers_;
     Reasons reasons_;
+    HoldNews holds_;
     std::deque<Entry> entries_;
     u64 forgotten_ = 0;
 };

@@ -9,6 +9,7 @@
 #include "lab/script/script.hh"
 #include "lab/trace/frame_view.hh"
 #include "support/seen.hh"
+#include "support/truth.hh"
 
 namespace tern {
 
@@ -119,6 +120,14 @@ private:
 };
 
 Witness g_witness;
+// Every reason that a script's stack gives is true when it gives it.
+[[maybe_unused]] const bool g_told = [] {
+    script::set_follower([]() -> std::unique_ptr<Observer> {
+        return std::make_unique<test::Truth>(
+            [](const std::string& untrue) { ADD_FAILURE() << untrue; });
+    });
+    return true;
+}();
 
 }  // namespace
 

@@ -55,7 +55,7 @@ Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
         ecn_of_syn_again(e, seg);
         forget_answer_time(e);
         send_syn_ack(room, l, e, initial_sequence(room, e.key).ts_offset,
-                     SendReason::OpenAnswerRetry);
+                     SendReason::OpenAnswerAgain);
         return Verdict::done();
     }
     // First: the sequence number. PAWS comes before it (RFC 7323 5.3).

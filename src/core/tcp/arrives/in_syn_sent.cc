@@ -39,7 +39,9 @@ void learn_syn(Room& room, Tcb& tcb, const Segment& seg) {
 void ask_without_ecn(Room& room, Tcb& tcb) {
     tcb.ecn = Ecn::Off;
     tcb.snd.nxt = tcb.snd.iss;
-    tcb.set(k_syn_due);
+    if (build_segment(room, tcb, {true, tcb.snd.iss, 0, wire::Syn, SendReason::OpenWithoutEcn}))
+        return;
+    tcb.set(k_syn_due);  // no memory: it has its turn with the others
     want_output(room, tcb);
 }
 

@@ -31,8 +31,11 @@ Verdict syn_again(Room& room, Index i, const Segment& seg) {
     ecn_of_syn_again(room, tcb, seg);
     if (!opens_fast(room, tcb)) return Verdict::next();
     // It brought data: our SYN-ACK was lost.
-    tcb.set(k_syn_due);
-    want_output(room, tcb);
+    const u16 flags = wire::Syn | wire::Ack;
+    if (!build_segment(room, tcb, {true, tcb.snd.iss, 0, flags, SendReason::OpenAnswerAgain})) {
+        tcb.set(k_syn_due);  // no memory: it has its turn with the others
+        want_output(room, tcb);
+    }
     return Verdict::done();
 }
 

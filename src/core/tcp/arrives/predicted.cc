@@ -42,7 +42,7 @@ bool predicted(Room& room, Index i, Segment& seg) {
     if (seg.len > 0) {
         const DropReason bad = accept_bytes(room, tcb, seg);
         if (bad != DropReason::None) {
-            acknowledge(room, tcb, SendReason::AckNow);
+            acknowledge(room, tcb, SendReason::AckNoRoom);
             room.cx.drop(bad, seg.arrival->interface);
         }
     }

@@ -118,9 +118,10 @@ void act(Room& room, Segment& seg, Verdict v, Tcb* tcb, const inet::Arrival& arr
         case Verdict::Act::Reset:
             send_reset_for(
                 room, seg,
-                v.reason == DropReason::TcpAfterClose ? SendReason::ResetAfterClose
-                : v.reason == DropReason::TcpNoConnection || v.reason == DropReason::TcpListenAck
-                    ? SendReason::ResetNoConnection
+                v.reason == DropReason::TcpAfterClose     ? SendReason::ResetAfterClose
+                : v.reason == DropReason::TcpNoConnection ? SendReason::ResetNoConnection
+                : v.reason == DropReason::TcpListenAck || v.reason == DropReason::TcpBadCookie
+                    ? SendReason::ResetListen
                     : SendReason::ResetBadAck);
             break;
         default: break;

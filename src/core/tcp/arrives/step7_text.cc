@@ -97,7 +97,7 @@ Verdict step7_text(Room& room, Index i, Segment& seg) {
         acknowledge_each(room, tcb, SendReason::AckOutOfOrder);
     }
     if (bad == DropReason::None) return Verdict::next();
-    if (seg.seq == tcb.rcv.nxt) acknowledge(room, tcb, SendReason::AckNow);
+    if (seg.seq == tcb.rcv.nxt) acknowledge(room, tcb, SendReason::AckNoRoom);
     return Verdict::drop(bad);
 }
 

@@ -120,7 +120,7 @@ Result<void> Tcp::close_listener(TcpListener listener) {
     room.embryos.for_each([&](Index i) {
         const FlowKey& key = room.embryos[i].key;
         if (find_listener(room, key.local_address(), key.local_port) == listener.index)
-            reset_embryo(room, *l, i, SendReason::ResetAbort);
+            reset_embryo(room, *l, i, SendReason::ResetListenerClosed);
     });
     tell_transition(room, {{l->address, l->port}, {}}, State::Listen, Cause::Close);
     const u64 hash = hash_of_listener(room.table_key, l->address, l->port);

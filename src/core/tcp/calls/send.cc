@@ -136,7 +136,7 @@ Result<std::size_t> Tcp::send_urgent(TcpConnection c, std::span<const std::byte>
     room.colds[tcb->cold].snd_up = data_end(room, *tcb);
     tcb->set(k_urgent_out);
     // The notice goes out even when the window holds the data back.
-    acknowledge(room, *tcb, SendReason::AckNow);
+    acknowledge(room, *tcb, SendReason::AckUrgent);
     return taken;
 }
 

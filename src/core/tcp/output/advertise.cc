@@ -60,14 +60,16 @@ void window_opened(Room& room, Tcb& tcb) {
 }
 
 void acknowledge(Room& room, Tcb& tcb, SendReason why) {
-    if (!tcb.has(k_ack_now)) tcb.ack_reason = why;
+    // What came behind a hole may be acknowledged by what fills it.
+    if (!tcb.has(k_ack_now) || tcb.ack_reason == SendReason::AckOutOfOrder) tcb.ack_reason = why;
     tcb.set(k_ack_now);
     want_output(room, tcb);
 }
 
 void acknowledge_each(Room& room, Tcb& tcb, SendReason why) {
+    const bool alike = tcb.acks_owed == 0 || tcb.ack_reason == why;
     if (tcb.acks_owed < 64) ++tcb.acks_owed;
-    tcb.ack_reason = why;
+    tcb.ack_reason = alike ? why : SendReason::AckSeveral;
     tcb.set(k_ack_now);
     want_output(room, tcb);
 }

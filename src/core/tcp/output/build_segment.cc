@@ -271,6 +271,20 @@ void sent(Room& room, Tcb& tcb, const Plan& plan) {
     }
 }
 
+namespace {
+
+// What is on its way when this segment leaves, for whoever watches. Without SACK what was sent
+// before the point to which SND.NXT went back counts as gone.
+u32 on_the_way(const Room& room, const Tcb& tcb, const Plan& plan) {
+    const Flight* f = flight_of(room, tcb);
+    const Seq top = f != nullptr ? tcb.snd.max : tcb.snd.nxt;
+    const bool behind = plan.len > 0 && !plan.head_only && plan.seq > top;  // of a train
+    const u32 more = behind ? static_cast<u32>(plan.seq - top) : 0;
+    return more + (f != nullptr ? pipe(tcb, f) : static_cast<u32>(top - tcb.snd.una));
+}
+
+}  // namespace
+
 const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool& built) {
     built = false;
     if (!room.inet.find_way(tcb.key.remote_address(), tcb.way)) {
@@ -308,7 +322,6 @@ const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool
     ++room.cx.counters.tcp_segments_out;
     if (room.cx.observer) [[unlikely]] {
         const u32 scaled = syn ? window : window << tcb.rcv_wind_shift;
-        const Seq top = max(tcb.snd.max, plan.seq);  // of what left before it
         tell_sent(room, packet, tcb.key, header, plan.len,
                   {{},
                    0,
@@ -324,7 +337,7 @@ const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool
                    tcb.rcv.irs.value,
                    tcb.cwnd,
                    tcb.ssthresh,
-                   static_cast<u32>(top - tcb.snd.una)});
+                   on_the_way(room, tcb, plan)});
     }
     built = true;
     return room.inet.send(std::move(packet),

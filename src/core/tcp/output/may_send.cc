@@ -19,9 +19,10 @@ Plan plan_syn(const Room& room, Tcb& tcb) {
     if (answer) {
         plan.flags |= wire::Ack;
         const bool fast = opens_fast(room, tcb);
-        plan.reason = again && (fast || tcb.backoff > 0) ? SendReason::OpenAnswerRetry
-                      : fast                             ? SendReason::OpenAnswerData
-                                                         : SendReason::OpenSimultaneous;
+        plan.reason = again && tcb.backoff > 0 ? SendReason::OpenAnswerRetry
+                      : again && fast          ? SendReason::OpenAnswerAgain
+                      : fast                   ? SendReason::OpenAnswerData
+                                               : SendReason::OpenSimultaneous;
     } else if (again) {
         plan.reason = tcb.backoff > 0 ? SendReason::OpenRetry : SendReason::OpenWithoutEcn;
     } else if (fast_open_cookie_for(room, tcb) != nullptr) {
@@ -72,6 +73,34 @@ void split_fin(const Room& room, const Tcb& tcb, Plan& plan) {
     plan.flags |= plan.len > 0 ? wire::Fin | wire::Psh : wire::Fin;
 }
 
+// RFC 5681 3.1: the one segment that the loss window lets out when RTO has fired. An ACK that
+// advances opens cwnd.
+bool is_first_after_timeout(const Tcb& tcb, Seq seq, u32 on_the_way) {
+    return seq == tcb.snd.una && tcb.backoff > 0 && on_the_way == 0 && tcb.cwnd <= tcb.send_mss;
+}
+
+// Whoever watches is told what waits, and for what.
+void hold(Room& room, const Tcb& tcb, HoldReason why, u32 bytes) {
+    if (room.cx.observer == nullptr) [[likely]]
+        return;
+    const u32 unacknowledged = static_cast<u32>(tcb.snd.nxt - tcb.snd.una);
+    const Flight* f = flight_of(room, tcb);
+    const u32 flight = f != nullptr ? pipe(tcb, f) : unacknowledged;
+    room.cx.observer->on_hold({room.cx.now, why, tcb.state, tcb.key.id(), bytes, flight, tcb.cwnd,
+                               unacknowledged, tcb.snd.wnd, tcb.send_mss});
+}
+
+// Why a range that is known to be lost leaves again.
+SendReason reason_for_lost(const Tcb& tcb, const Flight& f, Seq seq, u32 on_the_way) {
+    if (!tcb.has(k_after_timeout)) {
+        if (!tcb.has(k_recovery)) return SendReason::RetransmitProbed;
+        return f.reneged && seq < f.walked ? SendReason::RetransmitReneged
+                                           : SendReason::RetransmitLost;
+    }
+    return is_first_after_timeout(tcb, seq, on_the_way) ? SendReason::RetransmitTimeout
+                                                        : SendReason::RetransmitAfterTimeout;
+}
+
 // What is lost, from the lowest on, as far as cwnd allows (RFC 8985 9.3 [RFC8985:5]). RFC 6675 4
 // [RFC6675:3]: nothing that is not known to be lost goes "to the rescue", once or ever; the answer
 // to the last repair tells RACK of a lost tail (docs/decisions/0006-flight-records.md).
@@ -81,11 +110,14 @@ Plan plan_lost(Room& room, Tcb& tcb, Flight* f) {
     if (lost.piece == 0) return {};
     const u32 on_the_way = pipe(tcb, f);
     const u32 ahead = static_cast<u32>(lost.seq - tcb.snd.una);
-    if (on_the_way > 0 && on_the_way + lost.piece > tcb.cwnd) return {};
-    if (ahead > 0 && ahead + lost.piece > tcb.snd.wnd) return {};
+    if (on_the_way > 0 && on_the_way + lost.piece > tcb.cwnd)
+        return hold(room, tcb, HoldReason::Cwnd, f->lost), Plan{};
+    if (ahead > 0 && ahead + lost.piece > tcb.snd.wnd)
+        return hold(room, tcb, HoldReason::PeerWindow, f->lost), Plan{};
     // RFC 9937 6: the retransmission that recovery begins with waits for nothing.
     const bool begins = tcb.has(k_recovery) && f->prr.out == 0;
-    if (!begins && !pace_allows(room, tcb, f)) return {};
+    if (!begins && !pace_allows(room, tcb, f))
+        return hold(room, tcb, HoldReason::Pace, f->lost), Plan{};
     u32 most = tcb.cwnd > on_the_way ? tcb.cwnd - on_the_way : 0;
     most = std::min(
         {most, paced_segment(room, tcb, f), tcb.snd.wnd > ahead ? tcb.snd.wnd - ahead : 0});
@@ -94,16 +126,9 @@ Plan plan_lost(Room& room, Tcb& tcb, Flight* f) {
         len = lost.run;
     else if (most > lost.piece)
         len = lost.piece + (most - lost.piece) / tcb.send_mss * tcb.send_mss;
-    const bool first = ahead == 0 && tcb.backoff > 0;
-    Plan plan{true,
-              lost.seq,
-              len,
-              wire::Ack,
-              !tcb.has(k_after_timeout) ? SendReason::RetransmitLost
-              : first                   ? SendReason::RetransmitTimeout
-                                        : SendReason::RetransmitAfterTimeout,
-              true};
+    Plan plan{true, lost.seq, len, wire::Ack, reason_for_lost(tcb, *f, lost.seq, on_the_way), true};
     split_fin(room, tcb, plan);
+    if (plan.len == 0 && tcb.has(k_after_timeout)) plan.reason = SendReason::FinRetry;
     return plan;
 }
 
@@ -160,7 +185,8 @@ void note_full(const Tcb& tcb, Flight* f, u32 available) {
     if (cwnd < std::min<i64>(available, window)) f->full_until = tcb.snd.max;
 }
 
-// The sender's side of silly-window avoidance [MUST-38] [U-15], with Nagle [SHLD-7].
+// The sender's side of silly-window avoidance [MUST-38] [U-15], with Nagle [SHLD-7]; but for the
+// override timer.
 bool worth_sending(const Tcb& tcb, u32 len, u32 available, bool resend) {
     if (len >= tcb.send_mss || resend) return true;
     const bool all = len == available;
@@ -170,19 +196,30 @@ bool worth_sending(const Tcb& tcb, u32 len, u32 available, bool resend) {
     // outstanding.
     if (all && (idle || tcb.has(k_no_delay | k_fin_queued))) return true;
     // [U-15]: half of the widest window; with Nagle only when nothing is outstanding.
-    if (len >= tcb.snd.max_wnd / 2 && (idle || tcb.has(k_no_delay))) return true;
-    return tcb.has(k_override_due);
+    return len >= tcb.snd.max_wnd / 2 && (idle || tcb.has(k_no_delay));
 }
 
-SendReason reason_for(const Tcb& tcb, bool resend, bool last) {
+SendReason reason_for(const Tcb& tcb, const Flight* f, u32 len, bool resend, bool last) {
     if (resend) {
-        if (!tcb.has(k_after_timeout)) return SendReason::RetransmitPartial;
-        return tcb.snd.nxt == tcb.snd.una && tcb.backoff > 0 ? SendReason::RetransmitTimeout
-                                                             : SendReason::RetransmitAfterTimeout;
+        if (!tcb.has(k_after_timeout)) return SendReason::RetransmitProbed;
+        return is_first_after_timeout(tcb, tcb.snd.nxt, 0) ? SendReason::RetransmitTimeout
+                                                           : SendReason::RetransmitAfterTimeout;
     }
-    if (tcb.has(k_override_due)) return SendReason::DataOverride;
-    if (tcb.dup_acks > 0 && tcb.dup_acks < 3) return SendReason::LimitedTransmit;
+    if (f == nullptr && tcb.snd.nxt + len > tcb.snd.una + tcb.cwnd)
+        return SendReason::LimitedTransmit;
     return last ? SendReason::DataLast : SendReason::Data;
+}
+
+// Of new data, or a FIN (`available` is 0), the windows let `len` bytes out, which are not worth a
+// segment.
+HoldReason why_held(const Tcb& tcb, const Flight* f, u32 len, u32 available) {
+    if (available > 0 && len == available) return HoldReason::Nagle;
+    const i64 unacknowledged = tcb.snd.nxt - tcb.snd.una;
+    const i64 window = i64{tcb.snd.wnd} - unacknowledged;
+    const i64 cwnd = i64{tcb.cwnd} - (f != nullptr ? i64{pipe(tcb, f)} : unacknowledged);
+    if (cwnd < window) return HoldReason::Cwnd;
+    if (tcb.snd.wnd == 0) return HoldReason::WindowClosed;
+    return window > 0 ? HoldReason::SillyWindow : HoldReason::PeerWindow;
 }
 
 // Something waits that may not leave: which timer will look after it?
@@ -234,14 +271,18 @@ Plan plan_data(Room& room, Tcb& tcb, Flight* f, u32 room_for) {
     const bool last = len == available;
     // A FIN takes a sequence number but no room in the window to speak of.
     const bool fin = fin_unsent && last && (usable >= len) && (tcb.snd.wnd > 0 || len == 0);
-    const bool send = len > 0 ? worth_sending(tcb, len, available, resend) : fin;
+    const bool worth = len > 0 && worth_sending(tcb, len, available, resend);
+    const bool send = len > 0 ? worth || tcb.has(k_override_due) : fin;
     if (len < tcb.send_mss && available > len) note_full(tcb, f, available);
-    if (send && len > 0 && !pace_allows(room, tcb, f)) return {};
+    if (send && len > 0 && !pace_allows(room, tcb, f))
+        return hold(room, tcb, HoldReason::Pace, available), Plan{};
     if (!send) {
+        hold(room, tcb, why_held(tcb, f, len, available), available);
         wait_for_window(room, tcb, usable, len, available);
         return {};
     }
-    Plan plan{true, tcb.snd.nxt, len, wire::Ack, reason_for(tcb, resend, last)};
+    Plan plan{true, tcb.snd.nxt, len, wire::Ack,
+              worth || fin ? reason_for(tcb, f, len, resend, last) : SendReason::DataOverride};
     if (last && len > 0) plan.flags |= wire::Psh;  // [MUST-61]
     if (fin) {
         plan.flags |= wire::Fin;

@@ -94,6 +94,7 @@ u32 build_train(Room& room, Tcb& tcb, const Plan& plan) {
 u32 build_super(Room& room, Tcb& tcb, Plan plan) {
     if (build_segment(room, tcb, plan)) return 1;
     plan.len = tcb.send_mss;
+    if (plan.reason == SendReason::DataLast) plan.reason = SendReason::Data;
     plan.flags &= static_cast<u16>(~(wire::Fin | wire::Psh));
     return build_segment(room, tcb, plan) ? 1 : 0;
 }

@@ -128,6 +128,7 @@ struct Flight {
 
     LossTimer timer = LossTimer::Timeout;
     bool reordering_wait = false;
+    bool reneged = false;                   // what lies before `walked` is lost for that
     u32 timeout_at = 0, reordering_at = 0;  // ticks
     u32 probe_armed_us = 0;
     bool probe_armed_alone = false;  // for one segment in flight

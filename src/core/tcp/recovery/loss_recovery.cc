@@ -16,6 +16,7 @@ void take_reneging(Room& room, Tcb& tcb, Flight& f, AckSample& a) {
     if (tcb.snd.una >= f.walked) {
         lose_all(room, tcb, true);
         f.walked = tcb.snd.max;
+        f.reneged = true;
         a.lost = f.lost;
         return;
     }

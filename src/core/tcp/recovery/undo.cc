@@ -48,6 +48,7 @@ bool undo_if_spurious(Room& room, Tcb& tcb, Flight& f, const Segment& seg, const
     f.lost = 0;
     f.judged = tcb.snd.una;
     f.walked = tcb.snd.max;
+    f.reneged = false;
     f.rack.reordering_seen = true;
     f.undo = {};
     f.frto = 0;
