@@ -15,6 +15,7 @@ EOT
 
 size=209715200
 inside=
+check=
 wire=
 tern=build/release/bin/tern
 while [[ $# -gt 0 ]]; do
@@ -22,12 +23,14 @@ while [[ $# -gt 0 ]]; do
         --size) size=${2:?--size needs a number of bytes}; shift ;;
         --tern) tern=${2:?--tern needs a file}; shift ;;
         --wire) wire=1 ;;
+        --check) check=1 ;; # only the words: ./run asks before it builds
         --inside) inside=1 ;; # this script calls itself in its namespace
         --help | -h) usage; exit 0 ;;
         *) usage >&2; exit 2 ;;
     esac
     shift
 done
+[[ -z "$check" ]] || exit 0
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [[ -x "$tern" ]] || { echo "main job: $tern is not there; ./run builds it" >&2; exit 1; }
 out=build/main_job # captures and ladders stay here
