@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "json.hh"
 #include "text.hh"
 
 namespace tern::tools {
@@ -76,11 +77,10 @@ std::string faults_text(const ImpairCounters& c) {
     return text.empty() ? "no packet was harmed" : text;
 }
 
-std::string shortfall_text(const WireWay& way, Duration tolerance) {
-    if (way.kept_up()) return "";
+// What the wire itself took away is said loudly: it is in every figure that was measured.
+std::string losses_text(const WireWay& way) {
+    if (!way.lost_any()) return "";
     std::string text;
-    add_count(text, std::max(way.late, way.read_late), way.packets,
-              fmt::format("later than {}", human_time(tolerance)));
     add_count(text, way.overrun, way.impaired.seen, "lost because the machine was too slow");
     add_count(text, way.no_memory, way.impaired.seen, "lost for want of memory");
     add_count(text, way.refused, way.packets, "refused by the far device (is it up?)");
@@ -90,6 +90,23 @@ std::string shortfall_text(const WireWay& way, Duration tolerance) {
         "    so what was measured through it is partly its own doing: ask for less, stop other\n"
         "    programs, or run it where it may have real-time priority{}\n",
         text, way.no_memory > 0 ? ", raise --memory" : "");
+}
+
+// How late the packets were that left, and whether that is the machine's usual or a word of advice
+// is due.
+std::string lateness_text(const WireWay& way, Duration tolerance) {
+    if (way.packets == 0) return "";
+    std::string text = fmt::format(
+        "    later than planned: p50 {}, p99 {}, most {}", human_time(way.lateness.quantile(0.5)),
+        human_time(way.lateness.quantile(0.99)), human_time(way.lateness.max()));
+    const u64 late = std::max(way.late, way.read_late);
+    if (late > 0)
+        text += fmt::format("; {} of {} by more than {}", late, way.packets, human_time(tolerance));
+    if (!way.was_late()) return text + "\n";
+    return text +
+           "\n    times that were measured through it include that: stop other programs, or run "
+           "it\n"
+           "    where it may have real-time priority\n";
 }
 
 }  // namespace
@@ -132,13 +149,7 @@ std::string wire_report_text(const WireSide& side, Duration took, Duration toler
     if (c.longest_wait > Duration{}) {
         text += fmt::format("    longest wait in the queue {}\n", human_time(c.longest_wait));
     }
-    if (way.packets > 0) {
-        text +=
-            fmt::format("    later than planned: p50 {}, p99 {}, most {}\n",
-                        human_time(way.lateness.quantile(0.5)),
-                        human_time(way.lateness.quantile(0.99)), human_time(way.lateness.max()));
-    }
-    text += shortfall_text(way, tolerance);
+    text += lateness_text(way, tolerance) + losses_text(way);
     for (const std::string& fault : side.never_struck) {
         text += fmt::format("    never struck: {}\n", fault);
     }
@@ -148,25 +159,36 @@ std::string wire_report_text(const WireSide& side, Duration took, Duration toler
 std::string wire_report_json(const WireSide& side) {
     const WireWay& way = side.record;
     const ImpairCounters& c = way.impaired;
-    std::string missed;
-    for (const std::string& fault : side.never_struck) {
-        missed += (missed.empty() ? "" : ",") + json_string(fault);
-    }
-    const auto us = [](Duration d) { return static_cast<double>(d.count()) / 1e3; };
-    return fmt::format(
-        "{{\"event\":\"direction\",\"way\":{},\"seen\":{},\"sent\":{},\"sent_bytes\":{},"
-        "\"lost\":{},\"in_bursts\":{},\"delayed\":{},\"reordered\":{},\"duplicated\":{},"
-        "\"corrupted\":{},\"queue_dropped\":{},\"codel_dropped\":{},\"codel_marked\":{},"
-        "\"threshold_marked\":{},\"longest_wait_us\":{:.1f},\"late_p50_us\":{:.1f},"
-        "\"late_p99_us\":{:.1f},\"late_max_us\":{:.1f},\"late\":{},\"read_late\":{},"
-        "\"longest_absence_us\":{:.1f},\"overrun\":{},\"no_memory\":{},\"refused\":{},"
-        "\"untaken\":{},\"kept_up\":{},\"never_struck\":[{}]}}\n",
-        json_string(side.way), c.seen, way.packets, way.bytes, c.lost, c.in_bursts, c.delayed,
-        c.reordered, c.duplicated, c.corrupted, c.queue_dropped, c.codel_dropped, c.codel_marked,
-        c.threshold_marked, us(c.longest_wait), us(way.lateness.quantile(0.5)),
-        us(way.lateness.quantile(0.99)), us(way.lateness.max()), way.late, way.read_late,
-        us(way.longest_absence), way.overrun, way.no_memory, way.refused, way.untaken,
-        way.kept_up(), missed);
+    const auto us = [](Duration d) { return rounded(static_cast<double>(d.count()) / 1e3, 1); };
+    return json_text({{"event", "direction"},
+                      {"way", side.way},
+                      {"seen", c.seen},
+                      {"sent", way.packets},
+                      {"sent_bytes", way.bytes},
+                      {"lost", c.lost},
+                      {"in_bursts", c.in_bursts},
+                      {"delayed", c.delayed},
+                      {"reordered", c.reordered},
+                      {"duplicated", c.duplicated},
+                      {"corrupted", c.corrupted},
+                      {"queue_dropped", c.queue_dropped},
+                      {"codel_dropped", c.codel_dropped},
+                      {"codel_marked", c.codel_marked},
+                      {"threshold_marked", c.threshold_marked},
+                      {"longest_wait_us", us(c.longest_wait)},
+                      {"late_p50_us", us(way.lateness.quantile(0.5))},
+                      {"late_p99_us", us(way.lateness.quantile(0.99))},
+                      {"late_max_us", us(way.lateness.max())},
+                      {"late", way.late},
+                      {"read_late", way.read_late},
+                      {"longest_absence_us", us(way.longest_absence)},
+                      {"overrun", way.overrun},
+                      {"no_memory", way.no_memory},
+                      {"refused", way.refused},
+                      {"untaken", way.untaken},
+                      {"kept_up", way.kept_up()},
+                      {"never_struck", side.never_struck}}) +
+           "\n";
 }
 
 }  // namespace tern::tools

@@ -41,9 +41,11 @@ struct WireWay {
     u64 refused = 0;    // by the far device: it is down
     u64 untaken = 0;    // dropped by the kernel behind it: too slow, or nobody wants them
 
-    // No packet lost for want of speed or memory, and at most one in a hundred late, or lost at
-    // the far end.
-    bool kept_up() const;
+    // A packet was lost for want of speed or memory, or more than one in a hundred at the far end.
+    bool lost_any() const;
+    // More than one in a hundred was late, and so many that it is no accident: at least 10.
+    bool was_late() const;
+    bool kept_up() const { return !lost_any() && !was_late(); }
 };
 
 class ImpairedWire {

@@ -196,9 +196,14 @@ std::pair<ImpairDirection, ImpairDirection> directions_of(const Impairment& a_to
 
 }  // namespace
 
-bool WireWay::kept_up() const {
-    const u64 flaws = std::max({late, read_late, refused + untaken});
-    return overrun == 0 && no_memory == 0 && flaws * 100 <= packets;
+bool WireWay::lost_any() const {
+    return overrun != 0 || no_memory != 0 || (refused + untaken) * 100 > packets;
+}
+
+bool WireWay::was_late() const {
+    constexpr u64 k_accident = 10;
+    const u64 all = std::max(late, read_late);
+    return all >= k_accident && all * 100 > packets;
 }
 
 struct ImpairedWire::Inside {
