@@ -1,7 +1,5 @@
 // tern chaos: random worlds, one for each seed, until one of them breaks a rule; then the smallest
 // world that still breaks it.
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -11,6 +9,7 @@
 #include "chaos_draw.hh"
 #include "commands.hh"
 #include "exit_code.hh"
+#include "progress.hh"
 #include "sim_report.hh"
 #include "sim_shrink.hh"
 #include "text.hh"
@@ -18,6 +17,9 @@
 namespace tern::tools {
 
 namespace {
+
+constexpr u64 k_worlds = 1000;  // when nothing is said
+constexpr u64 k_most = 1'000'000'000'000;
 
 struct ChaosOptions {
     u64 from = 1, seeds = 0, segments = 0;
@@ -30,11 +32,6 @@ struct Totals {
     u64 worlds = 0, segments = 0, asked = 0, struck = 0, failed = 0;
 };
 
-void progress(const Totals& t) {
-    if (isatty(STDERR_FILENO) == 1)
-        fmt::print(stderr, "\r{} worlds, {} segments\033[K", t.worlds, t.segments);
-}
-
 std::string failures_of(const SimResult& result) {
     std::string text;
     for (const SimFailure& f : result.failures) text += "FAILED " + f.text + "\n";
@@ -45,7 +42,12 @@ void report(const Scenario& scenario, const SimResult& failed, const ChaosOption
     fmt::print("not ok seed {}\n{}", failed.seed, failures_of(failed));
     std::fflush(stdout);
     if (o.keep_going) return;
-    const Shrunk small = shrink(scenario, failed);
+    ProgressLine line;
+    const Shrunk small = shrink(scenario, failed, [&line](u32 runs, std::size_t faults) {
+        line.update(
+            [&] { return fmt::format("shrinking: {} runs, {} faults left", runs, faults); });
+    });
+    line.clear();
     const std::string remark = fmt::format(
         "The smallest world that fails as seed {} of `tern chaos` does.\n{}Repeat it: tern sim {}",
         failed.seed, failures_of(small.result), o.smallest);
@@ -66,13 +68,23 @@ int one(u64 seed) {
     return result.failures.empty() ? k_ok : k_failed;
 }
 
+std::string so_far(const Totals& t, const ChaosOptions& o) {
+    const u64 worlds = o.seeds == 0 && o.segments == 0 ? k_worlds : o.seeds;
+    std::string text =
+        fmt::format("{}{} worlds", t.worlds, worlds == 0 ? "" : fmt::format(" of {}", worlds));
+    text += fmt::format(", {}{} segments", t.segments,
+                        o.segments == 0 ? "" : fmt::format(" of {}", o.segments));
+    return text + (t.failed == 0 ? "" : fmt::format(", {} failed", t.failed));
+}
+
 bool enough(const Totals& t, const ChaosOptions& o) {
-    if (o.seeds == 0 && o.segments == 0) return t.worlds >= 1000;
+    if (o.seeds == 0 && o.segments == 0) return t.worlds >= k_worlds;
     return (o.seeds == 0 || t.worlds >= o.seeds) && (o.segments == 0 || t.segments >= o.segments);
 }
 
 int many(const ChaosOptions& o) {
     Totals t;
+    ProgressLine line;
     const auto begin = std::chrono::steady_clock::now();
     for (u64 seed = o.from; !enough(t, o); ++seed) {
         const Scenario scenario = draw_chaos(seed);
@@ -81,12 +93,14 @@ int many(const ChaosOptions& o) {
         t.segments += result.segments;
         t.asked += result.faults.asked;
         t.struck += result.faults.struck;
-        if (t.worlds % 64 == 0) progress(t);
+        line.update([&] { return so_far(t, o); });
         if (result.failures.empty()) continue;
         ++t.failed;
+        line.clear();
         report(scenario, result, o);
         if (!o.keep_going) break;
     }
+    line.clear();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     fmt::print(
         "{} worlds from seed {} on, {} segments, {} of {} faults struck: {} failed. {:.1f} s, "
@@ -101,10 +115,15 @@ int many(const ChaosOptions& o) {
 void add_chaos(CLI::App& app) {
     auto* chaos = app.add_subcommand("chaos", "Random worlds in virtual time, and what must hold");
     auto o = std::make_shared<ChaosOptions>();
-    chaos->add_option("--from", o->from, "The first seed")->capture_default_str();
-    chaos->add_option("--seeds", o->seeds, "So many worlds (1000 without --segments)");
-    chaos->add_option("--segments", o->segments, "At least so many TCP segments");
-    chaos->add_option("--seed", o->seed, "This world alone: its file, tables, what it broke");
+    chaos->add_option("--from", o->from, "The first seed")
+        ->check(whole_number())
+        ->capture_default_str();
+    chaos->add_option("--seeds", o->seeds, "So many worlds (1000 without --segments)")
+        ->check(CLI::Range(u64{1}, k_most));
+    chaos->add_option("--segments", o->segments, "At least so many TCP segments")
+        ->check(CLI::Range(u64{1}, k_most));
+    chaos->add_option("--seed", o->seed, "This world alone: its file, tables, what it broke")
+        ->check(whole_number());
     chaos->add_flag("--keep-going", o->keep_going, "Name all seeds that fail, and shrink none");
     chaos->add_option("--smallest", o->smallest, "Where the smallest failing world is written")
         ->capture_default_str();

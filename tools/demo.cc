@@ -18,6 +18,7 @@
 #include "exit_code.hh"
 #include "http/client.hh"
 #include "http/server.hh"
+#include "json.hh"
 #include "net_options.hh"
 #include "text.hh"
 
@@ -121,7 +122,7 @@ private:
 void Demo::check(bool good, const std::string& what) {
     good_ = good_ && good;
     if (o_.json) {
-        fmt::print("{{\"check\":{},\"good\":{}}}\n", json_string(what), good);
+        print_json({{"check", what}, {"good", good}});
     } else {
         fmt::print("{} {}\n", good ? "ok  " : "FAIL", what);
     }
@@ -246,7 +247,7 @@ void demo(const DemoOptions& o) {
     if (!o.json) fmt::print("two stacks, one process, a wire between them: no kernel involved\n");
     Demo wire{o, observation};
     const bool good = wire.run();
-    observation.tell(&wire.client_stack());
+    observation.tell(&wire.client_stack(), o.json);
     if (!good) throw CLI::RuntimeError(k_failed);
 }
 
@@ -264,7 +265,7 @@ void add_demo(CLI::App& app) {
         ->capture_default_str()
         ->check(CLI::Range(68, 65535));
     c->add_option("--impair", o->impair, "a bad wire: loss=1%,delay=20ms,rate=100mbit, ...");
-    c->add_option("--seed", o->seed, "repeats all chance");
+    c->add_option("--seed", o->seed, "repeats all chance")->check(whole_number());
     c->add_flag("--no-offloads", o->no_offloads, "real segments and checksums on the wire");
     c->add_flag("--json", o->json, "one JSON object a line");
     o->observe.add_to(*c);

@@ -7,6 +7,7 @@
 
 #include "commands.hh"
 #include "exit_code.hh"
+#include "output.hh"
 #include "tern/runtime.hh"
 #ifdef TERN_HAS_SHOW
 #include "show.hh"
@@ -72,7 +73,8 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
     using namespace tern::tools;
     try {
-        return run(argc, argv);
+        const int code = run(argc, argv);
+        return all_written() || code != k_ok ? code : k_failed;
     } catch (const tern::RuntimeError& e) {
         fmt::print(stderr, "tern: {}\n", e.what());
         const bool usage =

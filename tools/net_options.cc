@@ -1,5 +1,6 @@
 #include "net_options.hh"
 
+#include "commands.hh"
 #include "text.hh"
 
 namespace tern::tools {
@@ -81,6 +82,7 @@ void NetOptions::add_to(CLI::App& app) {
         ->group(group);
     app.add_option("--impair-in", impair_in, "the same for what we receive")->group(group);
     app.add_option("--seed", seed, "repeats all chance of the stack; never outside of tests")
+        ->check(whole_number())
         ->group(group);
     observe.add_to(app);
 }

@@ -5,6 +5,8 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include "json.hh"
+#include "output.hh"
 #include "tern/counter_report.hh"
 #include "tern/runtime.hh"
 #include "text.hh"
@@ -42,7 +44,8 @@ Observation::Observation(const ObserveOptions& options, Side side) : options_(op
     }
     if (options.ladder || !options.ladder_file.empty()) {
         LadderOptions o;
-        o.colour = options.ladder && ::isatty(STDOUT_FILENO) == 1;
+        o.colour = options.ladder && options.ladder_file.empty() && ::isatty(STDOUT_FILENO) == 1;
+        o.width = drawing_width();
         ladder_.emplace(o);
         fanout_.add(side == Side::Client ? &ladder_->left() : &ladder_->right());
     }
@@ -53,31 +56,48 @@ Observation::~Observation() {
     if (file_ != nullptr) std::fclose(file_);
 }
 
-void Observation::tell(const Stack* stack) {
-    if (ladder_ && options_.ladder) fmt::print("{}", ladder_->text());
-    if (ladder_ && !options_.ladder_file.empty()) {
-        std::FILE* file = std::fopen(options_.ladder_file.c_str(), "w");
-        if (file == nullptr) {
-            fmt::print(stderr, "tern: {}: {}\n", options_.ladder_file, file_trouble(errno));
-        } else {
-            fmt::print(file, "{}", ladder_->text());
-            std::fclose(file);
-        }
-    }
+void Observation::tell_ladder(bool json) {
+    if (!ladder_ || !options_.ladder) return;
+    if (json)
+        print_json({{"event", "ladder"}, {"rows", Json::parse(ladder_->json())}});
+    else
+        fmt::print("{}", ladder_->text());
+}
+
+void Observation::write_ladder() {
+    if (!ladder_ || options_.ladder_file.empty()) return;
+    std::FILE* file = std::fopen(options_.ladder_file.c_str(), "w");
+    if (file == nullptr) return output_failed(options_.ladder_file, errno);
+    const bool put = std::fputs(ladder_->text().c_str(), file) >= 0;
+    int trouble = put ? 0 : errno;
+    if (std::fclose(file) != 0 && trouble == 0) trouble = errno;
+    if (trouble != 0) output_failed(options_.ladder_file, trouble);
+}
+
+void Observation::tell_capture() {
+    if (!capture_) return;
+    errno = 0;
+    capture_->flush();
+    if (!capture_->good()) output_failed(options_.capture, errno);
+    fmt::print(stderr, "{}: {} packets{}\n", options_.capture, capture_->packets_written(),
+               capture_->packets_left_out() == 0
+                   ? ""
+                   : fmt::format(", {} left out (--capture-limit)", capture_->packets_left_out()));
+}
+
+void Observation::tell(const Stack* stack, bool json) {
+    tell_ladder(json);
+    write_ladder();
     if (stack != nullptr && options_.counters) {
-        fmt::print("{}", counter_table(stack->counters()));
-    }
-    if (capture_) {
-        capture_->flush();
-        if (!capture_->good()) {
-            fmt::print(stderr, "tern: {}: not all could be written\n", options_.capture);
+        if (json) {
+            Json counters{{"event", "counters"}};
+            counters.update(Json::parse(counter_json(stack->counters())));
+            print_json(counters);
+        } else {
+            fmt::print("{}", counter_table(stack->counters()));
         }
-        fmt::print(
-            stderr, "{}: {} packets{}\n", options_.capture, capture_->packets_written(),
-            capture_->packets_left_out() == 0
-                ? ""
-                : fmt::format(", {} left out (--capture-limit)", capture_->packets_left_out()));
     }
+    tell_capture();
     std::fflush(stdout);
 }
 

@@ -39,10 +39,15 @@ public:
     Observer* observer() { return fanout_.empty() ? nullptr : &fanout_; }
     // The other end's stack, when it lives in this process too.
     Observer* peer() { return ladder_ ? &ladder_->right() : nullptr; }
-    // At the end: prints the ladder and where the capture lies.
-    void tell(const Stack* stack);
+    // At the end: the ladder, the counters, and where the capture lies. As JSON a line each, after
+    // those of the command: {"event": "ladder", "rows": [...]} and {"event": "counters", ...}.
+    void tell(const Stack* stack, bool json);
 
 private:
+    void tell_ladder(bool json);
+    void write_ladder();
+    void tell_capture();
+
     const ObserveOptions& options_;
     std::FILE* file_ = nullptr;
     std::optional<PcapngWriter> capture_;

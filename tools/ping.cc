@@ -10,6 +10,7 @@
 
 #include "commands.hh"
 #include "exit_code.hh"
+#include "json.hh"
 #include "net_options.hh"
 #include "stop_flag.hh"
 #include "text.hh"
@@ -68,6 +69,8 @@ private:
     void step(Instant until) {
         const Duration left = std::max(until - runtime_.now(), Duration::zero());
         runtime_.run_once(left, [&](const Event&) {});
+        if (runtime_.link_lost())
+            throw RuntimeError(Error::NoSuchInterface, runtime_.link_lost_text());
         while (auto reply = runtime_.stack().next_echo_reply()) on_reply(*reply);
     }
     void on_reply(const EchoReply& reply) {
@@ -81,9 +84,11 @@ private:
         times_.push_back(seconds_of(took) * 1e3);
         if (o_.quiet) return;
         if (o_.json) {
-            fmt::print("{{\"from\":{},\"sequence\":{},\"ttl\":{},\"bytes\":{},\"ms\":{:.3f}}}\n",
-                       json_string(reply.from.to_string()), reply.sequence, reply.ttl,
-                       reply.data.size(), times_.back());
+            print_json({{"from", reply.from.to_string()},
+                        {"sequence", reply.sequence},
+                        {"ttl", reply.ttl},
+                        {"bytes", reply.data.size()},
+                        {"ms", rounded(times_.back(), 3)}});
         } else {
             fmt::print("{} bytes from {}: seq={} ttl={} time={:.3f} ms\n", reply.data.size() + 8,
                        reply.from.to_string(), reply.sequence, reply.ttl, times_.back());
@@ -110,11 +115,11 @@ void Ping::summary() const {
     }
     const double mean = times_.empty() ? 0 : sum / static_cast<double>(times_.size());
     if (o_.json) {
-        fmt::print(
-            "{{\"sent\":{},\"received\":{},\"min_ms\":{:.3f},\"avg_ms\":{:.3f},"
-            "\"max_ms\":{:.3f}}}\n",
-            sent_, received_, least, mean, most);
-        return;
+        return print_json({{"sent", sent_},
+                           {"received", received_},
+                           {"min_ms", rounded(least, 3)},
+                           {"avg_ms", rounded(mean, 3)},
+                           {"max_ms", rounded(most, 3)}});
     }
     fmt::print("{} sent, {} received, {:.0f}% lost", sent_, received_,
                sent_ == 0 ? 0.0 : 100.0 * (sent_ - std::min(sent_, received_)) / sent_);
@@ -134,16 +139,23 @@ void ping(const PingOptions& o) {
     Observation observation{o.net.observe, Observation::Side::Client};
     Runtime runtime{o.net.config(observation.observer())};
     Ping pings{o, *to, runtime};
-    pings.run();
+    std::string trouble;
+    try {
+        pings.run();
+    } catch (const RuntimeError& e) {
+        trouble = e.what();  // told behind what was done until then
+    }
     pings.summary();
-    if (!pings.answered()) {
+    if (!trouble.empty()) {
+        fmt::print(stderr, "tern ping: {}\n", trouble);
+    } else if (!pings.answered()) {
         fmt::print(stderr,
                    "tern ping: no answer from {}: is it up, in the network of --address, and is "
                    "--link the right one?\n",
                    to->to_string());
     }
-    observation.tell(&runtime.stack());
-    if (!pings.answered()) throw CLI::RuntimeError(k_cannot_connect);
+    observation.tell(&runtime.stack(), o.json);
+    if (!pings.answered() || !trouble.empty()) throw CLI::RuntimeError(k_cannot_connect);
 }
 
 }  // namespace
@@ -169,7 +181,9 @@ void add_ping(CLI::App& app) {
     o->net.add_to(*c);
     c->footer(
         "Example:  tern ping 10.0.0.1 -c 3 --link tap:tern0\n"
-        "Exit codes: 0 answered, 2 wrong usage, 3 no answer.");
+        "Exit codes: 0 answered, 1 output could not be written, 2 wrong usage, 3 no answer, or "
+        "the\n"
+        "device was removed.");
     c->callback([o] { ping(*o); });
 }
 

@@ -65,4 +65,36 @@ void Progress::clear() {
     std::fflush(stderr);
 }
 
+namespace {
+
+constexpr Duration k_on_terminal = std::chrono::milliseconds(100);
+constexpr Duration k_in_logs = std::chrono::seconds(10);
+
+}  // namespace
+
+ProgressLine::ProgressLine()
+    : terminal_(::isatty(STDERR_FILENO) == 1),
+      next_(monotonic_now() + (terminal_ ? Duration{} : k_in_logs)) {}
+
+bool ProgressLine::due(Instant now) {
+    if (now < next_) return false;
+    next_ = now + (terminal_ ? k_on_terminal : k_in_logs);
+    return true;
+}
+
+void ProgressLine::show(const std::string& text) {
+    if (terminal_)
+        fmt::print(stderr, "\r{}\033[K", text);
+    else
+        fmt::print(stderr, "{}\n", text);
+    std::fflush(stderr);
+    drawn_ = terminal_;
+}
+
+void ProgressLine::clear() {
+    if (!std::exchange(drawn_, false)) return;
+    fmt::print(stderr, "\r\033[K");
+    std::fflush(stderr);
+}
+
 }  // namespace tern::tools

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "exit_code.hh"
+#include "output.hh"
 #include "show_stories.hh"
 #include "text.hh"
 
@@ -23,7 +24,7 @@ struct ShowOptions {
     std::string story;
     std::vector<u64> drop;
     std::string delay = "20ms";
-    unsigned width = 100;
+    unsigned width = 0;  // 0: the terminal's
     bool json = false, no_color = false, all = false;
 };
 
@@ -40,6 +41,18 @@ std::string wrapped(const std::string& text, std::size_t width) {
         at = end + 1;
     }
     return out + line + "\n";
+}
+
+// How to read a ladder.
+std::string legend(unsigned width) {
+    return wrapped(
+        "Time since the first row; the state of each side when it changes (RFC 9293 "
+        "3.3.2); between them the segments. --- S. 0:0(0) ack 1 win 65535 ---> is "
+        "flags (S SYN, F FIN, R RST, P PSH, and . ACK), first number : number behind "
+        "the last (bytes), the number that is expected next, and the window field; "
+        "numbers count from each side's SYN. Below it stands why it was sent. x at the "
+        "arrow's end: it was lost or dropped.",
+        width);
 }
 
 bool want_colour(const ShowOptions& o) {
@@ -61,7 +74,8 @@ int show_main(const ShowOptions& o) {
     options.delay = *delay;
     const std::vector<u64>& drop = o.drop.empty() ? story->drop : o.drop;
     options.drop = {drop.begin(), drop.end()};
-    options.ladder.width = o.width;
+    const unsigned width = o.width != 0 ? o.width : drawing_width();
+    options.ladder.width = width;
     options.ladder.colour = want_colour(o);
     options.ladder.collapse = !o.all;
 
@@ -71,13 +85,13 @@ int show_main(const ShowOptions& o) {
         std::fputs(pair.ladder.json().c_str(), stdout);
         return whole ? k_ok : k_failed;
     }
-    std::printf("%s\n%s\n%s", wrapped(story->opening, o.width).c_str(), pair.ladder.text().c_str(),
-                "\n");
+    std::printf("%s\n%s\n%s\n", wrapped(story->opening, width).c_str(), legend(width).c_str(),
+                pair.ladder.text().c_str());
     if (!whole) {
         std::printf("The story did not come to its end: too much was lost.\n");
         return k_failed;
     }
-    std::printf("%s", wrapped(story->lesson, o.width).c_str());
+    std::printf("%s", wrapped(story->lesson, width).c_str());
     if (options.drop.size() > pair.dropped)
         std::printf("\n(--drop: only %llu packets were sent.)\n",
                     static_cast<unsigned long long>(pair.packets));
@@ -100,7 +114,9 @@ void add_show(CLI::App& app) {
     show->add_option("--drop", options->drop, "Lose packet N of the story; may be repeated")
         ->check(CLI::Range(u64{1}, u64{1'000'000}));
     show->add_option("--delay", options->delay, "One way, e.g. 20ms (the default)");
-    show->add_option("--width", options->width, "Columns (100)")->check(CLI::Range(80, 400));
+    show->add_option("--width", options->width,
+                     "Columns; without it the terminal's, at most 120, and 80 elsewhere")
+        ->check(CLI::Range(80, 400));
     show->add_flag("--all", options->all, "Draw every segment of a long run");
     show->add_flag("--json", options->json, "The ladder as an array of objects");
     show->add_flag("--no-color", options->no_color, "Also: the environment's NO_COLOR");

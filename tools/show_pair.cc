@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace tern::tools {
 
@@ -15,10 +16,13 @@ constexpr u64 k_memory = u64{64} << 20;
 Pair::Pair(const PairOptions& options)
     : budget(k_memory), pool(budget), ladder(options.ladder),
       client(make_stack({10, 0, 0, 1}, 1, ladder.left())),
-      server(make_stack({10, 0, 0, 2}, 2, ladder.right())), options_(options) {
-    ListenOptions listen;
-    listen.local.port = k_port;
-    const auto listener = server.tcp().listen(listen);
+      server(make_stack({10, 0, 0, 2}, 2, ladder.right())), options_(options) {}
+
+void Pair::listen() {
+    if (std::exchange(listens_, true)) return;
+    ListenOptions options;
+    options.local.port = k_port;
+    const auto listener = server.tcp().listen(options);
     if (!listener) throw std::runtime_error(std::string{message_of(listener.error())});
     listener_ = *listener;
 }

@@ -28,6 +28,8 @@ public:
     void run_for(Duration d);
     // What was drawn so far is forgotten; packets are counted, and dropped, from here on.
     void begin_story();
+    // The server's application listens; once, and again does nothing.
+    void listen();
     void remark(std::string text) { ladder.remark(now, std::move(text)); }
 
     static constexpr u16 k_port = 80;
@@ -55,7 +57,7 @@ private:
     void events();
 
     PairOptions options_;
-    bool story_ = false;
+    bool story_ = false, listens_ = false;
     TcpListener listener_;
     std::deque<Frame> cable_;  // one delay for all: in the order of arrival
     static constexpr Interface k_wire{1};

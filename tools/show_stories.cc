@@ -18,6 +18,7 @@ State state_of(Stack& stack, TcpConnection c) {
 constexpr Duration k_patience = 300s;
 
 bool open(Pair& pair) {
+    pair.listen();
     const auto c = pair.client.tcp().connect(Pair::server_endpoint());
     if (!c) return false;
     pair.client_end = *c;

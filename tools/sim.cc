@@ -1,7 +1,5 @@
 // tern sim: a whole network in virtual time, from a file and a seed. On failure with --seeds, the
 // smallest scenario that still fails.
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -13,6 +11,9 @@
 
 #include "commands.hh"
 #include "exit_code.hh"
+#include "json.hh"
+#include "output.hh"
+#include "progress.hh"
 #include "sim_report.hh"
 #include "sim_shrink.hh"
 #include "tern/runtime.hh"
@@ -52,16 +53,13 @@ void tell(const SimResult& result, const SimOptions& o) {
     std::fputs((o.json ? sim_json(result) : sim_table(result)).c_str(), stdout);
 }
 
-// On a terminal, one line that is written over.
-void progress(const std::string& text) {
-    if (isatty(STDERR_FILENO) == 1) fmt::print(stderr, "\r{}\033[K", text);
-}
-
 void shrink_and_write(const Scenario& scenario, const SimResult& failed, const SimOptions& o) {
-    const Shrunk small = shrink(scenario, failed, [](u32 runs, std::size_t faults) {
-        progress(fmt::format("shrinking: {} runs, {} faults left", runs, faults));
+    ProgressLine line;
+    const Shrunk small = shrink(scenario, failed, [&line](u32 runs, std::size_t faults) {
+        line.update(
+            [&] { return fmt::format("shrinking: {} runs, {} faults left", runs, faults); });
     });
-    progress("");
+    line.clear();
     std::string remark = fmt::format("The smallest scenario that fails as {} does with seed {}.\n",
                                      o.file, failed.seed);
     for (const SimFailure& f : small.result.failures) remark += f.text + "\n";
@@ -75,19 +73,24 @@ void shrink_and_write(const Scenario& scenario, const SimResult& failed, const S
 }
 
 int many(const Scenario& scenario, const SimOptions& o) {
+    ProgressLine line;
     for (u64 i = 0; i < o.seeds; ++i) {
-        progress(fmt::format("seed {}, {} of {}", scenario.seed + i, i + 1, o.seeds));
-        const SimResult result = run_scenario(scenario, scenario.seed + i);
+        const SimWatch watch{.progress = [&](Duration at) {
+            line.update([&] {
+                return fmt::format("seed {}, {} of {}: {:.0f} of {:.0f} s", scenario.seed + i,
+                                   i + 1, o.seeds, seconds_of(at), seconds_of(scenario.duration));
+            });
+        }};
+        const SimResult result = run_scenario(scenario, scenario.seed + i, watch);
         if (result.failures.empty()) continue;
-        progress("");
+        line.clear();
         tell(result, o);
         shrink_and_write(scenario, result, o);
         return k_failed;
     }
-    progress("");
+    line.clear();
     if (o.json)
-        fmt::print("{{\"passed\": true, \"seeds\": {}, \"first_seed\": {}}}\n", o.seeds,
-                   scenario.seed);
+        print_json({{"passed", true}, {"seeds", o.seeds}, {"first_seed", scenario.seed}});
     else
         fmt::print("{} seeds from {} on: every check held, every fault struck\n", o.seeds,
                    scenario.seed);
@@ -95,16 +98,25 @@ int many(const Scenario& scenario, const SimOptions& o) {
 }
 
 int once(const Scenario& scenario, const SimOptions& o) {
-    Ladder ladder({.left = "from", .right = "to"});
+    Ladder ladder({.width = drawing_width(), .left = "from", .right = "to"});
+    ProgressLine line;
     const bool draws = !o.ladder.empty();
     if (draws &&
         std::ranges::none_of(scenario.flows, [&](const SimFlow& f) { return f.name == o.ladder; }))
         throw ScenarioError(
             fmt::format("--ladder {}: {} has no flow of this name", o.ladder, o.file));
-    const SimResult result = run_scenario(scenario, scenario.seed,
-                                          {.samples = o.svg.empty() ? 0 : k_samples,
-                                           .ladder = draws ? &ladder : nullptr,
-                                           .flow = o.ladder});
+    const SimResult result =
+        run_scenario(scenario, scenario.seed,
+                     {.samples = o.svg.empty() ? 0 : k_samples,
+                      .ladder = draws ? &ladder : nullptr,
+                      .flow = o.ladder,
+                      .progress = [&](Duration at) {
+                          line.update([&] {
+                              return fmt::format("{:.0f} of {:.0f} s", seconds_of(at),
+                                                 seconds_of(scenario.duration));
+                          });
+                      }});
+    line.clear();
     if (draws) std::fputs(ladder.text().c_str(), stdout);
     tell(result, o);
     if (!o.svg.empty()) draw(result, o.svg);
@@ -131,7 +143,7 @@ void add_sim(CLI::App& app) {
         app.add_subcommand("sim", "A whole network in virtual time, from a file and a seed");
     auto o = std::make_shared<SimOptions>();
     sim->add_option("file", o->file, "Scenario: network, loads, faults, checks")->required();
-    sim->add_option("--seed", o->seed, "Instead of the file's");
+    sim->add_option("--seed", o->seed, "Instead of the file's")->check(whole_number());
     auto* seeds =
         sim->add_option("--seeds", o->seeds, "Run this many seeds; shrink the first one that fails")
             ->check(CLI::Range(u64{1}, u64{1'000'000'000}));

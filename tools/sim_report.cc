@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "json.hh"
 #include "text.hh"
 
 namespace tern::tools {
@@ -48,38 +49,45 @@ std::string lane_table(const SimResult& r) {
     return out;
 }
 
-std::string json_of(const FlowResult& f) {
-    std::string out = fmt::format(
-        "{{\"name\": {}, \"bytes\": {}, \"expected_bytes\": {}, \"goodput_bit_per_s\": {:.0f}, "
-        "\"retransmissions\": {}, \"srtt_s\": {:.6f}, \"cwnd_bytes\": {}, \"exact\": {}, "
-        "\"attempts\": {}",
-        json_string(f.name), f.bytes, f.expected, f.bits_per_second, f.retransmissions,
-        seconds_of(f.srtt), f.cwnd, f.exact, f.attempts);
-    if (f.finished) out += fmt::format(", \"finished_s\": {:.6f}", seconds_of(*f.finished));
-    if (f.error != Error::None)
-        out += fmt::format(", \"error\": {}", json_string(message_of(f.error)));
-    if (f.median_latency)
-        out += fmt::format(", \"median_latency_s\": {:.6f}, \"worst_latency_s\": {:.6f}",
-                           seconds_of(*f.median_latency), seconds_of(*f.worst_latency));
-    return out + "}";
+Json json_of(const FlowResult& f) {
+    Json o{{"name", f.name},
+           {"bytes", f.bytes},
+           {"expected_bytes", f.expected},
+           {"goodput_bit_per_s", rounded(f.bits_per_second, 0)},
+           {"retransmissions", f.retransmissions},
+           {"srtt_s", seconds_of(f.srtt)},
+           {"cwnd_bytes", f.cwnd},
+           {"exact", f.exact},
+           {"attempts", f.attempts}};
+    if (f.finished) o["finished_s"] = seconds_of(*f.finished);
+    if (f.error != Error::None) o["error"] = message_of(f.error);
+    if (f.median_latency) {
+        o["median_latency_s"] = seconds_of(*f.median_latency);
+        o["worst_latency_s"] = seconds_of(*f.worst_latency);
+    }
+    return o;
 }
 
-std::string json_of(const LaneResult& l) {
+Json json_of(const LaneResult& l) {
     const sim::LaneCounters& c = l.counters;
-    return fmt::format(
-        "{{\"name\": {}, \"delivered\": {}, \"delivered_bytes\": {}, \"lost\": {}, \"cut\": {}, "
-        "\"queue_dropped\": {}, \"duplicated\": {}, \"corrupted\": {}, \"reordered\": {}}}",
-        json_string(l.name), c.delivered, c.delivered_bytes, c.lost, c.cut, c.queue_dropped,
-        c.duplicated, c.corrupted, c.reordered);
+    return {{"name", l.name},
+            {"delivered", c.delivered},
+            {"delivered_bytes", c.delivered_bytes},
+            {"lost", c.lost},
+            {"cut", c.cut},
+            {"queue_dropped", c.queue_dropped},
+            {"duplicated", c.duplicated},
+            {"corrupted", c.corrupted},
+            {"reordered", c.reordered}};
 }
 
-std::string json_of(const SimFailure& f) { return json_string(f.text); }
+Json json_of(const SimFailure& f) { return f.text; }
 
 template <class T>
-std::string json_list(const std::vector<T>& all) {
-    std::string out;
-    for (const T& each : all) out += (out.empty() ? "" : ", ") + json_of(each);
-    return "[" + out + "]";
+Json json_list(const std::vector<T>& all) {
+    Json out = Json::array();
+    for (const T& each : all) out.push_back(json_of(each));
+    return out;
 }
 
 Plot plot_of(const SimResult& r, std::string title, std::string unit, double scale,
@@ -105,11 +113,14 @@ std::string sim_table(const SimResult& r) {
 }
 
 std::string sim_json(const SimResult& r) {
-    return fmt::format(
-        "{{\"seed\": {}, \"passed\": {}, \"digest\": \"{:016x}\", \"events\": {},\n"
-        " \"flows\": {},\n \"wires\": {},\n \"failures\": {}}}\n",
-        r.seed, r.failures.empty(), r.digest, r.events, json_list(r.flows), json_list(r.lanes),
-        json_list(r.failures));
+    return json_text({{"seed", r.seed},
+                      {"passed", r.failures.empty()},
+                      {"digest", fmt::format("{:016x}", r.digest)},
+                      {"events", r.events},
+                      {"flows", json_list(r.flows)},
+                      {"wires", json_list(r.lanes)},
+                      {"failures", json_list(r.failures)}}) +
+           "\n";
 }
 
 std::vector<std::pair<std::string, Plot>> sim_plots(const SimResult& r) {

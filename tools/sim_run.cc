@@ -27,7 +27,7 @@ public:
         for (const SimFault& fault : scenario.faults) schedule(fault);
     }
     void draw(const SimWatch& watch);
-    SimResult go(u32 samples);
+    SimResult go(const SimWatch& watch);
 
 private:
     struct Flow {
@@ -62,6 +62,7 @@ private:
     void look(Duration every, u32 left);
     FlowResult result_of(Flow& flow);
     void add_result(const sim::Exchange& exchange, const SimFlow& wanted, FlowResult& r);
+    void run_in_parts(const std::function<void(Duration)>& progress);
     void judge_world();
     void judge(const SimCheck& check, const FlowResult& flow);
     void fail(const std::string& what, const std::string& text) {
@@ -290,6 +291,22 @@ void Run::draw(const SimWatch& watch) {
 }
 
 // Whatever the checks ask for: no damage, and the rules of sim::Judge.
+// Without " (12 packets entered while it was on)", which is of this run alone.
+std::string name_of_fault(const std::string& what) {
+    if (!what.ends_with(" packets entered while it was on)")) return what;
+    return what.substr(0, what.rfind(" ("));
+}
+
+// Which rule a complaint is about: without the host, the moment and the figures, which differ from
+// run to run.
+std::string rule_of(const std::string& complaint) {
+    const std::size_t colon = complaint.find(": ");
+    std::string rule = complaint.substr(colon == std::string::npos ? 0 : colon + 2);
+    rule.resize(std::min(rule.find(" ("), rule.size()));
+    std::erase_if(rule, [](char c) { return c >= '0' && c <= '9'; });
+    return rule;
+}
+
 void Run::judge_world() {
     for (const Flow& flow : flows_) {
         const bool intact = flow.bulk       ? flow.bulk->intact()
@@ -298,8 +315,8 @@ void Run::judge_world() {
                                             : flow.datagrams->intact();
         if (!intact) fail("bytes of " + flow.wanted->name, flow.wanted->name + ": wrong bytes");
     }
-    for (const std::string& what : judge_->complaints()) fail("rules", what);
-    for (const std::string& what : judge_->leftovers()) fail("leftovers", what);
+    for (const std::string& what : judge_->complaints()) fail("rule: " + rule_of(what), what);
+    for (const std::string& what : judge_->leftovers()) fail("leftover: " + rule_of(what), what);
 }
 
 void Run::judge(const SimCheck& check, const FlowResult& flow) {
@@ -327,10 +344,24 @@ void Run::judge(const SimCheck& check, const FlowResult& flow) {
                          flow.retransmissions, *check.retransmissions));
 }
 
-SimResult Run::go(u32 samples) {
+// A part is what a second of the virtual time, or a hundredth of all of it, holds: no event of the
+// world's own, so that watching changes nothing.
+void Run::run_in_parts(const std::function<void(Duration)>& progress) {
+    if (!progress) return world_.run_for(scenario_.duration);
+    const Duration part = std::clamp<Duration>(
+        scenario_.duration / 100, std::chrono::milliseconds(1), std::chrono::seconds(1));
+    for (Duration at{}; at < scenario_.duration;) {
+        const Duration next = std::min(at + part, scenario_.duration);
+        world_.run_for(next - at);
+        progress(at = next);
+    }
+}
+
+SimResult Run::go(const SimWatch& watch) {
+    const u32 samples = watch.samples;
     const Duration every = samples > 0 ? scenario_.duration / samples : Duration{};
     if (every > Duration{}) world_.after(every, [=, this] { look(every, samples); });
-    world_.run_for(scenario_.duration);
+    run_in_parts(watch.progress);
     result_.seed = world_.seed();
     result_.digest = world_.digest();
     result_.events = world_.events();
@@ -350,7 +381,8 @@ SimResult Run::go(u32 samples) {
     result_.faults = world_.faults();
     if (!scenario_.faults_may_miss)
         for (const std::string& what : world_.never_struck())
-            fail("fault " + what, "never struck, so this run did not test it: " + what);
+            fail("fault " + name_of_fault(what),
+                 "never struck, so this run did not test it: " + what);
     return std::move(result_);
 }
 
@@ -359,7 +391,7 @@ SimResult Run::go(u32 samples) {
 SimResult run_scenario(const Scenario& scenario, u64 seed, const SimWatch& watch) {
     Run run(scenario, seed);
     run.draw(watch);
-    return run.go(watch.samples);
+    return run.go(watch);
 }
 
 }  // namespace tern::tools

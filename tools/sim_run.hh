@@ -1,6 +1,7 @@
 // Runs a scenario, looks at it while it runs, and judges it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,6 +62,8 @@ struct SimWatch {
     u32 samples = 0;           // how many times to look, evenly spaced
     Ladder* ladder = nullptr;  // of what the hosts of `flow` say to each other
     std::string flow{};
+    // Called now and then with the virtual time that has passed.
+    std::function<void(Duration)> progress{};
 };
 
 // What read_scenario() let pass can be built.

@@ -13,8 +13,9 @@ struct Shrunk {
     u32 runs = 0;
 };
 
-// Removes faults and flows one by one, and halves loads, as long as one of the first failures
-// stays. `told` hears of each attempt.
+// Removes faults and flows one by one, and halves loads, as long as the first failure of the run
+// that was found stays. When that is none of a fault which never struck, faults may miss in what
+// is smaller. `told` hears of each attempt.
 Shrunk shrink(const Scenario& scenario, const SimResult& failed,
               const std::function<void(u32 runs, std::size_t faults)>& told = {});
 

@@ -13,6 +13,8 @@
 
 #include <fmt/core.h>
 
+#include "json.hh"
+
 namespace tern::tools {
 
 namespace {
@@ -123,19 +125,63 @@ std::optional<u64> parse_size(std::string_view text) {
     return static_cast<u64>(*bytes);
 }
 
-std::string json_string(std::string_view text) {
-    std::string out = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-            out += c;
-        }
+std::string json_string(std::string_view text) { return json_text(std::string{text}); }
+
+namespace {
+
+struct Character {
+    u32 code = 0;
+    std::size_t bytes = 1;
+    bool good = false;  // shortest form, no surrogate, within Unicode (RFC 3629 3)
+};
+
+Character next_character(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char first = byte(0);
+    if (first < 0x80) return {first, 1, true};
+    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    constexpr u32 least[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (first < 0xc2 || first > 0xf4 || text.size() < length) return {first, 1, false};
+    u32 code = first & (0x7fu >> length);
+    for (std::size_t i = 1; i < length; ++i) {
+        if ((byte(i) & 0xc0) != 0x80) return {first, 1, false};
+        code = code << 6 | (byte(i) & 0x3fu);
     }
-    return out + '"';
+    const bool surrogate = code >= 0xd800 && code <= 0xdfff;
+    if (code < least[length] || code > 0x10ffff || surrogate) return {first, 1, false};
+    return {code, length, true};
+}
+
+// Moves the cursor, ends a line, or makes what follows look like something else.
+bool deceives(u32 code) {
+    struct Range {
+        u32 first, last;
+    };
+    constexpr Range ranges[] = {
+        {0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},   {0x200b, 0x200f},
+        {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f}};
+    for (const Range& r : ranges)
+        if (code >= r.first && code <= r.last) return true;
+    return false;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        const Character c = next_character(text);
+        if (c.good && !deceives(c.code))
+            out += text.substr(0, c.bytes);
+        else if (c.code == '\n')
+            out += "\\n";
+        else if (!c.good || c.code < 0x80)
+            out += fmt::format("\\x{:02x}", c.code);
+        else
+            out += fmt::format("\\u{:04x}", c.code);
+        text.remove_prefix(c.bytes);
+    }
+    return out;
 }
 
 std::string html_escape(std::string_view text) {

@@ -1,4 +1,4 @@
-// Text for people and for programs: sizes, times, JSON strings, percent-encoding.
+// Text for people and for programs: sizes, times, what strangers wrote, percent-encoding.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,12 @@ std::string human_bits(double bits_per_second);             // "94.2 Mbit/s"
 std::optional<Duration> parse_time(std::string_view text);  // "20ms", "1.5s", "300us"; up to 10^6 s
 std::optional<u64> parse_rate(std::string_view text);       // "100mbit", "1.5gbit", "8bit"
 std::optional<u64> parse_size(std::string_view text);       // "200MB", "64K", "1GiB", "5"
-std::string json_string(std::string_view text);             // with its quotes
+// With its quotes. Bytes that are no UTF-8 become U+FFFD.
+std::string json_string(std::string_view text);
+// What a peer, a file or a device wrote, for one line of a terminal or a log: controls (C0, DEL,
+// C1), what turns the direction of text, line separators and bytes that are no UTF-8 are written
+// out, as in "\x1b", "\n" and "\u202e". All foreign text that is printed goes through here.
+std::string printable(std::string_view text);
 std::string html_escape(std::string_view text);
 std::string url_encode(std::string_view path);  // "/" stays
 std::optional<std::string> url_decode(std::string_view path);

@@ -5,6 +5,7 @@
 
 #include "commands.hh"
 #include "exit_code.hh"
+#include "json.hh"
 #include "net_options.hh"
 #include "stop_flag.hh"
 #include "text.hh"
@@ -45,12 +46,15 @@ std::string_view text_of(const Datagram& d) {
 
 void print(const Datagram& d, bool json) {
     if (json) {
-        fmt::print("{{\"from\":{},\"bytes\":{},\"ttl\":{},\"data\":{}}}\n",
-                   json_string(d.from.to_string()), d.data.size(), d.ttl, json_string(text_of(d)));
+        print_json({{"from", d.from.to_string()},
+                    {"bytes", d.data.size()},
+                    {"ttl", d.ttl},
+                    {"data", text_of(d)}});
     } else {
-        fmt::print("{} bytes from {}: {}\n", d.data.size(), d.from.to_string(), text_of(d));
+        fmt::print("{} bytes from {}: {}\n", d.data.size(), d.from.to_string(),
+                   printable(text_of(d)));
+        std::fflush(stdout);
     }
-    std::fflush(stdout);
 }
 
 void echo(const EchoOptions& o) {
@@ -74,10 +78,12 @@ void echo(const EchoOptions& o) {
             ++echoed;
         }
         runtime.run_once(std::chrono::seconds(1), [](const Event&) {});
+        if (runtime.link_lost())
+            throw RuntimeError(Error::NoSuchInterface, runtime.link_lost_text());
     }
     runtime.run_once(Duration::zero(), [](const Event&) {});
     udp.close(socket);
-    observation.tell(&runtime.stack());
+    observation.tell(&runtime.stack(), o.json);
 }
 
 // True: an answer came. Sends again when none does, because datagrams may get lost.
@@ -121,7 +127,7 @@ void send(const SendOptions& o) {
         throw CLI::RuntimeError(stop.stopped() ? k_interrupted : k_cannot_connect);
     }
     runtime.stack().udp().close(socket);
-    observation.tell(&runtime.stack());
+    observation.tell(&runtime.stack(), o.json);
 }
 
 }  // namespace
@@ -134,6 +140,7 @@ void add_udp(CLI::App& app) {
     CLI::App* echo_command = udp->add_subcommand("echo", "send every datagram back");
     echo_command->add_option("--port", e->port, "UDP port")->capture_default_str();
     echo_command->add_option("--count", e->count, "end after so many; 0: never")
+        ->check(whole_number())
         ->capture_default_str();
     echo_command->add_flag("--json", e->json, "one JSON object a line");
     echo_command->add_flag("--quiet", e->quiet, "no line per datagram");

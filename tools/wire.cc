@@ -10,6 +10,7 @@
 
 #include "commands.hh"
 #include "exit_code.hh"
+#include "json.hh"
 #include "stop_flag.hh"
 #include "text.hh"
 #include "wire_report.hh"
@@ -158,22 +159,23 @@ std::string in_words(const Impairment& i) {
 void Run::tell_settings(std::string_view event, Duration at) const {
     const std::string forth = settings_.a_to_b.text(), back = settings_.b_to_a.text();
     if (o_.json) {
-        fmt::print(
-            "{{\"event\":{},\"at_s\":{:.3f},\"a\":{},\"b\":{},\"a_to_b\":{},\"b_to_a\":{},"
-            "\"realtime\":{}}}\n",
-            json_string(event), seconds_of(at), json_string(wire_.name_a()),
-            json_string(wire_.name_b()), json_string(forth), json_string(back), realtime_);
+        return print_json({{"event", event},
+                           {"at_s", rounded(seconds_of(at), 3)},
+                           {"a", wire_.name_a()},
+                           {"b", wire_.name_b()},
+                           {"a_to_b", forth},
+                           {"b_to_a", back},
+                           {"realtime", realtime_}});
+    }
+    if (event == "ready") {
+        fmt::print("{} and {} are joined{}; Ctrl-C ends it and reports\n", wire_.name_a(),
+                   wire_.name_b(), realtime_ ? ", with real-time priority" : "");
+    }
+    if (forth == back) {
+        fmt::print("{:8.3f} s  both ways: {}\n", seconds_of(at), in_words(settings_.a_to_b));
     } else {
-        if (event == "ready") {
-            fmt::print("{} and {} are joined{}; Ctrl-C ends it and reports\n", wire_.name_a(),
-                       wire_.name_b(), realtime_ ? ", with real-time priority" : "");
-        }
-        if (forth == back) {
-            fmt::print("{:8.3f} s  both ways: {}\n", seconds_of(at), in_words(settings_.a_to_b));
-        } else {
-            fmt::print("{:8.3f} s  a-to-b: {}; b-to-a: {}\n", seconds_of(at),
-                       in_words(settings_.a_to_b), in_words(settings_.b_to_a));
-        }
+        fmt::print("{:8.3f} s  a-to-b: {}; b-to-a: {}\n", seconds_of(at),
+                   in_words(settings_.a_to_b), in_words(settings_.b_to_a));
     }
     std::fflush(stdout);
 }
@@ -214,8 +216,9 @@ void Run::report() const {
     }
     const std::size_t left = script_.size() - changes_;
     if (o_.json) {
-        fmt::print("{{\"event\":\"end\",\"seconds\":{:.3f},\"changes_not_reached\":{}}}\n",
-                   seconds_of(took), left);
+        print_json({{"event", "end"},
+                    {"seconds", rounded(seconds_of(took), 3)},
+                    {"changes_not_reached", left}});
     } else if (left > 0) {
         fmt::print("it ended before {} of {} changes of the script: the next was due at {}\n", left,
                    script_.size(), human_time(script_[changes_].at));
@@ -241,7 +244,9 @@ void add_rest(CLI::App& c, WireCommand& o) {
     c.add_option("--b-to-a", o.b_to_a, "for the other one");
     c.add_option("--script", o.script, "file of changes: lines as \"10s loss=5% delay=50ms\"");
     c.add_option("--duration", o.duration, "ends by itself after this, as in 10s");
-    c.add_option("--seed", o.seed, "repeats all chance")->capture_default_str();
+    c.add_option("--seed", o.seed, "repeats all chance")
+        ->check(whole_number())
+        ->capture_default_str();
     c.add_flag("--json", o.json, "one JSON object a line");
     const std::string group = "Devices";
     c.add_option("--mtu", o.mtu, "largest IP packet of a device that is made here")

@@ -231,6 +231,84 @@ by = "10ms"
     EXPECT_EQ(r.digest, small.result.digest);
 }
 
+// Two things are wrong: the restart breaks x, and y could not be so quick anyhow. And the clock
+// jumps after all is over.
+constexpr const char* k_two_failures = R"(
+[[bulk]]
+name = "x"
+from = "a"
+to = "b"
+port = 80
+size = "4MB"
+[[requests]]
+name = "y"
+from = "a"
+to = "b"
+port = 81
+count = 100
+request = "10B"
+response = "10B"
+[[check]]
+flow = "x"
+exact = true
+[[check]]
+flow = "y"
+finished-by = "1ms"
+[[fault]]
+kind = "restart"
+host = "b"
+at = "200ms"
+[[fault]]
+kind = "partition"
+wire = "a-b"
+at = "900ms"
+for = "10ms"
+)";
+
+TEST(Shrink, ends_at_the_failure_that_was_found) {
+    const Scenario s = read_scenario(k_two_hosts + k_two_failures, "f");
+    const SimResult failed = run_scenario(s, 5);
+    ASSERT_GE(failed.failures.size(), 2u);
+    ASSERT_EQ(failed.failures[0].what, "exact x");
+    const Shrunk small = shrink(s, failed);
+    ASSERT_FALSE(small.result.failures.empty());
+    EXPECT_EQ(small.result.failures[0].what, "exact x") << sim_table(small.result);
+    ASSERT_EQ(small.scenario.flows.size(), 1u);
+    EXPECT_EQ(small.scenario.flows[0].name, "x");
+    // Faults that a smaller load no longer meets are not what was found.
+    for (const SimFailure& f : small.result.failures)
+        EXPECT_FALSE(f.what.starts_with("fault ")) << f.text;
+    const Scenario again = read_scenario(write_scenario(small.scenario, "small"), "g");
+    EXPECT_EQ(run_scenario(again, again.seed).failures.size(), small.result.failures.size());
+}
+
+TEST(Shrink, a_fault_that_never_strikes_stays_the_failure) {
+    Scenario s = read_scenario(k_two_hosts + k_two_failures, "f");
+    s.checks.clear();
+    s.faults.erase(s.faults.begin());
+    s.faults[0].at = s.duration - std::chrono::milliseconds(20);
+    const SimResult failed = run_scenario(s, 5);
+    ASSERT_EQ(failed.failures.size(), 1u);
+    ASSERT_TRUE(failed.failures[0].what.starts_with("fault ")) << failed.failures[0].what;
+    const Shrunk small = shrink(s, failed);
+    ASSERT_EQ(small.result.failures.size(), 1u);
+    EXPECT_EQ(small.result.failures[0].what, failed.failures[0].what);
+    EXPECT_EQ(small.scenario.faults.size(), 1u);
+}
+
+TEST(Run, that_tells_how_far_it_is_goes_no_other_way) {
+    const Scenario s = read_scenario(k_two_hosts + k_two_failures, "f");
+    std::vector<Duration> told;
+    SimWatch watch;
+    watch.progress = [&](Duration at) { told.push_back(at); };
+    const SimResult plain = run_scenario(s, 5), watched = run_scenario(s, 5, watch);
+    EXPECT_EQ(watched.digest, plain.digest);
+    EXPECT_EQ(watched.events, plain.events);
+    EXPECT_GE(told.size(), 50u);
+    EXPECT_EQ(told.back(), s.duration);
+    EXPECT_TRUE(std::ranges::is_sorted(told));
+}
+
 TEST(Documentation, shows_the_first_test_as_it_is) {
     const std::string page = contents_of("docs/simulator.md");
     const std::string code = contents_of("examples/sim/first_test.cc");

@@ -31,7 +31,7 @@ struct GetOptions {
 };
 
 [[noreturn]] void stop(ExitCode code, const std::string& why) {
-    if (!why.empty()) fmt::print(stderr, "tern get: {}\n", why);
+    if (!why.empty()) fmt::print(stderr, "tern get: {}\n", printable(why));
     throw CLI::RuntimeError(code);
 }
 
@@ -113,12 +113,12 @@ void report(const GetOptions& o, const Url& url, const FetchResult& r, const Out
     }
     if (r.code != k_ok || o.quiet) return;
     if (r.head.empty) {
-        fmt::print("{}: {} {}: there is nothing to store\n", url.text, r.head.status,
-                   r.head.reason);
+        fmt::print("{}: {} {}: there is nothing to store\n", printable(url.text), r.head.status,
+                   printable(r.head.reason));
         return;
     }
     if (output.standard()) return;
-    fmt::print("{}: {}{} in {}, {}\n", output.name(), human_bytes(r.bytes),
+    fmt::print("{}: {}{} in {}, {}\n", printable(output.name()), human_bytes(r.bytes),
                offset != 0 ? fmt::format(" more (from byte {})", offset) : "",
                human_time(r.total_time), human_rate(r.bytes, r.total_time));
 }
@@ -266,7 +266,7 @@ void get(const GetOptions& o) {
     io.run();  // ends when the connection is closed as well
     const FetchResult& r = transfer.result();
     report(o, transfer.url(), r, transfer.output(), transfer.offset());
-    observation.tell(&context.stack());
+    observation.tell(&context.stack(), o.json);
     if (r.code != k_ok) stop(r.code, o.json ? "" : r.error);
 }
 

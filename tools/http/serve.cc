@@ -42,9 +42,9 @@ std::string utc_time(i64 nanoseconds) {
 }
 
 void print_text(const AccessRecord& r) {
-    fmt::print("{} {} {} {} {} {} bytes {} {}{}\n", utc_time(r.time), r.peer.to_string(), r.method,
-               r.target, r.status, r.bytes, human_time(r.took), human_rate(r.bytes, r.took),
-               r.complete ? "" : " BROKEN: " + r.why);
+    fmt::print("{} {} {} {} {} {} bytes {} {}{}\n", utc_time(r.time), r.peer.to_string(),
+               printable(r.method), printable(r.target), r.status, r.bytes, human_time(r.took),
+               human_rate(r.bytes, r.took), r.complete ? "" : " BROKEN: " + printable(r.why));
 }
 
 void print_json(const AccessRecord& r) {
@@ -189,7 +189,7 @@ void serve(const ServeOptions& o) {
     if (live) live->clear();
     summary(o, server.totals(), context.runtime().link_counters(),
             context.stack().counters().tcp_fast_opens);
-    observation.tell(&context.stack());
+    observation.tell(&context.stack(), o.json);
     if (context.runtime().link_lost()) {
         throw RuntimeError(Error::NoSuchInterface, context.runtime().link_lost_text());
     }
