@@ -268,6 +268,9 @@ inline const SendRule k_send_rules[] = {
     {SendReason::ResetUnread, [](M m) { return m.flags(R | AK); }},
     {SendReason::ResetAfterClose,
      [](M m) { return m.flags(R) && m.arrives([](const A& a) { return a.length > 0; }); }},
+    {SendReason::ResetNoProgress, [](M m) { return m.flags(R | AK) && m.fires(Timer::User); }},
+    {SendReason::ResetOrphan, [](M m) { return m.flags(R | AK) && m.fires(Timer::Orphan); }},
+    {SendReason::ResetOrphanEvicted, [](M m) { return m.flags(R | AK); }},
     {SendReason::ResetTimeout,
      [](M m) { return m.flags(R) && (m.fires(Timer::User) || m.fires(Timer::KeepAlive)); }},
 };
