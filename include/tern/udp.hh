@@ -21,7 +21,7 @@ enum UdpEventBits : u16 { UdpReadable = 1, UdpError = 2 };
 struct UdpOptions {
     Endpoint local{};                  // port 0: choose one; address any: every address
     std::optional<Endpoint> remote{};  // connected: only its datagrams arrive, ICMP errors are told
-    bool broadcast = false;          // may send to broadcast addresses
+    bool broadcast = false;            // may send to broadcast addresses
     bool reuse_address = false;
     u32 receive_queue = 256 * 1024;  // bytes of memory that waiting datagrams may pin
     u8 ttl = 64;
