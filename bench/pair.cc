@@ -31,7 +31,7 @@ Interface add_interface(Stack& stack, Offload link) {
     c.segmentation = link == Offload::Super;
     c.name = "link";
     c.ethernet = false;
-    return stack.add_interface(c);
+    return stack.add_interface(c).value();
 }
 
 }  // namespace

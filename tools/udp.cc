@@ -57,6 +57,16 @@ void print(const Datagram& d, bool json) {
     }
 }
 
+// From the address that the datagram came to, so that its sender knows the answer as its own; no
+// answer comes from a broadcast address.
+void answer(Udp& udp, UdpSocket socket, const Datagram& d, bool quiet) {
+    const std::optional<IpAddress> source = d.to_group ? std::nullopt : std::optional{d.to};
+    if (const auto sent = udp.send(socket, d.data.bytes(), d.from, source); !sent && !quiet) {
+        fmt::print(stderr, "tern udp echo: cannot answer {}: {}\n", d.from.to_string(),
+                   message_of(sent.error()));
+    }
+}
+
 void echo(const EchoOptions& o) {
     Observation observation{o.net.observe, Observation::Side::Client};
     Runtime runtime{o.net.config(observation.observer())};
@@ -72,9 +82,7 @@ void echo(const EchoOptions& o) {
     while (!stop.stopped() && (o.count == 0 || echoed < o.count)) {
         while (auto datagram = udp.receive(socket)) {
             if (!o.quiet) print(*datagram, o.json);
-            // From the address it came to, so that the sender knows the answer as its own.
-            [[maybe_unused]] auto sent =
-                udp.send(socket, datagram->data.bytes(), datagram->from, datagram->to);
+            answer(udp, socket, *datagram, o.quiet);
             ++echoed;
         }
         runtime.run_once(std::chrono::seconds(1), [](const Event&) {});
@@ -86,9 +94,28 @@ void echo(const EchoOptions& o) {
     observation.tell(&runtime.stack(), o.json);
 }
 
-// True: an answer came. Sends again when none does, because datagrams may get lost.
+// The socket of `udp send`, connected unless it may reach many: then ICMP errors are told.
+UdpSocket open_to(Runtime& runtime, const Endpoint& to, bool broadcast) {
+    UdpOptions options;
+    options.broadcast = broadcast;
+    if (!broadcast) options.remote = to;
+    const auto socket = runtime.stack().udp().open(options);
+    if (!socket && socket.error() == Error::InvalidAddress && !to.address.is_any()) {
+        throw RuntimeError(Error::InvalidAddress,
+                           to.to_string() +
+                               " is a broadcast address: add --broadcast to send to "
+                               "every host on the link");
+    }
+    return socket ? *socket : open_socket(runtime, options);
+}
+
+// True: an answer came. Sends again when none does, because datagrams may get lost. `told` is what
+// ICMP, or our own link, last said about it.
 bool exchange(const SendOptions& o, Runtime& runtime, UdpSocket socket, Endpoint to,
-              const std::string& text, const StopFlag& stop) {
+              const std::string& text, const StopFlag& stop, Error& told) {
+    const auto on_event = [&](const Event& e) {
+        if (e.kind == Event::Kind::Udp && (e.bits & UdpError) != 0) told = e.error;
+    };
     Udp& udp = runtime.stack().udp();
     for (unsigned i = 0; i < o.tries && !stop.stopped(); ++i) {
         if (auto sent = udp.send(socket, std::as_bytes(std::span(text)), to); !sent) {
@@ -97,7 +124,7 @@ bool exchange(const SendOptions& o, Runtime& runtime, UdpSocket socket, Endpoint
         }
         const Instant end = runtime.now() + Duration{static_cast<i64>(o.timeout * 1e9)};
         while (!stop.stopped() && runtime.now() < end) {
-            runtime.run_once(end - runtime.now(), [](const Event&) {});
+            runtime.run_once(end - runtime.now(), on_event);
             auto answer = udp.receive(socket);
             if (answer) return print(*answer, o.json), true;
             if (answer.error() == Error::WouldBlock) continue;
@@ -116,14 +143,14 @@ void send(const SendOptions& o) {
     }
     Observation observation{o.net.observe, Observation::Side::Client};
     Runtime runtime{o.net.config(observation.observer())};
-    UdpOptions options;
-    options.broadcast = o.broadcast;
-    if (!o.broadcast) options.remote = *to;  // connected: ICMP errors are told
-    const UdpSocket socket = open_socket(runtime, options);
+    const UdpSocket socket = open_to(runtime, *to, o.broadcast);
     const StopFlag stop{runtime};
     for (const std::string& text : o.texts) {
-        if (exchange(o, runtime, socket, *to, text, stop)) continue;
-        fmt::print(stderr, "tern udp send: no answer from {}\n", o.to);
+        Error told = Error::None;
+        if (exchange(o, runtime, socket, *to, text, stop, told)) continue;
+        fmt::print(stderr, "tern udp send: no answer from {}{}{}\n", o.to,
+                   told == Error::None ? "" : ": ",
+                   told == Error::None ? std::string_view{} : message_of(told));
         throw CLI::RuntimeError(stop.stopped() ? k_interrupted : k_cannot_connect);
     }
     runtime.stack().udp().close(socket);

@@ -33,8 +33,12 @@ struct Ack {
 class Sender {
 public:
     explicit Sender(u32 segments) : stack_(config(segments)) {
-        on_ = stack_.add_interface(
-            {.name = "wire", .ethernet = false, .transmit_checksum = true, .segmentation = true});
+        on_ = stack_
+                  .add_interface({.name = "wire",
+                                  .ethernet = false,
+                                  .transmit_checksum = true,
+                                  .segmentation = true})
+                  .value();
         if (!stack_.add_address(on_, *Cidr::parse("10.0.0.1/24")))
             throw std::runtime_error("address");
         connection_ = *stack_.tcp().connect({IpAddress(k_peer), 80});

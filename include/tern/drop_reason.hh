@@ -9,6 +9,7 @@ namespace tern {
 
 // clang-format off
 #define TERN_DROP_REASONS(X) \
+    X(LinkNoInterface,       "packet handed in at an interface that the stack does not have") \
     X(LinkTooShort,          "frame shorter than a link header") \
     X(LinkNotForUs,          "frame for another station") \
     X(LinkUnknownType,       "EtherType that nobody here speaks") \
@@ -89,6 +90,7 @@ namespace tern {
     X(OutQueueFull,          "interface's send queue is full") \
     X(NeighborQueueFull,     "neighbour's waiting room is full: the oldest packet left") \
     X(NeighborCacheFull,     "neighbour cache is full") \
+    X(WaitingShareFull,      "what waits for neighbours fills its share of memory: one left") \
     X(NeighborUnreachable,   "neighbour did not answer") \
     X(MemoryCeiling,         "the stack's memory ceiling was reached")
 // clang-format on

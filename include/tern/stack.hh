@@ -38,8 +38,8 @@ struct InterfaceConfig {
     std::string name{};
     bool ethernet = true;
     MacAddress mac = {};
-    u32 mtu = 1500;
-    u16 vlan = 0;                    // 0: untagged
+    u32 mtu = 1500;                  // 68 (RFC 791) to 65535
+    u16 vlan = 0;                    // 0: untagged; at most 4094
     bool transmit_checksum = false;  // the link completes transport checksums
     bool segmentation = false;       // the link cuts super-segments (TSO)
 };
@@ -91,7 +91,8 @@ public:
     Stack(Stack&&) noexcept;
     Stack(const Stack&) = delete;
 
-    Interface add_interface(const InterfaceConfig& config);
+    // InvalidArgument: a value outside its range. NotSupported: there are 255 already.
+    Result<Interface> add_interface(const InterfaceConfig& config);
     // How an address comes into use (RFC 5227): at once, or after probing for a conflict.
     enum class Probe : bool { No, Yes };
     Result<void> add_address(Interface i, Cidr address, Probe probe = Probe::No);
@@ -114,6 +115,8 @@ public:
     Result<void> add_neighbor(Interface i, IpAddress address, MacAddress mac);  // static
     void flush_neighbors();
 
+    // What comes in at an interface that the stack does not have is dropped (LinkNoInterface), and
+    // nothing ever leaves there: the batch is empty.
     void receive(Instant now, Interface i, PacketBatch&& batch);
     void advance(Instant now);
     PacketBatch transmit(Instant now, Interface i);

@@ -36,6 +36,9 @@ struct Datagram {
     u8 interface = 0;
     u8 ttl = 0;
     u8 tos = 0;
+    // `to` is a broadcast or multicast address: nothing can be sent from it, so an answer leaves
+    // from an address of ours that send() chooses.
+    bool to_group = false;
 };
 
 class UdpRoom;
@@ -46,10 +49,11 @@ public:
     Result<UdpSocket> open(const UdpOptions& options);
     // `to` may be left out on a connected socket; `source` chooses among our addresses.
     // MessageTooLong, NoRoute, NotConnected, InvalidAddress (broadcast not allowed, port 0),
-    // OutOfMemory; a pending ICMP error (Refused, ...) is returned once instead of sending.
+    // OutOfMemory; a hard ICMP error that came (Refused, ...) is returned once instead of sending.
+    // A soft one (HostUnreachable, NetworkUnreachable) is told by the event UdpError alone.
     Result<void> send(UdpSocket s, std::span<const std::byte> data, std::optional<Endpoint> to = {},
                       std::optional<IpAddress> source = {});
-    // WouldBlock, or a pending ICMP error once.
+    // WouldBlock, or a hard ICMP error once.
     Result<Datagram> receive(UdpSocket s);
     Result<Endpoint> local_endpoint(UdpSocket s) const;
     void close(UdpSocket s);

@@ -46,11 +46,11 @@ struct Host {
     explicit Host(PacketPool& pool) : stack(config(pool)) {
         InterfaceConfig w;
         w.ethernet = false;
-        wire = stack.add_interface(w);
+        wire = stack.add_interface(w).value();
         (void)stack.add_address(wire, *Cidr::parse("10.0.0.1/24"));
         InterfaceConfig e;
         e.mac = MacAddress{{2, 0, 0, 0, 0, 1}};  // as in frame()
-        cable = stack.add_interface(e);
+        cable = stack.add_interface(e).value();
         (void)stack.add_address(cable, *Cidr::parse("10.1.0.1/24"), Stack::Probe::Yes);
         ListenOptions o;
         o.local = {IpAddress(Ipv4Address::any()), 80};

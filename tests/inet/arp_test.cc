@@ -375,7 +375,11 @@ TEST_F(ArpTest, a_flood_of_requests_does_not_evict_who_is_in_use) {
 TEST_F(ArpTest, a_full_cache_takes_nobody_else_until_someone_is_idle) {
     covers({"VULN:arp-flood"});
     context.limits.neighbors = 8;
-    for (u8 n = 0; n < 8; ++n) send_to(Ipv4Address{10, 0, 0, u8(100 + n)}, pattern(8));
+    for (u8 n = 0; n < 8; ++n) {
+        const Ipv4Address one{10, 0, 0, u8(100 + n)};
+        send_to(one, pattern(8));
+        inject(reply(k_other_mac, one));
+    }
     EXPECT_EQ(sent_arps().size(), 8u);
     send_to(k_peer, pattern(8));
     EXPECT_EQ(drops(DropReason::NeighborCacheFull), 1u);
@@ -398,7 +402,10 @@ TEST_F(ArpTest, a_way_through_a_slot_with_a_new_owner_is_mended) {
     ASSERT_TRUE(layer->find_way(k_peer, way));
     wait(60s);
     for (u8 n = 100; n < 110; ++n) {
-        inject(frame({.sender = k_other_mac, .sender_ip = {10, 0, 0, n}}));
+        const Ipv4Address one{10, 0, 0, n};
+        send_to(one, pattern(8));
+        inject(reply(k_other_mac, one));
+        wait(60s);
         sent();
     }
     send_to(k_peer, pattern(8), way);

@@ -230,12 +230,12 @@ protected:
         InterfaceConfig config;
         config.mac = k_our_mac;
         config.vlan = vlan;
-        return layer->add_interface(config);
+        return layer->add_interface(config).value();
     }
     u8 add_plain() {
         InterfaceConfig config;
         config.ethernet = false;
-        return layer->add_interface(config);
+        return layer->add_interface(config).value();
     }
     // One interface, 10.0.0.1/24.
     void usual() {

@@ -57,6 +57,30 @@ protected:
     }
 };
 
+// A frame, and a look at the clock, find the one that they are about among many.
+TEST_F(Claim, of_many_addresses_each_is_claimed_and_defended) {
+    constexpr u32 k_many = 500, k_first = 0x0a010001;
+    for (u32 n = 0; n < k_many; ++n)
+        ASSERT_TRUE(layer->add_address(eth, {Ipv4Address{k_first + n}, 8}, false));
+    EXPECT_EQ(layer->next_deadline(), Instant::max()) << "none of them has anything to do";
+    for (const u32 n : {0u, 1u, 249u, k_many - 1}) {
+        const Ipv4Address own{k_first + n};
+        inject(frame({.sender = k_peer_mac, .sender_ip = own, .target_ip = own}));
+        const auto out = sent_arps();
+        ASSERT_EQ(out.size(), 1u) << n;
+        EXPECT_EQ(out[0].arp().sender_ip, own) << "defended";
+    }
+    claim();
+    EXPECT_LT(layer->next_deadline(), Instant::max());
+    inject(frame({.sender = k_peer_mac, .sender_ip = {}, .target_ip = k_wanted}));
+    EXPECT_FALSE(owned()) << "somebody wants it at the same time";
+    EXPECT_EQ(told(), Error::AddressNotAvailable);
+    claim();
+    watch(20s);
+    EXPECT_TRUE(owned());
+    EXPECT_EQ(layer->next_deadline(), Instant::max());
+}
+
 TEST_F(Claim, three_probes_at_random_times_then_two_announcements) {
     covers({"RFC5227:1", "RFC5227:3"});
     std::set<i64> first_delays, gaps;

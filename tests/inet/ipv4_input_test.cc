@@ -126,6 +126,30 @@ TEST_F(Ipv4Input, a_source_is_one_host) {
     EXPECT_TRUE(silent());
 }
 
+// RFC 1122 3.2.1.3 (a), (b): a host that does not know its address yet speaks from network 0, to
+// everybody on its link. That is how BOOTP and DHCP begin.
+TEST_F(Ipv4Input, a_host_without_an_address_reaches_those_who_hand_them_out) {
+    covers({"RFC1122:4"});
+    const auto from = [](const char* source, Ipv4Address to, u8 protocol) {
+        const Ip header{.from = *Ipv4Address::parse(source), .to = to, .protocol = protocol};
+        return ether({.to = MacAddress::broadcast()},
+                     ip(header, udp({.from = 68, .to = 67}, pattern(4), header.from, to)));
+    };
+    for (const char* source : {"0.0.0.0", "0.0.0.7", "0.255.255.255"}) {
+        EXPECT_TRUE(lives(from(source, Ipv4Address::broadcast(), 17), Arrived::Udp)) << source;
+        EXPECT_TRUE(arrival.broadcast);
+        EXPECT_EQ(arrival.source, IpAddress{*Ipv4Address::parse(source)});
+        EXPECT_TRUE(dies(DropReason::Ipv4BadSource, from(source, Ipv4Address::broadcast(), 6)));
+        EXPECT_TRUE(dies(DropReason::Ipv4BadSource, from(source, Ipv4Address::broadcast(), 1)));
+        EXPECT_TRUE(dies(DropReason::Ipv4BadSource, from(source, Ipv4Address{10, 0, 0, 255}, 17)));
+        EXPECT_TRUE(dies(DropReason::Ipv4BadSource, from(source, k_us, 17)));
+        EXPECT_TRUE(dies(DropReason::Ipv4BadSource, from(source, Ipv4Address{224, 0, 0, 1}, 17)));
+    }
+    EXPECT_TRUE(dies(DropReason::Ipv4BadSource, from("127.0.0.1", Ipv4Address::broadcast(), 17)));
+    EXPECT_TRUE(dies(DropReason::Ipv4BadSource, from("224.0.0.1", Ipv4Address::broadcast(), 17)));
+    EXPECT_TRUE(silent()) << "no error goes to an address that is none";
+}
+
 // Land and La Tierra: for every address that is ours, also that of another interface.
 TEST_F(Ipv4Input, nobody_else_speaks_with_our_address) {
     covers({"RFC1122:4", "VULN:land", "VULN:la-tierra"});

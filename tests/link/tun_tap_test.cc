@@ -561,7 +561,7 @@ TEST_F(TunTapSuperTest, FactsSurviveFromOneTapToAnother) {
     std::byte header[k_virtio_header_max] = {};
     write_virtio_header(header, *p, true);
     Packet q = pool.copy_of(p.bytes());
-    read_virtio_header(header, q);
+    read_virtio_header(header, q, true);
     EXPECT_EQ(q->checksum, p->checksum);
     EXPECT_EQ(q->gso_size, p->gso_size);
     EXPECT_EQ(q->gso_segments, p->gso_segments);

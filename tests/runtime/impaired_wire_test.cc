@@ -111,6 +111,41 @@ TEST(ImpairedWire, SuperSegmentsCrossWholeAndCountAsTheirSegments) {
     EXPECT_EQ(wire.a_to_b().impaired.seen, 4u);
 }
 
+// A device whose frames come from a kernel that left their checksums to it, and which finishes
+// none: AF_XDP on a veth pair, with a TAP without offloads at the other end.
+class UnfinishedLink final : public Link {
+public:
+    const LinkFacts& facts() const override { return facts_; }
+    void receive(Instant, PacketPool& pool, PacketBatch& into) override {
+        for (; left > 0 && !into.full(); --left)
+            into.push(tcp_frame(pool, {.seq = left, .payload = 100, .partial = true}));
+    }
+    void transmit(Instant, PacketBatch&& batch) override {
+        for (u32 i = 0; i < batch.size(); ++i) {
+            const Packet p = batch.take(i);
+            unfinished += p->checksum == ChecksumState::Partial;
+            good += test::read_tcp(p.bytes()).tcp_sum_good;
+        }
+        batch.clear();
+    }
+
+    u32 left = 0;
+    u32 unfinished = 0, good = 0;
+
+private:
+    LinkFacts facts_{.name = "unfinished"};
+};
+
+TEST(ImpairedWire, AChecksumThatTheFarEndCannotFinishIsFinishedHere) {
+    auto near = std::make_unique<UnfinishedLink>(), far = std::make_unique<UnfinishedLink>();
+    near->left = 3;
+    const UnfinishedLink& sent = *far;
+    ImpairedWire wire{{.device_a = std::move(near), .device_b = std::move(far)}};
+    while (wire.a_to_b().packets < 3) wire.run_until(monotonic_now() + 1ms);
+    EXPECT_EQ(sent.unfinished, 0u);
+    EXPECT_EQ(sent.good, 3u);
+}
+
 TEST(ImpairedWire, TheNetworkChangesOnItsWay) {
     Ends ends;
     ImpairedWire wire{ends.config({.loss = 1})};

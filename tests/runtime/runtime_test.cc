@@ -3,8 +3,10 @@
 #include <atomic>
 #include <thread>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "support/patience.hh"
@@ -202,6 +204,50 @@ TEST(Runtime, ThreadsShareNothingButTheWakingCall) {
     over = true;
     nagger.join();
     for (const std::size_t n : got) EXPECT_EQ(n, k_much);
+}
+
+// Each of the descriptors that a runtime takes may be the one too many: an error, and no abort.
+TEST(Runtime, ADescriptorTooManyIsAnErrorWithItsRemedy) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "the sanitizers' check of dynamic types needs descriptors of its own";
+#endif
+    rlimit usual{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &usual), 0);
+    u32 refused = 0;
+    bool opened = false;
+    for (rlim_t most = 0; most < usual.rlim_cur && !opened; ++most) {
+        const rlimit tight{.rlim_cur = most, .rlim_max = usual.rlim_max};
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+        try {
+            const Hosts hosts;
+            opened = true;
+        } catch (const RuntimeError& error) {
+            ++refused;
+            EXPECT_NE(std::string_view{error.what()}.find("ulimit -n"), std::string_view::npos)
+                << error.what();
+        }
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &usual), 0);
+    }
+    EXPECT_TRUE(opened);
+    EXPECT_GE(refused, 8u) << "two bells and three descriptors for each of the two runtimes";
+}
+
+// What epoll cannot wait for is a mistake of whoever wrote the link.
+TEST(Runtime, ALinkThatCannotBeWaitedForIsRefused) {
+    class File final : public Link {
+    public:
+        ~File() override { ::close(fd_); }
+        const LinkFacts& facts() const override { return facts_; }
+        int fd() const override { return fd_; }
+        void receive(Instant, PacketPool&, PacketBatch&) override {}
+        void transmit(Instant, PacketBatch&& batch) override { batch.clear(); }
+
+    private:
+        LinkFacts facts_{.name = "a file"};
+        int fd_ = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    };
+    EXPECT_THROW(Runtime(config("10.0.0.1/24", std::make_unique<File>(), Wait::Sleep)),
+                 RuntimeError);
 }
 
 }  // namespace

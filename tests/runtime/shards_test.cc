@@ -144,7 +144,7 @@ struct ShareTest : testing::Test {
         auto stack = std::make_unique<Stack>(c);
         InterfaceConfig link;
         link.ethernet = false;
-        const Interface i = stack->add_interface(link);
+        const Interface i = stack->add_interface(link).value();
         EXPECT_TRUE(stack->add_address(i, {Ipv4Address{k_ours}, 24}));
         return stack;
     }

@@ -32,7 +32,7 @@ struct Host {
         : stack(config(seed, limit, limits)) {
         InterfaceConfig link;
         link.ethernet = false;
-        on = stack.add_interface(link);
+        on = stack.add_interface(link).value();
         EXPECT_TRUE(stack.add_address(on, {address, 8}).has_value());
     }
     Stack stack;

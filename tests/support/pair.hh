@@ -81,7 +81,7 @@ private:
         wire.ethernet = false;
         wire.mtu = o.mtu;
         wire.segmentation = wire.transmit_checksum = o.segmentation;
-        const Interface i = s.add_interface(wire);
+        const Interface i = s.add_interface(wire).value();
         EXPECT_TRUE(s.add_address(i, *Cidr::parse(address)).has_value());
         s.set_header_prediction(o.header_prediction);
         return i;

@@ -15,43 +15,58 @@ protected:
     }
 };
 
+// All of RFC 792's errors, and those of RFC 1122 and RFC 1812, by type and code.
+std::vector<std::pair<u8, u8>> all_errors() {
+    std::vector<std::pair<u8, u8>> all;
+    for (u8 code = 0; code <= 17; ++code) all.emplace_back(u8{3}, code);
+    for (const u8 type : {u8{11}, u8{12}})
+        for (u8 code = 0; code <= 2; ++code) all.emplace_back(type, code);
+    return all;
+}
+
 TEST_F(UdpErrors, a_connected_socket_is_told_once) {
     covers({"RFC1122:17", "RFC1122:11"});
     const UdpSocket s = open(connected_to({k_peer, 53}, 5000));
-    const struct {
-        u8 type, code;
-        Error error;
-    } cases[] = {
-        {3, 0, Error::NetworkUnreachable},
-        {3, 1, Error::HostUnreachable},
-        {3, 2, Error::Refused},
-        {3, 3, Error::Refused},
-        {3, 4, Error::MessageTooLong},
-        {3, 5, Error::HostUnreachable},
-        {3, 6, Error::NetworkUnreachable},
-        {3, 7, Error::HostUnreachable},
-        {3, 13, Error::HostUnreachable},
-        {11, 0, Error::HostUnreachable},
-        {12, 0, Error::HostUnreachable},
-    };
-    for (const auto& c : cases) {
-        arrive(about(c.type, c.code));
+    for (const auto& [type, code] : all_errors()) {
+        const inet::IcmpMeaning meaning = inet::meaning_of_icmp(type, code);
+        SCOPED_TRACE(std::to_string(type) + "/" + std::to_string(code));
+        arrive(about(type, code));
         const auto event = room->next_event();
         ASSERT_TRUE(event);
         EXPECT_EQ(event->kind, Event::Kind::Udp);
         EXPECT_EQ(event->udp(), s);
         EXPECT_EQ(event->bits, UdpError);
-        EXPECT_EQ(event->error, c.error);
-        EXPECT_EQ(send_error(s, pattern(4)), c.error);
-        EXPECT_TRUE(silent());
+        EXPECT_EQ(event->error, meaning.error) << "the event tells of each";
+        Bytes data;
+        if (meaning.hard_for_udp) {
+            EXPECT_EQ(send_error(s, pattern(4)), meaning.error);
+            EXPECT_TRUE(silent());
+            arrive(about(type, code));
+            room->next_event();
+            EXPECT_EQ(next(s, data), meaning.error);
+        }
         EXPECT_EQ(send_error(s, pattern(4)), Error::None);
         EXPECT_EQ(sent().size(), 1u) << "a hint only: the socket goes on";
-        arrive(about(c.type, c.code));
-        room->next_event();
-        Bytes data;
-        EXPECT_EQ(next(s, data), c.error);
         EXPECT_EQ(next(s, data), Error::WouldBlock);
+        EXPECT_FALSE(room->next_event());
     }
+}
+
+// Time exceeded while routes change: what is sent meanwhile must leave.
+TEST_F(UdpErrors, a_soft_error_fails_no_call_and_hides_no_hard_one) {
+    const UdpSocket s = open(connected_to({k_peer, 53}, 5000));
+    arrive(about(11, 0));
+    EXPECT_EQ(send_error(s, pattern(4)), Error::None);
+    EXPECT_EQ(sent().size(), 1u);
+    Bytes data;
+    EXPECT_EQ(next(s, data), Error::WouldBlock);
+    EXPECT_EQ(room->next_event()->error, Error::HostUnreachable) << "but it is told";
+    arrive(about(3, 3));
+    arrive(about(11, 0));
+    EXPECT_EQ(room->next_event()->error, Error::Refused);
+    EXPECT_EQ(send_error(s, pattern(4)), Error::Refused);
+    EXPECT_EQ(send_error(s, pattern(4)), Error::None);
+    sent();
 }
 
 TEST_F(UdpErrors, an_error_about_another_flow_changes_nothing) {
@@ -75,9 +90,14 @@ TEST_F(UdpErrors, a_silent_neighbor_is_an_error_too) {
     wait(5s);
     const auto lost_one = layer->next_undelivered();
     ASSERT_TRUE(lost_one);
-    room->icmp_error(*lost_one);
-    EXPECT_EQ(send_error(s, pattern(4)), Error::HostUnreachable);
+    room->undelivered(*lost_one);
+    const auto event = room->next_event();
+    ASSERT_TRUE(event);
+    EXPECT_EQ(event->bits, UdpError);
+    EXPECT_EQ(event->error, Error::HostUnreachable);
     sent();
+    EXPECT_EQ(send_error(s, pattern(4)), Error::None) << "it may have come back: it is asked again";
+    EXPECT_EQ(sent_arps().size(), 1u);
 }
 
 TEST_F(UdpErrors, an_error_for_a_closed_socket_finds_nobody) {

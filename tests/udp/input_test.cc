@@ -156,6 +156,35 @@ TEST_F(UdpInput, a_connected_socket_hears_its_peer_only) {
     EXPECT_TRUE(lost(DropReason::UdpNoPort, datagram({.from = 53}, {3}, {.from = k_other})));
 }
 
+// Nothing can be sent from the address that a broadcast came to: whoever answers must know.
+TEST_F(UdpInput, an_application_sees_what_went_to_many) {
+    const UdpSocket s = open_on(5000);
+    const struct {
+        Ipv4Address to;
+        bool group;
+    } cases[] = {{k_us, false},
+                 {Ipv4Address::broadcast(), true},
+                 {{10, 0, 0, 255}, true},
+                 {{224, 0, 0, 1}, true}};
+    for (const auto& c : cases) {
+        const MacAddress mac = c.group ? MacAddress::broadcast() : k_our_mac;
+        arrive(datagram({}, pattern(8), {.to = c.to, .mac = mac}));
+        const auto got_it = room->receive(s);
+        ASSERT_TRUE(got_it);
+        EXPECT_EQ(got_it->to_group, c.group) << c.to.to_string();
+        std::optional<IpAddress> source;
+        if (!c.group) source = got_it->to;
+        EXPECT_EQ(send_error(s, pattern(8), got_it->from, source), Error::None);
+        EXPECT_EQ(sent().size(), 1u);
+    }
+    arrive(datagram({}, pattern(8),
+                    {.from = {}, .to = Ipv4Address::broadcast(), .mac = MacAddress::broadcast()}));
+    const auto from_nobody = room->receive(s);
+    ASSERT_TRUE(from_nobody) << "a host that asks for its address";
+    EXPECT_EQ(send_error(s, pattern(8), from_nobody->from), Error::InvalidAddress);
+    EXPECT_TRUE(silent());
+}
+
 TEST_F(UdpInput, a_broadcast_reaches_everybody_who_listens) {
     UdpOptions options = bound_to(5000);
     options.reuse_address = true;

@@ -44,7 +44,7 @@ TEST_F(UdpOutput, a_link_that_completes_checksums_gets_the_pseudo_header) {
     InterfaceConfig config;
     config.mac = k_our_mac;
     config.transmit_checksum = true;
-    eth = layer->add_interface(config);
+    eth = layer->add_interface(config).value();
     ASSERT_TRUE(layer->add_address(eth, *Cidr::parse("10.3.0.1/24"), false));
     ASSERT_TRUE(layer->add_neighbor(eth, Ipv4Address{10, 3, 0, 2}, k_peer_mac));
     const UdpSocket s = open_on(5000);

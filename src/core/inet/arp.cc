@@ -49,7 +49,7 @@ bool Inet::Inside::merge(u8 interface, const wire::ArpPacket& arp, bool to_us,
         if (!to_us || arp.operation != Operation::Request) return false;
         const auto hop = next_hop(arp.sender_ip);
         if (!hop || hop->interface != interface || hop->next != arp.sender_ip) return false;
-        n = neighbor_for(interface, arp.sender_ip);
+        n = neighbor_for(interface, arp.sender_ip, true);
         if (n == 0) return false;
     }
     const bool answer = arp.operation == Operation::Reply && to_us && !link_broadcast;
@@ -95,7 +95,7 @@ void Inet::Inside::ask_for(const Neighbor& neighbor, const MacAddress& to) {
 void Inet::Inside::give_up_waiting(Index neighbor) {
     Neighbor& n = neighbors[neighbor];
     while (!n.waiting.empty()) {
-        const Packet packet = n.waiting.pop_front();
+        const Packet packet = waiting.take(n.waiting);
         IcmpError error;
         error.type = 3;
         error.code = 1;

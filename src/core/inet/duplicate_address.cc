@@ -40,24 +40,29 @@ void Inet::Inside::start_claim(u8 interface, OwnAddress& address) {
     if (i.conflicts >= k_max_conflicts)
         address.next = std::max(address.next, i.claimed_at + k_rate_limit_interval);
     i.claimed_at = address.next;
+    claims_due = std::min(claims_due, address.next);
 }
 
 bool Inet::Inside::check_conflict(u8 interface, const wire::ArpPacket& arp) {
-    for (OwnAddress& a : at(interface).addresses) {
-        const bool claims = arp.sender_ip == a.ip;
-        if (a.usable()) {
-            if (claims) return contested(interface, a), true;
-            continue;
-        }
-        // RFC 5227 2.1.1 [RFC5227:2]: somebody has the address, or wants it at the same time.
-        const bool probes =
-            arp.sender_ip.is_any() && arp.target_ip == a.ip && arp.operation == Operation::Request;
-        if (!claims && !probes) continue;
-        ++at(interface).conflicts;
-        lose_address(interface, a.ip);
+    InterfaceState& i = at(interface);
+    if (OwnAddress* claimed = i.own(arp.sender_ip)) {
+        if (claimed->usable())
+            contested(interface, *claimed);
+        else
+            lose_claim(interface, claimed->ip);
         return true;
     }
-    return false;
+    // RFC 5227 2.1.1 [RFC5227:2]: somebody wants the address at the same time as we.
+    if (!arp.sender_ip.is_any() || arp.operation != Operation::Request) return false;
+    const OwnAddress* wanted = i.own(arp.target_ip);
+    if (wanted == nullptr || wanted->usable()) return false;
+    lose_claim(interface, wanted->ip);
+    return true;
+}
+
+void Inet::Inside::lose_claim(u8 interface, Ipv4Address ip) {
+    ++at(interface).conflicts;
+    lose_address(interface, ip);
 }
 
 // RFC 5227 2.4 [RFC5227:4]: defend once in ten seconds. An address that was found by probing is
@@ -68,14 +73,13 @@ void Inet::Inside::contested(u8 interface, OwnAddress& address) {
         address.contested_at = context.now;
         return announce(interface, address.ip, SendReason::ArpDefend);
     }
-    if (!address.probed) return;
-    ++at(interface).conflicts;
-    lose_address(interface, address.ip);
+    if (address.probed) lose_claim(interface, address.ip);
 }
 
 void Inet::Inside::lose_address(u8 interface, Ipv4Address ip) {
     std::erase_if(at(interface).addresses, [ip](const OwnAddress& a) { return a.ip == ip; });
     addresses_changed(interface);
+    find_claims_due();
     tell_address(interface, ip, Error::AddressNotAvailable);
 }
 
@@ -126,17 +130,19 @@ void Inet::Inside::advance_claim(u8 interface, OwnAddress& address) {
     address.next = done ? Instant::max() : context.now + k_announce_interval;
 }
 
+// Thousands of addresses are settled most of the time, and then none of them is looked at.
 void Inet::Inside::advance_claims() {
-    for (u8 index = 1; index <= count(); ++index)
-        for (OwnAddress& a : at(index).addresses)
-            if (a.next <= context.now) advance_claim(index, a);
+    if (claims_due > context.now) return;
+    for (u32 index = 1; index <= count(); ++index)
+        for (OwnAddress& a : at(static_cast<u8>(index)).addresses)
+            if (a.next <= context.now) advance_claim(static_cast<u8>(index), a);
+    find_claims_due();
 }
 
-Instant Inet::Inside::next_claim() const {
-    Instant next = Instant::max();
+void Inet::Inside::find_claims_due() {
+    claims_due = Instant::max();
     for (const auto& i : interfaces)
-        for (const OwnAddress& a : i->addresses) next = std::min(next, a.next);
-    return next;
+        for (const OwnAddress& a : i->addresses) claims_due = std::min(claims_due, a.next);
 }
 
 }  // namespace tern::inet

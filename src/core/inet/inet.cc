@@ -9,20 +9,33 @@ namespace tern::inet {
 
 namespace {
 
+// Of the memory ceiling: docs/memory.md.
+constexpr u64 k_waiting_share = 16;
+constexpr u64 k_queue_share = 8;
+constexpr std::size_t k_interfaces_max = 255;  // an index has eight bits, and 0 is none
+
 // What may stand in front of a host on a network of ours.
 bool is_host_address(Ipv4Address ip) { return ip.is_valid_source(); }
 
 }  // namespace
 
 Inet::Inside::Inside(Context& c)
-    : context(c), neighbors(c), ids(c.random.key()), errors_key(c.random.key()) {}
+    : context(c), waiting(c.budget->limit() / k_waiting_share),
+      queue_share(c.budget->limit() / k_queue_share), neighbors(c), ids(c.random.key()),
+      errors_key(c.random.key()) {}
 
 Inet::Inet(Context& context) : inside_(new Inside(context)) {}
 
 Inet::~Inet() { delete inside_; }
 
-u8 Inet::add_interface(const InterfaceConfig& config) {
-    check(inside_->interfaces.size() < 255);
+Result<u8> Inet::add_interface(const InterfaceConfig& config) {
+    // RFC 791 3.2: every module must be able to forward 68 octets without fragmentation.
+    constexpr u32 mtu_min = 68, mtu_max = 65535;
+    constexpr u16 vlan_max = 4094;  // IEEE 802.1Q: 4095 is reserved
+    if (config.mtu < mtu_min || config.mtu > mtu_max || config.vlan > vlan_max ||
+        config.mac.is_group())
+        return std::unexpected(Error::InvalidArgument);
+    if (inside_->interfaces.size() >= k_interfaces_max) return std::unexpected(Error::NotSupported);
     auto interface = std::make_unique<InterfaceState>();
     interface->config = config;
     inside_->interfaces.push_back(std::move(interface));
@@ -33,6 +46,7 @@ u8 Inet::add_interface(const InterfaceConfig& config) {
 const InterfaceConfig& Inet::interface(u8 index) const { return inside_->at(index).config; }
 
 u8 Inet::interface_count() const { return inside_->count(); }
+bool Inet::has_interface(u8 index) const { return inside_->has(index); }
 u32 Inet::link_header(u8 interface) const { return inside_->at(interface).link_header(); }
 
 Chain& Inet::queue(u8 interface) { return inside_->at(interface).queue; }
@@ -65,6 +79,7 @@ Result<void> Inet::remove_address(u8 interface, IpAddress address) {
     std::erase_if(in.at(interface).addresses,
                   [&](const OwnAddress& a) { return a.ip == address.v4(); });
     in.addresses_changed(interface);
+    in.find_claims_due();
     return {};
 }
 
@@ -88,7 +103,7 @@ Result<void> Inet::add_neighbor(u8 interface, IpAddress address, MacAddress mac)
     if (!in.has(interface)) return std::unexpected(Error::NoSuchInterface);
     if (!address.is_v4() || !is_host_address(address.v4()) || mac.is_group() || mac.is_zero())
         return std::unexpected(Error::InvalidAddress);
-    const Index n = in.neighbor_for(interface, address.v4());
+    const Index n = in.neighbor_for(interface, address.v4(), true);
     if (n == 0) return std::unexpected(Error::OutOfMemory);
     in.neighbors.make_permanent(n, mac);
     in.release_waiting(n);
@@ -98,9 +113,8 @@ Result<void> Inet::add_neighbor(u8 interface, IpAddress address, MacAddress mac)
 // RFC 1122 2.3.2.1 [RFC1122:20]: out-of-date entries can be flushed. Static ones are not of that
 // kind.
 void Inet::flush_neighbors() {
-    inside_->neighbors.flush([this](Packet packet, u8 interface) {
-        inside_->drop_outgoing(packet, DropReason::NeighborUnreachable, interface);
-    });
+    inside_->neighbors.flush(
+        [this](Neighbor& n) { inside_->drop_waiting(n, DropReason::NeighborUnreachable); });
     inside_->tables_changed();
 }
 
@@ -111,7 +125,7 @@ void Inet::advance() {
 }
 
 Instant Inet::next_deadline() const {
-    return std::min(inside_->neighbors.next_deadline(), inside_->next_claim());
+    return std::min(inside_->neighbors.next_deadline(), inside_->claims_due);
 }
 
 std::optional<Event> Inet::next_event() {

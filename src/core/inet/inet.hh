@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/event/context.hh"
+#include "core/inet/icmp_meaning.hh"
 #include "tern/stack.hh"
 
 namespace tern::inet {
@@ -57,7 +58,7 @@ public:
     Inet(const Inet&) = delete;
 
     // --- configuration, as in tern/stack.hh
-    u8 add_interface(const InterfaceConfig& config);
+    Result<u8> add_interface(const InterfaceConfig& config);
     Result<void> add_address(u8 interface, Cidr address, bool probe);
     Result<void> remove_address(u8 interface, IpAddress address);
     Result<void> add_prefix(u8 interface, Cidr prefix, bool answer_arp);
@@ -67,6 +68,7 @@ public:
     void flush_neighbors();
     const InterfaceConfig& interface(u8 index) const;  // 1..count
     u8 interface_count() const;
+    bool has_interface(u8 index) const;
     u32 link_header(u8 interface) const;  // bytes in front of the IP header
 
     // --- a packet arrives (link header first). Tcp and Udp: `packet` now begins at the transport

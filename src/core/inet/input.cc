@@ -9,7 +9,6 @@ namespace tern::inet {
 Arrived Inet::arrives(u8 interface, Packet& packet, Arrival& arrival, IcmpError& error) {
     Inside& in = *inside_;
     Context& context = in.context;
-    check(in.has(interface));
     if (context.observer) [[unlikely]] {
         ++context.note;
         told_frame(interface, packet, false);

@@ -63,6 +63,7 @@ struct InterfaceState {
     void addresses_changed();
 
     const OwnAddress* own(Ipv4Address ip) const;
+    OwnAddress* own(Ipv4Address ip);
     const OwnPrefix* prefix_of(Ipv4Address ip) const;
     u32 link_header() const {
         if (!config.ethernet) return 0;
@@ -102,6 +103,8 @@ struct Inet::Inside {
     std::vector<std::unique_ptr<InterfaceState>> interfaces;  // Index - 1
     std::array<InterfaceState*, 256> by_index{};              // the same, without arithmetic
     RouteTable routes;
+    WaitingShare waiting;  // for neighbours
+    u64 queue_share;       // bytes that the queue of an interface may hold
     NeighborCache neighbors;
     u32 epoch = 1;  // 24 bits
     // Who spoke to which address of ours lately, and was let in: the same answer until the tables
@@ -129,7 +132,8 @@ struct Inet::Inside {
     std::array<PendingEcho, 64> echoes{};
     u32 next_echo = 0;
     Chain echo_replies;
-    bool echo_event_waits = false;  // at most one, or it would push out others
+    Instant claims_due = Instant::max();  // no claim has anything to do before
+    bool echo_event_waits = false;        // at most one, or it would push out others
 
     InterfaceState& at(u8 interface) const {
         InterfaceState* const found = by_index[interface];
@@ -154,7 +158,7 @@ struct Inet::Inside {
     // arp.cc
     void arp_input(u8 interface, Packet& packet);
     bool merge(u8 interface, const wire::ArpPacket& arp, bool to_us, bool link_broadcast);
-    Index neighbor_for(u8 interface, Ipv4Address address);
+    Index neighbor_for(u8 interface, Ipv4Address address, bool known);
     void send_arp(u8 interface, const wire::ArpPacket& arp, const MacAddress& to,
                   SendReason reason);
     void act(Index neighbor, Ask ask);
@@ -167,12 +171,13 @@ struct Inet::Inside {
     // True: the packet was about who owns an address of ours, and is done with.
     bool check_conflict(u8 interface, const wire::ArpPacket& arp);
     void contested(u8 interface, OwnAddress& address);
+    void lose_claim(u8 interface, Ipv4Address ip);
     void lose_address(u8 interface, Ipv4Address ip);
     void announce(u8 interface, Ipv4Address ip, SendReason reason);
     void tell_address(u8 interface, Ipv4Address ip, Error error);
     void advance_claim(u8 interface, OwnAddress& address);
     void advance_claims();
-    Instant next_claim() const;
+    void find_claims_due();
 
     // output.cc
     struct Hop {
@@ -192,6 +197,8 @@ struct Inet::Inside {
     void push_link(u8 interface, Packet& packet, const MacAddress& to, wire::EtherType type);
     const PacketDescriptor* to_group(Packet packet, Ipv4Address to, Way& way);
     void wait_for(Index neighbor, Packet packet);
+    void drop_waiting(Neighbor& n, DropReason reason);
+    bool may_grow(const Chain& queue, const PacketDescriptor& by) const;
     const PacketDescriptor* enqueue(u8 interface, Packet packet);
     const PacketDescriptor* drop_outgoing(const Packet& packet, DropReason reason, u8 interface);
 

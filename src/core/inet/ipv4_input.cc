@@ -8,6 +8,14 @@ namespace {
 // RFC 1112 4: every host is a member of this group.
 constexpr Ipv4Address k_all_hosts{224, 0, 0, 1};
 
+// RFC 1122 3.2.1.3 (a), (b): a host that does not know its address yet, or not all of it, may speak
+// from network 0, to everybody on its link. Those who do are BOOTP's and DHCP's clients, by UDP
+// (RFC 2131 4.1); no other protocol has an answer for such a source.
+bool asks_for_address(const wire::Ipv4Header& header) {
+    return header.source.value >> 24 == 0 && header.destination.is_broadcast() &&
+           header.protocol == static_cast<u8>(wire::IpProtocol::Udp);
+}
+
 }  // namespace
 
 Arrived Inet::Inside::ipv4_input(u8 interface, Packet& packet, Arrival& arrival, IcmpError& error) {
@@ -66,8 +74,10 @@ DropReason Inet::Inside::check_addresses(u8 interface, const wire::Ipv4Header& h
     }
     const InterfaceState& i = at(interface);
     // RFC 1122 3.2.1.3 [RFC1122:4], RFC 9293 3.9.2.3 [RFC9293:MUST-63]: a source is one host.
-    if (!header.source.is_valid_source() || i.is_subnet_broadcast(header.source))
-        return DropReason::Ipv4BadSource;
+    if (!header.source.is_valid_source() || i.is_subnet_broadcast(header.source)) {
+        arrival.broadcast = true;
+        return asks_for_address(header) ? DropReason::None : DropReason::Ipv4BadSource;
+    }
     // Land (CVE-1999-0016): nobody else speaks with our address.
     if (is_ours(header.source)) return DropReason::Ipv4OwnSource;
 

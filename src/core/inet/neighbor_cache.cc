@@ -11,6 +11,9 @@ namespace {
 constexpr Duration k_recently = NeighborCache::k_reachable;
 // Entries that one search for room looks at; those in use go to the end of the line.
 constexpr u32 k_candidates = 32;
+// One part in so many of the cache is for entries that are not resolved, and another one for those
+// that were learned and never confirmed; they may have more while nobody else wants it.
+constexpr u32 k_unproven_share = 4;
 
 // Rounded up, so that no timer fires early.
 u32 tick_of(Instant t) { return static_cast<u32>(milliseconds_of(t + Duration{999'999})); }
@@ -27,52 +30,98 @@ Index NeighborCache::find(u8 interface, Ipv4Address address) const {
     });
 }
 
-Index NeighborCache::find_or_add(u8 interface, Ipv4Address address) {
-    if (const Index found = find(interface, address)) return found;
-    if (pool_.in_use() >= context_->limits.neighbors && !make_room()) return 0;
+Index NeighborCache::add(u8 interface, Ipv4Address address) {
     const Index i = pool_.allocate();
     if (i == 0) return 0;
-    pool_[i].interface = interface;
-    pool_[i].address = address;
+    Neighbor& n = pool_[i];
+    n.interface = interface;
+    n.address = address;
+    n.waiting.tag = interface;
     if (!table_.insert(hash(interface, address), i)) {
         pool_.free(i);
         return 0;
     }
-    link_newest(i);
+    settle(i);
     return i;
 }
 
 bool NeighborCache::in_use(const Neighbor& n) const {
-    return n.permanent || !n.waiting.empty() || context_->now - n.used_at < k_recently;
+    return context_->now - n.used_at < k_recently;
 }
 
-// Second chance: the line is by age, and whoever is in use goes to its end again. So a flood of
-// new neighbours that nobody sends to pushes out only itself.
-bool NeighborCache::make_room() {
-    for (u32 n = std::min(k_candidates, pool_.in_use()); n > 0; --n) {
-        const Index i = oldest_;
-        if (!in_use(pool_[i])) {
-            forget(i);
-            ++evictions_;
-            return true;
-        }
+// RFC 6583 7.1: what an attacker can make without end gives way first. Anybody can make us ask for
+// addresses that nobody has; these, and those that did not answer, make room for each other as soon
+// as they have their share, and for neighbours that are known. Only a station on the link can make
+// us learn addresses; beyond their share they push out each other. A neighbour that has proved to
+// be there stays for as long as it is used, and after that while others have more than their
+// shares.
+Index NeighborCache::to_evict(bool known) {
+    const u32 share = std::max(context_->limits.neighbors / k_unproven_share, 1u);
+    const Line& unresolved = line(Neighbor::Line::Unresolved);
+    const bool many_learned = line(Neighbor::Line::Learned).count >= share;
+    const bool many_unresolved = unresolved.count >= (known ? 1 : share);
+    if (many_unresolved && !(known && many_learned)) return unresolved.oldest;
+    const Index learned = oldest_idle(Neighbor::Line::Learned);
+    if (learned != 0) return learned;
+    if (many_learned) return line(Neighbor::Line::Learned).oldest;
+    const Index confirmed = oldest_idle(Neighbor::Line::Confirmed);
+    return confirmed != 0 ? confirmed : unresolved.oldest;
+}
+
+// Second chance: whoever is in use goes to the end of the line. 0: nobody was idle.
+Index NeighborCache::oldest_idle(Neighbor::Line of) {
+    for (u32 n = std::min(k_candidates, line(of).count); n > 0; --n) {
+        const Index i = line(of).oldest;
+        if (!in_use(pool_[i])) return i;
         unlink(i);
-        link_newest(i);
+        link_newest(i, of);
     }
-    return false;
+    return 0;
 }
 
-void NeighborCache::link_newest(Index i) {
-    pool_[i].older = newest_;
-    pool_[i].newer = 0;
-    (newest_ != 0 ? pool_[newest_].newer : oldest_) = i;
-    newest_ = i;
+// Puts an entry into the line that its state calls for. One that has failed is the next to leave.
+void NeighborCache::settle(Index i) {
+    const Neighbor& n = pool_[i];
+    const auto wanted = n.permanent   ? Neighbor::Line::None
+                        : !n.known()  ? Neighbor::Line::Unresolved
+                        : n.confirmed ? Neighbor::Line::Confirmed
+                                      : Neighbor::Line::Learned;
+    const bool failed = n.state == NeighborState::Failed;
+    if (wanted == n.line && !failed) return;
+    unlink(i);
+    failed ? link_oldest(i, wanted) : link_newest(i, wanted);
+}
+
+void NeighborCache::link_newest(Index i, Neighbor::Line to) {
+    Neighbor& n = pool_[i];
+    n.line = to;
+    if (to == Neighbor::Line::None) return;
+    Line& l = line(to);
+    n.older = l.newest;
+    n.newer = 0;
+    (l.newest != 0 ? pool_[l.newest].newer : l.oldest) = i;
+    l.newest = i;
+    ++l.count;
+}
+
+void NeighborCache::link_oldest(Index i, Neighbor::Line to) {
+    Neighbor& n = pool_[i];
+    n.line = to;
+    Line& l = line(to);
+    n.newer = l.oldest;
+    n.older = 0;
+    (l.oldest != 0 ? pool_[l.oldest].older : l.newest) = i;
+    l.oldest = i;
+    ++l.count;
 }
 
 void NeighborCache::unlink(Index i) {
     const Neighbor& n = pool_[i];
-    (n.newer != 0 ? pool_[n.newer].older : newest_) = n.older;
-    (n.older != 0 ? pool_[n.older].newer : oldest_) = n.newer;
+    if (n.line == Neighbor::Line::None) return;
+    Line& l = line(n.line);
+    (n.newer != 0 ? pool_[n.newer].older : l.newest) = n.older;
+    (n.older != 0 ? pool_[n.older].newer : l.oldest) = n.newer;
+    --l.count;
 }
 
 void NeighborCache::forget(Index i) {
@@ -98,6 +147,8 @@ Ask NeighborCache::start(Index i) {
     catch_up();
     n.state = NeighborState::Incomplete;
     n.tries = 0;
+    unlink(i);  // one that had failed is asked for again, and not the next to leave any more
+    link_newest(i, Neighbor::Line::Unresolved);
     if (context_->now - n.asked_at < k_retransmit) {
         arm(i, n.asked_at + k_retransmit);
         return Ask::Nothing;
@@ -139,6 +190,8 @@ Ask NeighborCache::expired(Index i) {
     if (!asking && n.state != NeighborState::Delay) return Ask::Nothing;  // confirmed meanwhile
     if (asking && n.tries >= k_tries) {
         n.state = NeighborState::Failed;
+        n.confirmed = false;
+        settle(i);
         return Ask::GaveUp;
     }
     if (n.state == NeighborState::Delay) {
@@ -170,6 +223,7 @@ void NeighborCache::learn(Index i, const MacAddress& mac, bool solicited) {
         n.state = NeighborState::Stale;
         n.tries = 0;
         wheel_.cancel(i);
+        settle(i);
     }
 }
 
@@ -184,6 +238,8 @@ void NeighborCache::became_reachable(Index i) {
     n.state = NeighborState::Reachable;
     n.reachable_until = context_->now + k_reachable;
     n.tries = 0;
+    n.confirmed = true;
+    if (n.line != Neighbor::Line::Confirmed) settle(i);
 }
 
 Ask NeighborCache::suspect(Index i) {
@@ -202,6 +258,7 @@ void NeighborCache::make_permanent(Index i, const MacAddress& mac) {
     n.state = NeighborState::Reachable;
     n.reachable_until = Instant::max();
     wheel_.cancel(i);
+    settle(i);
 }
 
 Instant NeighborCache::next_deadline() const {

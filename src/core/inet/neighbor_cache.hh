@@ -2,6 +2,7 @@
 // keeps time; asking and sending are its caller's (arp.cc, output.cc).
 #pragma once
 
+#include <array>
 #include <limits>
 
 #include "core/base/flow_table.hh"
@@ -9,6 +10,7 @@
 #include "core/base/siphash.hh"
 #include "core/base/timer_wheel.hh"
 #include "core/event/context.hh"
+#include "core/packet/waiting_share.hh"
 
 namespace tern::inet {
 
@@ -26,14 +28,17 @@ struct Neighbor {
     u8 interface = 0;
     NeighborState state = NeighborState::Incomplete;
     bool permanent = false;  // an administrator's: neither verified, merged nor evicted
+    bool confirmed = false;  // it has answered us, or a transport has made progress through it
     u8 tries = 0;            // requests without an answer
     MacAddress mac;
     Instant reachable_until{};
     Instant used_at = k_never;
     Instant asked_at = k_never;
     TimerNode timer;
-    Chain waiting;  // IP packets, oldest first
-    Index newer = 0, older = 0;
+    WaitingShare::Queue waiting;  // IP packets
+    // Who gives way to whom when the cache is full (RFC 6583 7.1).
+    enum class Line : u8 { None, Unresolved, Learned, Confirmed } line = Line::None;
+    Index newer = 0, older = 0;  // in its line
 
     bool known() const {
         return state != NeighborState::Incomplete && state != NeighborState::Failed;
@@ -59,13 +64,16 @@ public:
     explicit NeighborCache(Context& context);
 
     Index find(u8 interface, Ipv4Address address) const;
-    // May evict an entry that is not in use (`evictions()` then grows); 0: no room.
-    Index find_or_add(u8 interface, Ipv4Address address);
+    // `known`: its link address comes with it; otherwise it has to be asked for. May evict another
+    // entry, whose waiting packets lost(Neighbor&) takes away; `evictions()` then grows. 0: no
+    // room.
+    template <class Lost>
+    Index find_or_add(u8 interface, Ipv4Address address, bool known, Lost&& lost);
     Neighbor& operator[](Index i) { return pool_[i]; }
     bool is_live(Index i) const { return i != 0 && pool_.is_live(i); }
     u32 size() const { return pool_.in_use(); }
     u64 evictions() const { return evictions_; }
-    // Forgets everybody but the permanent ones. `lost(Packet, interface)` gets what waited.
+    // Forgets everybody but the permanent ones. lost(Neighbor&) takes away what waited.
     template <class Lost>
     void flush(Lost&& lost);
 
@@ -106,9 +114,20 @@ private:
     void became_reachable(Index i);
     Ask start(Index i);
     Ask expired(Index i);
+    // Entries of one kind, by age; those that were found in use stand at the end again.
+    struct Line {
+        Index newest = 0, oldest = 0;
+        u32 count = 0;
+    };
+    Line& line(Neighbor::Line l) { return lines_[static_cast<u8>(l)]; }
     bool in_use(const Neighbor& n) const;
-    bool make_room();
-    void link_newest(Index i);
+    bool full() const { return pool_.in_use() >= context_->limits.neighbors; }
+    Index add(u8 interface, Ipv4Address address);
+    Index to_evict(bool known);
+    Index oldest_idle(Neighbor::Line of);
+    void settle(Index i);
+    void link_newest(Index i, Neighbor::Line to);
+    void link_oldest(Index i, Neighbor::Line to);
     void unlink(Index i);
     void forget(Index i);
 
@@ -116,17 +135,30 @@ private:
     SipKey key_;
     Pool<Neighbor> pool_;
     FlowTable<HashOf> table_;
-    TimerWheel<NodeOf> wheel_;  // in milliseconds
-    Index newest_ = 0, oldest_ = 0;
+    TimerWheel<NodeOf> wheel_;     // in milliseconds
+    std::array<Line, 4> lines_{};  // by Neighbor::Line
     u64 evictions_ = 0;
 };
+
+template <class Lost>
+Index NeighborCache::find_or_add(u8 interface, Ipv4Address address, bool known, Lost&& lost) {
+    if (const Index found = find(interface, address)) return found;
+    if (full()) {
+        const Index leaves = to_evict(known);
+        if (leaves == 0) return 0;
+        lost(pool_[leaves]);
+        forget(leaves);
+        ++evictions_;
+    }
+    return add(interface, address);
+}
 
 template <class Lost>
 void NeighborCache::flush(Lost&& lost) {
     pool_.for_each([&](Index i) {
         Neighbor& n = pool_[i];
         if (n.permanent) return;
-        while (!n.waiting.empty()) lost(n.waiting.pop_front(), n.interface);
+        lost(n);
         forget(i);
     });
 }

@@ -58,14 +58,16 @@ Result<void> Inet::Inside::search_way(Ipv4Address to, Way& way) {
     const bool group =
         hop->next.is_multicast() || hop->next.is_broadcast() || i.is_subnet_broadcast(hop->next);
     // No entry, for the cache is full: whoever sends will try again.
-    if (i.config.ethernet && !group) way.neighbor = neighbor_for(hop->interface, hop->next);
+    if (i.config.ethernet && !group) way.neighbor = neighbor_for(hop->interface, hop->next, false);
     way.epoch = epoch;
     return {};
 }
 
-Index Inet::Inside::neighbor_for(u8 interface, Ipv4Address address) {
+Index Inet::Inside::neighbor_for(u8 interface, Ipv4Address address, bool known) {
     const u64 evictions = neighbors.evictions();
-    const Index found = neighbors.find_or_add(interface, address);
+    const Index found = neighbors.find_or_add(interface, address, known, [this](Neighbor& n) {
+        drop_waiting(n, DropReason::NeighborCacheFull);
+    });
     // Somebody's way may lead to a slot that has a new owner now.
     if (neighbors.evictions() != evictions) tables_changed();
     return found;
@@ -164,10 +166,18 @@ void Inet::Inside::push_link(u8 interface, Packet& packet, const MacAddress& to,
 
 const PacketDescriptor* Inet::Inside::enqueue(u8 interface, Packet packet) {
     Chain& queue = at(interface).queue;
-    if (queue.count() >= context.limits.interface_queue_packets) [[unlikely]]
+    // What one transmit() takes away may always wait; it is long only where nobody transmits.
+    const u32 always = std::min(PacketBatch::k_capacity, context.limits.interface_queue_packets);
+    if (queue.count() >= always && !may_grow(queue, *packet)) [[unlikely]]
         return drop_outgoing(packet, DropReason::OutQueueFull, interface);
     queue.push_back(std::move(packet));
     return queue.back();
+}
+
+// As if all that waits were of this packet's size.
+bool Inet::Inside::may_grow(const Chain& queue, const PacketDescriptor& by) const {
+    return queue.count() < context.limits.interface_queue_packets &&
+           (u64{queue.count()} + 1) * PacketPool::true_size(by) <= queue_share;
 }
 
 // The drop is told with the number of the event that sent the packet.
@@ -184,8 +194,14 @@ const PacketDescriptor* Inet::Inside::drop_outgoing(const Packet& packet, DropRe
 void Inet::Inside::wait_for(Index neighbor, Packet packet) {
     Neighbor& n = neighbors[neighbor];
     if (n.waiting.count() >= std::max<u32>(context.limits.neighbor_waiting_packets, 1))
-        drop_outgoing(n.waiting.pop_front(), DropReason::NeighborQueueFull, n.interface);
-    n.waiting.push_back(std::move(packet));
+        drop_outgoing(waiting.take(n.waiting), DropReason::NeighborQueueFull, n.interface);
+    waiting.put(n.waiting, std::move(packet), [this](Packet lost, const WaitingShare::Queue& of) {
+        drop_outgoing(lost, DropReason::WaitingShareFull, static_cast<u8>(of.tag));
+    });
+}
+
+void Inet::Inside::drop_waiting(Neighbor& n, DropReason reason) {
+    while (!n.waiting.empty()) drop_outgoing(waiting.take(n.waiting), reason, n.interface);
 }
 
 void Inet::Inside::release_waiting(Index neighbor) {
@@ -194,7 +210,7 @@ void Inet::Inside::release_waiting(Index neighbor) {
     Ask ask = Ask::Nothing;
     if (!neighbors.use(neighbor, ask)) return;
     while (!n.waiting.empty()) {
-        Packet packet = n.waiting.pop_front();
+        Packet packet = waiting.take(n.waiting);
         push_link(n.interface, packet, n.mac, wire::EtherType::Ipv4);
         enqueue(n.interface, std::move(packet));
     }

@@ -1,5 +1,6 @@
 // Which addresses are ours: single ones, and all of a prefix.
 #include <algorithm>
+#include <utility>
 
 #include "core/inet/inside.hh"
 
@@ -26,6 +27,10 @@ const OwnAddress* InterfaceState::own(Ipv4Address ip) const {
     const auto at = std::partition_point(by_ip.begin(), by_ip.end(),
                                          [&](u32 place) { return addresses[place].ip < ip; });
     return at != by_ip.end() && addresses[*at].ip == ip ? &addresses[*at] : nullptr;
+}
+
+OwnAddress* InterfaceState::own(Ipv4Address ip) {
+    return const_cast<OwnAddress*>(std::as_const(*this).own(ip));
 }
 
 const OwnPrefix* InterfaceState::prefix_of(Ipv4Address ip) const {
@@ -88,8 +93,8 @@ bool Inet::Inside::owns(u8 interface, Ipv4Address ip) const {
 }
 
 bool Inet::Inside::is_ours(Ipv4Address ip) const {
-    for (u8 index = 1; index <= count(); ++index)
-        if (owns(index, ip)) return true;
+    for (u32 index = 1; index <= count(); ++index)
+        if (owns(static_cast<u8>(index), ip)) return true;
     return false;
 }
 

@@ -13,11 +13,11 @@ std::optional<Inet::Inside::Hop> Inet::Inside::next_hop(Ipv4Address to) const {
     // RFC 1122 3.2.1.3 (g) [RFC1122:5]: such a destination must not appear outside a host.
     if (to.is_loopback() || to.value >> 24 == 0) return {};
     if (is_ours(to)) return {};  // nobody is a neighbour of himself
-    for (u8 index = 1; index <= count(); ++index) {
+    for (u32 index = 1; index <= count(); ++index) {
         for (const OwnAddress& a : interfaces[index - 1u]->subnets) {
             if (!a.usable() || !a.same_subnet(to) || a.prefix_length <= best) continue;
             best = a.prefix_length;
-            best_interface = index;
+            best_interface = static_cast<u8>(index);
         }
     }
     const Route* route = routes.find(to);

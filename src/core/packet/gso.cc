@@ -3,7 +3,6 @@
 #include "core/packet/gso.hh"
 
 #include <algorithm>
-#include <optional>
 
 #include "core/base/assert.hh"
 #include "core/base/checksum.hh"
@@ -20,6 +19,8 @@ namespace {
 constexpr u32 k_ip_total_length = 2, k_ip_id = 4, k_ip_checksum = 10;
 constexpr u32 k_tcp_seq = 4, k_tcp_flags = 13, k_tcp_checksum = 16;
 constexpr u32 k_udp_checksum = 6;
+constexpr u32 k_ip_fragment = 6, k_ip_protocol = 9;
+constexpr u32 k_ip6_header = 40, k_ip6_next = 6;
 
 // The parts of a TCP/IPv4 frame, as offsets from its first byte.
 struct Parts {
@@ -98,6 +99,35 @@ Packet cut(const Packet& super, const Parts& at, u32 from, u32 n) {
     return p;
 }
 
+u32 byte_at(std::span<const std::byte> bytes, u32 at) { return std::to_integer<u32>(bytes[at]); }
+
+// Where the header behind all of IP's begins, counted from the first IP header.
+struct Transport {
+    u32 at;
+    u8 protocol;
+};
+
+std::optional<Transport> transport_of_ipv4(std::span<const std::byte> packet) {
+    const u32 header = (byte_at(packet, 0) & 15) * 4;
+    if (header < wire::k_ipv4_header || packet.size() < header) return {};
+    constexpr u16 more_and_offset = 0x3fff;
+    if ((load16(packet.data() + k_ip_fragment) & more_and_offset) != 0) return {};
+    return Transport{header, static_cast<u8>(byte_at(packet, k_ip_protocol))};
+}
+
+// RFC 8200 4: hop-by-hop options, routing and destination options may stand before the transport.
+std::optional<Transport> transport_of_ipv6(std::span<const std::byte> packet) {
+    constexpr u32 k_hop_by_hop = 0, k_routing = 43, k_destination = 60;
+    if (packet.size() < k_ip6_header) return {};
+    u32 next = byte_at(packet, k_ip6_next), at = k_ip6_header;
+    while (next == k_hop_by_hop || next == k_routing || next == k_destination) {
+        if (at + 2 > packet.size()) return {};
+        next = byte_at(packet, at);
+        at += (byte_at(packet, at + 1) + 1) * 8;
+    }
+    return Transport{at, static_cast<u8>(next)};
+}
+
 }  // namespace
 
 u32 ip_offset(const std::byte* frame, bool ethernet) {
@@ -106,10 +136,27 @@ u32 ip_offset(const std::byte* frame, bool ethernet) {
     return wire::k_ethernet_header + (tagged ? wire::k_vlan_tag : 0);
 }
 
-u32 checksum_field_offset(const std::byte* ip) {
-    const bool v6 = std::to_integer<u8>(ip[0]) >> 4 == 6;
-    const u8 protocol = std::to_integer<u8>(ip[v6 ? 6 : 9]);
-    return protocol == static_cast<u8>(wire::IpProtocol::Tcp) ? k_tcp_checksum : k_udp_checksum;
+std::optional<ChecksumPlace> checksum_place(std::span<const std::byte> frame, bool ethernet) {
+    u32 ip = 0;
+    if (ethernet) {
+        const auto link = wire::parse_ethernet(frame);
+        if (!link) return {};
+        ip = link->header_length;
+        const auto type = static_cast<wire::EtherType>(link->ether_type);
+        if (type != wire::EtherType::Ipv4 && type != wire::EtherType::Ipv6) return {};
+    }
+    const auto packet = frame.subspan(ip);
+    if (packet.empty()) return {};
+    const u32 version = byte_at(packet, 0) >> 4;
+    const auto next = version == 4   ? transport_of_ipv4(packet)
+                      : version == 6 ? transport_of_ipv6(packet)
+                                     : std::nullopt;
+    if (!next) return {};
+    const bool tcp = next->protocol == static_cast<u8>(wire::IpProtocol::Tcp);
+    if (!tcp && next->protocol != static_cast<u8>(wire::IpProtocol::Udp)) return {};
+    const ChecksumPlace place{ip + next->at, tcp ? k_tcp_checksum : k_udp_checksum};
+    if (place.transport + place.field + 2 > frame.size()) return {};
+    return place;
 }
 
 u32 segment_in_software(Packet super, bool ethernet, Chain& to) {
@@ -135,12 +182,12 @@ u32 segment_in_software(Packet super, bool ethernet, Chain& to) {
 bool complete_checksum(Packet& packet, bool ethernet) {
     if (packet->checksum != ChecksumState::Partial) return true;
     check(packet->gso_segments <= 1);
-    check(packet->transport >= packet->begin && packet->transport < packet->end);
+    const auto place = checksum_place(packet.bytes(), ethernet);
+    check(place && packet->begin + place->transport == packet->transport);
     if (!make_exclusive(packet)) return false;
-    const u32 offset = checksum_field_offset(packet.data() + ip_offset(packet.data(), ethernet));
+    const u32 offset = place->field;
     std::byte* transport = packet.transport_header();
     const u32 length = packet->end - packet->transport;
-    check(offset + 2 <= length);
     // The field holds the pseudo-header's sum, so that summing over it adds that in.
     u16 value = checksum_finish(checksum_add(0, {transport, length}));
     // RFC 768: a sum of zero goes as its other form, for zero says that there is none.

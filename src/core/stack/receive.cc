@@ -7,6 +7,10 @@ namespace tern {
 void Stack::receive(Instant now, Interface i, PacketBatch&& batch) {
     Inside& in = *inside_;
     in.begin(now);
+    if (!in.inet.has_interface(i.index)) [[unlikely]] {
+        for (u32 k = 0; k < batch.size(); ++k) in.cx.drop(DropReason::LinkNoInterface, 0);
+        return batch.clear();
+    }
     // RFC 9293 3.10.7.4 [MUST-58] [MUST-59]: no ACK leaves before the whole batch was processed.
     inet::Arrival arrival;
     inet::IcmpError error;

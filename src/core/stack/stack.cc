@@ -17,8 +17,9 @@ Stack::Stack(const StackConfig& config) : inside_(new Inside(config)) {
 Stack::~Stack() = default;
 Stack::Stack(Stack&&) noexcept = default;
 
-Interface Stack::add_interface(const InterfaceConfig& config) {
-    return {inside_->inet.add_interface(config)};
+Result<Interface> Stack::add_interface(const InterfaceConfig& config) {
+    TERN_TRY(const u8 index, inside_->inet.add_interface(config));
+    return Interface{index};
 }
 Result<void> Stack::add_address(Interface i, Cidr address, Probe probe) {
     return inside_->inet.add_address(i.index, address, probe == Probe::Yes);

@@ -8,6 +8,8 @@ PacketBatch Stack::transmit(Instant now, Interface i) {
     Inside& in = *inside_;
     in.begin(now);
     PacketBatch batch;
+    if (!in.inet.has_interface(i.index)) [[unlikely]]
+        return batch;
     Chain& queue = in.inet.queue(i.index);
     while (!batch.full()) {
         if (queue.empty()) {

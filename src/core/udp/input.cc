@@ -39,22 +39,6 @@ Packet copied(Packet packet) {
     return copy;
 }
 
-// RFC 1122 4.1.3.3 [RFC1122:17]: what the application is told.
-Error meaning_of(const inet::IcmpError& error) {
-    if (error.type != static_cast<u8>(wire::IcmpType::DestinationUnreachable))
-        return Error::HostUnreachable;
-    switch (error.code) {
-        case 0:
-        case 6:
-        case 9:
-        case 11: return Error::NetworkUnreachable;
-        case 2:
-        case 3: return Error::Refused;
-        case 4: return Error::MessageTooLong;
-        default: return Error::HostUnreachable;
-    }
-}
-
 }  // namespace
 
 void UdpRoom::arrives(Packet packet, const inet::Arrival& arrival) {
@@ -132,6 +116,8 @@ Result<Datagram> UdpRoom::receive(UdpSocket handle) {
         .interface = static_cast<u8>(packet->tag),
         .ttl = std::to_integer<u8>(ip[k_ipv4_ttl]),
         .tos = std::to_integer<u8>(ip[k_ipv4_tos])};
+    datagram.to_group =
+        datagram.to.v4().is_multicast() || inside_->inet.is_broadcast_address(datagram.to);
     datagram.data = Slice{std::move(packet)};
     return datagram;
 }
@@ -140,7 +126,10 @@ Result<Datagram> UdpRoom::receive(UdpSocket handle) {
 bool UdpRoom::Inside::tell_error(const inet::IcmpError& error) {
     const Index socket = ports.find_connected(error.local, error.remote);
     if (socket == 0) return false;
-    sockets[socket].pending = meaning_of(error);
+    // RFC 1122 4.1.3.3 [RFC1122:17]: the application is told of all, but a soft one fails no call.
+    const inet::IcmpMeaning meaning = inet::meaning_of_icmp(error.type, error.code);
+    udp::Socket& s = sockets[socket];
+    (meaning.hard_for_udp ? s.pending : s.soft) = meaning.error;
     tell(socket, UdpError);
     return true;
 }

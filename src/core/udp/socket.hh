@@ -14,7 +14,8 @@ struct Socket {
     bool reuse_address = false;
     u8 ttl = 64;
     u8 tos = 0;
-    Error pending = Error::None;  // out of an ICMP error; told once
+    Error pending = Error::None;  // out of a hard ICMP error; told once, instead of a call's work
+    Error soft = Error::None;     // out of a soft one; told by the event alone
     u16 event_bits = 0;           // not fetched yet
     u32 generation = 0;
     u32 queue_limit = 0;

@@ -102,12 +102,13 @@ std::optional<Event> UdpRoom::next_event() {
     Inside& in = *inside_;
     const Index i = in.event_first;
     if (i == 0) return {};
-    const udp::Socket& s = in.sockets[i];
+    udp::Socket& s = in.sockets[i];
+    const Error soft = std::exchange(s.soft, Error::None);
     const Event event{.kind = Event::Kind::Udp,
                       .index = i,
                       .generation = s.generation,
                       .bits = s.event_bits,
-                      .error = s.pending,
+                      .error = s.pending != Error::None ? s.pending : soft,
                       .user = s.user};
     in.forget_events(i);
     return event;

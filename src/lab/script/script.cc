@@ -62,7 +62,7 @@ void Script::start() {
     config.mtu = setup.mtu;
     config.transmit_checksum = setup.transmit_checksum;
     config.segmentation = setup.segmentation;
-    in.interface = in.stack->add_interface(config);
+    in.interface = in.stack->add_interface(config).value();
     if (!in.stack->add_address(in.interface, {k_stack_address, 24}))
         throw std::logic_error("the script's stack refuses its address");
     in.stack->advance(in.now);

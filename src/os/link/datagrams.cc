@@ -15,7 +15,7 @@ namespace {
 
 constexpr u32 k_total_length = 2, k_id = 4, k_fragment = 6, k_protocol = 9, k_header_sum = 10;
 constexpr u32 k_addresses = 12;
-constexpr u32 k_v6_header = 40, k_v6_length = 4, k_v6_next = 6, k_v6_addresses = 8;
+constexpr u32 k_v6_header = 40, k_v6_length = 4, k_v6_addresses = 8;
 constexpr u32 k_udp_length = 4, k_udp_sum = 6;
 constexpr u32 k_ip_most = 65535;
 constexpr u8 k_udp = static_cast<u8>(wire::IpProtocol::Udp);
@@ -52,10 +52,11 @@ bool same_flow(const View& a, const View& b) {
 
 bool is_v6(const std::byte* ip) { return std::to_integer<u8>(ip[0]) >> 4 == 6; }
 
-// The length and the sum of an IP header, `length` bytes from which come behind it.
+// Settles the length and the sum of `header` bytes of IP headers, behind which `length` bytes come.
+// Returns the sum of the pseudo-header.
 u32 settle_ip(std::byte* ip, u32 header, u32 length) {
     if (is_v6(ip)) {
-        store16(ip + k_v6_length, static_cast<u16>(length));
+        store16(ip + k_v6_length, static_cast<u16>(header - k_v6_header + length));
         IpAddress source, destination;
         std::memcpy(source.bytes.data(), ip + k_v6_addresses, 16);
         std::memcpy(destination.bytes.data(), ip + k_v6_addresses + 16, 16);
@@ -98,13 +99,9 @@ Packet cut(const Packet& super, u32 ip, u32 udp, u32 from, u32 n) {
 }  // namespace
 
 bool is_super_datagram(const Packet& p, bool ethernet) {
-    const u32 least = (ethernet ? wire::k_ethernet_header + wire::k_vlan_tag : 0);
-    if (p->gso_segments <= 1 || p.size() < least + wire::k_ipv4_header) return false;
-    const u32 ip = ip_offset(p.data(), ethernet), udp = p->transport - p->begin;
-    const std::byte* header = p.data() + ip;
-    if (p.size() <= udp + wire::k_udp_header) return false;
-    if (is_v6(header)) return udp == ip + k_v6_header && header[k_v6_next] == std::byte{k_udp};
-    return udp >= ip + wire::k_ipv4_header && header[k_protocol] == std::byte{k_udp};
+    if (p->gso_segments <= 1 || p->checksum != ChecksumState::Partial) return false;
+    const auto place = checksum_place(p.bytes(), ethernet);
+    return place && place->field == k_udp_sum && p.size() > place->transport + wire::k_udp_header;
 }
 
 u32 cut_datagrams(const Packet& super, bool ethernet, Chain& to) {

@@ -15,6 +15,7 @@
 
 #include "core/base/assert.hh"
 #include "core/packet/copy.hh"
+#include "core/packet/gso.hh"
 #include "core/wire/udp.hh"
 #include "os/link/datagrams.hh"
 #include "os/link/device_setup.hh"
@@ -156,7 +157,7 @@ Packet TunTap::read_packet(PacketPool& pool, bool& dry) {
         return {};
     }
     p.append(size);
-    if (header_size_ != 0) read_virtio_header(p.data() - header_size_, p);
+    if (header_size_ != 0) read_virtio_header(p.data() - header_size_, p, facts_.ethernet);
     if (slot_class(size) < p->size_class) {
         // A small frame must not pin a large slot: its reader may keep it for long.
         if (Packet small = copy_with_facts(pool, *p)) return small;
@@ -175,6 +176,11 @@ void TunTap::take(Packet p, PacketBatch& into) {
     counters_.received_bytes += p.size();
     if (is_super_datagram(p, facts_.ethernet)) {
         counters_.receive_refused += cut_datagrams(p, facts_.ethernet, cut_);
+        take_cut(into);
+        return;
+    }
+    if (p->gso_segments > 1 && !facts_.segmentation) {
+        counters_.receive_refused += segment_in_software(std::move(p), facts_.ethernet, cut_);
         take_cut(into);
         return;
     }

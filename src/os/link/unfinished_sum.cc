@@ -10,7 +10,7 @@ namespace tern {
 
 namespace {
 
-constexpr u32 k_total_length = 2, k_fragment = 6, k_protocol = 9, k_addresses = 12;
+constexpr u32 k_total_length = 2, k_protocol = 9, k_addresses = 12;
 
 u32 pseudo_sum(const std::byte* ip, u8 protocol, u32 length) {
     const Ipv4Address source{load32(ip + k_addresses)}, destination{load32(ip + k_addresses + 4)};
@@ -27,19 +27,15 @@ void recognise_unfinished_sum(PacketDescriptor& d) {
     const std::byte* ip = frame.data() + link->header_length;
     if (size < wire::k_ipv4_header || std::to_integer<u8>(ip[0]) >> 4 != 4) return;
     const u8 protocol = std::to_integer<u8>(ip[k_protocol]);
-    if (protocol != static_cast<u8>(wire::IpProtocol::Tcp) &&
-        protocol != static_cast<u8>(wire::IpProtocol::Udp))
-        return;
-    if ((load16(ip + k_fragment) & 0x3fff) != 0) return;
-    const u32 header = std::to_integer<u8>(ip[0]) % 16 * 4u, total = load16(ip + k_total_length);
-    const u32 field = header + checksum_field_offset(ip);
-    if (header < wire::k_ipv4_header || total != size || total < field + 2) return;
+    const auto place = checksum_place(frame, true);
+    if (!place || load16(ip + k_total_length) != size) return;
     u16 held;
-    std::memcpy(&held, ip + field, sizeof held);
-    if (held != pseudo_sum(ip, protocol, total - header)) return;
+    std::memcpy(&held, frame.data() + place->transport + place->field, sizeof held);
+    const u32 header = place->transport - link->header_length;
+    if (held != pseudo_sum(ip, protocol, size - header)) return;
     d.checksum = ChecksumState::Partial;
     d.network = static_cast<u16>(d.begin + link->header_length);
-    d.transport = static_cast<u16>(d.network + header);
+    d.transport = static_cast<u16>(d.begin + place->transport);
 }
 
 }  // namespace tern

@@ -1,6 +1,8 @@
 // Offload facts to virtio-net header and back.
 #include "os/link/virtio_header.hh"
 
+#include <algorithm>
+
 #include "core/base/assert.hh"
 #include "core/base/checksum.hh"
 #include "core/packet/gso.hh"
@@ -34,15 +36,25 @@ constexpr u16 k_udp_checksum_at = 6;   // RFC 768
 
 u8 byte_at(const std::byte* p, u32 at) { return std::to_integer<u8>(p[at]); }
 
-void read_partial_checksum(const VirtioHeader& h, Packet& p) {
+// Believes the header only as far as the packet's own headers agree: a checksum may wait for
+// another link where they say that TCP's or UDP's lies there. Any other sum is finished here, at
+// the place that the header names, so that nobody later has to know that place.
+void read_partial_checksum(const VirtioHeader& h, Packet& p, bool ethernet) {
+    p->checksum = ChecksumState::Unknown;
     if (u32{h.csum_start} + h.csum_offset + 2 > p.size()) return;
-    p->transport = static_cast<u16>(p->begin + h.csum_start);
-    p->checksum = ChecksumState::Partial;
-    if (h.csum_offset == k_tcp_checksum_at || h.csum_offset == k_udp_checksum_at) return;
-    // Neither TCP nor UDP: rare, and no later room knows where its field is. Finish it here.
+    const auto place = checksum_place(p.bytes(), ethernet);
+    if (place && place->transport == h.csum_start && place->field == h.csum_offset) {
+        p->transport = static_cast<u16>(p->begin + h.csum_start);
+        p->checksum = ChecksumState::Partial;
+        return;
+    }
     const u16 sum = checksum_finish(checksum_add(0, p.bytes().subspan(h.csum_start)));
-    std::memcpy(p.transport_header() + h.csum_offset, &sum, sizeof sum);
-    p->checksum = ChecksumState::Verified;
+    std::memcpy(p.data() + h.csum_start + h.csum_offset, &sum, sizeof sum);
+}
+
+void set_segments(Packet& p, u16 size, u32 payload) {
+    p->gso_size = size;
+    p->gso_segments = static_cast<u16>(std::min((payload + size - 1) / size, 65'535u));
 }
 
 void read_segmentation(const VirtioHeader& h, Packet& p) {
@@ -52,16 +64,14 @@ void read_segmentation(const VirtioHeader& h, Packet& p) {
     if (p.size() < transport + wire::k_tcp_header) return;
     const u32 headers = transport + u32{byte_at(p.data(), transport + 12)} / 16 * 4;
     if (p.size() <= headers) return;
-    p->gso_size = h.gso_size;
-    p->gso_segments = static_cast<u16>((p.size() - headers + h.gso_size - 1) / h.gso_size);
+    set_segments(p, h.gso_size, p.size() - headers);
 }
 
 void read_datagrams(const VirtioHeader& h, Packet& p) {
     if (h.gso_size == 0 || p->checksum != ChecksumState::Partial) return;
     const u32 headers = p->transport - p->begin + wire::k_udp_header;
     if (h.csum_offset != k_udp_checksum_at || p.size() <= headers) return;
-    p->gso_size = h.gso_size;
-    p->gso_segments = static_cast<u16>((p.size() - headers + h.gso_size - 1) / h.gso_size);
+    set_segments(p, h.gso_size, p.size() - headers);
 }
 
 }  // namespace
@@ -82,14 +92,13 @@ void write_virtio_header(std::byte* header, const PacketDescriptor& d, bool ethe
     const std::byte* frame = d.slot + d.begin;
     const bool super = d.gso_segments > 1;
     if (d.checksum == ChecksumState::Partial) {
-        check(d.transport > d.begin);
-        const u32 ip = ip_offset(frame, ethernet);
+        const auto place = checksum_place({frame, d.end - d.begin}, ethernet);
+        check(place && d.begin + place->transport == d.transport);
         h.flags = k_needs_csum;
-        h.csum_start = static_cast<u16>(d.transport - d.begin);
-        h.csum_offset = static_cast<u16>(checksum_field_offset(frame + ip));
-        check(d.transport + h.csum_offset + 2u <= d.end);
+        h.csum_start = static_cast<u16>(place->transport);
+        h.csum_offset = static_cast<u16>(place->field);
         if (super) {
-            const bool v6 = byte_at(frame, ip) >> 4 == 6;
+            const bool v6 = byte_at(frame, ip_offset(frame, ethernet)) >> 4 == 6;
             const u8 flags = byte_at(d.slot, d.transport + 13u);
             h.gso_type = v6 ? k_gso_tcpv6 : k_gso_tcpv4;
             // CWR belongs on the first segment only (RFC 3168 6.1.2); this asks the kernel for it.
@@ -104,11 +113,11 @@ void write_virtio_header(std::byte* header, const PacketDescriptor& d, bool ethe
     std::memcpy(header, &h, sizeof h);
 }
 
-void read_virtio_header(const std::byte* header, Packet& p) {
+void read_virtio_header(const std::byte* header, Packet& p, bool ethernet) {
     VirtioHeader h;
     std::memcpy(&h, header, sizeof h);
     if ((h.flags & k_data_valid) != 0) p->checksum = ChecksumState::Verified;
-    if ((h.flags & k_needs_csum) != 0) read_partial_checksum(h, p);
+    if ((h.flags & k_needs_csum) != 0) read_partial_checksum(h, p, ethernet);
     const u8 type = static_cast<u8>(h.gso_type & ~k_gso_ecn);
     if (type == k_gso_tcpv4 || type == k_gso_tcpv6) {
         read_segmentation(h, p);

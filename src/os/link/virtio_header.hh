@@ -15,8 +15,10 @@ void write_virtio_header(std::byte* header, const PacketDescriptor& d, bool ethe
 // datagram but the last has `size` bytes of payload.
 void write_datagrams_header(std::byte* header, u32 transport, u32 size);
 
-// Sets the offload facts of a packet that was just read. A checksum that the kernel has not
-// completed stays Partial, so that the frame may go out on another link as it came.
-void read_virtio_header(const std::byte* header, Packet& p);
+// Sets the offload facts of a packet that was just read. A TCP or UDP checksum that the kernel has
+// not completed stays Partial, so that the frame may go out on another link as it came. Whoever
+// wrote the header may have written anything: what contradicts the packet's own headers is
+// completed as the header says, or not believed, and the packet is then like one without a header.
+void read_virtio_header(const std::byte* header, Packet& p, bool ethernet);
 
 }  // namespace tern

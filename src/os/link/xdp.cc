@@ -28,14 +28,17 @@ constexpr u32 k_link_header_max = wire::k_ethernet_header + 2 * wire::k_vlan_tag
 // How long to leave a kernel alone that takes no more frames now.
 constexpr Duration k_patience = std::chrono::microseconds(50);
 
-// Several sockets as one descriptor.
-Descriptor joined(const std::vector<std::unique_ptr<XdpSocket>>& sockets) {
+// Several sockets as one descriptor; none for a single one.
+std::expected<Descriptor, OpenError> joined(
+    const std::vector<std::unique_ptr<XdpSocket>>& sockets) {
+    if (sockets.size() == 1) return Descriptor{};
     Descriptor all{::epoll_create1(EPOLL_CLOEXEC)};
-    check(bool(all));
     for (const auto& socket : sockets) {
         epoll_event event{};
         event.events = EPOLLIN;
-        check(::epoll_ctl(all.get(), EPOLL_CTL_ADD, socket->fd(), &event) == 0);
+        if (!all || ::epoll_ctl(all.get(), EPOLL_CTL_ADD, socket->fd(), &event) != 0)
+            return open_failed("waiting for the queues of a device", errno,
+                               "allow more descriptors with `ulimit -n`");
     }
     return all;
 }
@@ -44,10 +47,10 @@ Descriptor joined(const std::vector<std::unique_ptr<XdpSocket>>& sockets) {
 class alignas(64) XdpLink final : public Link {
 public:
     using Sockets = std::vector<std::unique_ptr<XdpSocket>>;
-    XdpLink(LinkFacts facts, Sockets sockets, std::shared_ptr<XdpProgram> program, bool kernel_peer)
+    XdpLink(LinkFacts facts, Sockets sockets, Descriptor joined,
+            std::shared_ptr<XdpProgram> program, bool kernel_peer)
         : facts_(std::move(facts)), kernel_peer_(kernel_peer), sockets_(std::move(sockets)),
-          joined_(sockets_.size() > 1 ? joined(sockets_) : Descriptor{}),
-          program_(std::move(program)) {}
+          joined_(std::move(joined)), program_(std::move(program)) {}
 
     const LinkFacts& facts() const override { return facts_; }
     int fd() const override { return joined_ ? joined_.get() : sockets_.front()->fd(); }
@@ -285,8 +288,12 @@ std::string details(const std::vector<u32>& queues, const XdpProgram& program, b
     return text + (zero_copy ? ", zero-copy" : ", copy mode");
 }
 
-std::unique_ptr<Link> link_of(const XdpOptions& o, const Device& d, const std::vector<u32>& queues,
-                              Sockets sockets, std::shared_ptr<XdpProgram> program) {
+std::expected<std::unique_ptr<Link>, OpenError> link_of(const XdpOptions& o, const Device& d,
+                                                        const std::vector<u32>& queues,
+                                                        Sockets sockets,
+                                                        std::shared_ptr<XdpProgram> program) {
+    auto together = joined(sockets);
+    if (!together) return std::unexpected(std::move(together.error()));
     const bool zero_copy =
         std::ranges::all_of(sockets, [](const auto& socket) { return socket->zero_copy(); });
     u64 memory = 0;
@@ -297,8 +304,8 @@ std::unique_ptr<Link> link_of(const XdpOptions& o, const Device& d, const std::v
                     .mtu = std::min(o.mtu, d.mtu),
                     .vlan = o.vlan,
                     .memory = memory};
-    return std::make_unique<XdpLink>(std::move(facts), std::move(sockets), std::move(program),
-                                     d.kernel_peer);
+    return std::make_unique<XdpLink>(std::move(facts), std::move(sockets), std::move(*together),
+                                     std::move(program), d.kernel_peer);
 }
 
 }  // namespace
@@ -332,9 +339,11 @@ std::expected<std::vector<std::unique_ptr<Link>>, OpenError> open_xdp(const XdpO
     }
     wait_until_running(o.name);
     std::vector<std::unique_ptr<Link>> links;
-    for (u32 i = 0; i < o.links; ++i)
-        links.push_back(
-            link_of(o, *device, queues_of(o, *device, i), std::move(sockets[i]), program));
+    for (u32 i = 0; i < o.links; ++i) {
+        auto link = link_of(o, *device, queues_of(o, *device, i), std::move(sockets[i]), program);
+        if (!link) return std::unexpected(std::move(link.error()));
+        links.push_back(std::move(*link));
+    }
     return links;
 }
 

@@ -1,6 +1,7 @@
 // The only file of the project that reads a clock or asks for entropy.
 #include "os/runtime/clock.hh"
 
+#include <cerrno>
 #include <ctime>
 
 #include <sys/random.h>
@@ -28,8 +29,9 @@ i64 wall_clock_now() { return read(CLOCK_REALTIME); }
 
 u64 entropy() {
     u64 bits = 0;
-    // Requests of up to 256 bytes are never cut short once the kernel's pool is seeded.
-    check(::getrandom(&bits, sizeof bits, 0) == sizeof bits);
+    // Requests of up to 256 bytes are never cut short; a signal ends the wait for the kernel's
+    // pool.
+    while (::getrandom(&bits, sizeof bits, 0) != sizeof bits) check(errno == EINTR);
     return bits;
 }
 

@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "core/packet/gso.hh"
 #include "os/link/impair_lane.hh"
 #include "os/link/impairment.hh"
 #include "os/link/segment_join.hh"
@@ -117,6 +118,7 @@ bool Way::take_in(PacketPool& pool, Duration tolerance) {
 }
 
 bool Way::send_out(Duration tolerance) {
+    const LinkFacts& able = to->facts();
     Instant now = steady_now();
     lane.advance(now);
     int bursts = 0;
@@ -130,7 +132,10 @@ bool Way::send_out(Duration tolerance) {
             Packet p = lane.take();
             planned[count++] = {due, segments_of(*p)};
             bytes += p.size();
-            if (joins) {
+            // One end may tell of unfinished checksums that the other end cannot finish.
+            if (!able.transmit_checksum && !complete_checksum(p, able.ethernet)) {
+                ++record.no_memory;
+            } else if (joins) {
                 joining.add(std::move(p));
             } else {
                 batch.push(std::move(p));
@@ -154,7 +159,7 @@ WireWay Way::report() const {
     WireWay result = record;
     result.impaired = lane.counters();
     const LinkCounters near = from->counters(), far = to->counters();
-    result.no_memory = near.receive_refused + result.impaired.memory_dropped;
+    result.no_memory += near.receive_refused + result.impaired.memory_dropped;
     result.overrun = near.device_unread;
     result.refused = far.send_refused;
     result.untaken = far.device_untaken;

@@ -25,13 +25,21 @@ Interface Shard::add_link(std::unique_ptr<Link> link, const ImpairOptions* impai
         port.outer = port.impair.get();
     }
     const LinkFacts& facts = port.outer->facts();
-    port.interface = stack_.add_interface({.name = facts.name,
-                                           .ethernet = facts.ethernet,
-                                           .mac = facts.mac,
-                                           .mtu = facts.mtu,
-                                           .vlan = facts.vlan,
-                                           .transmit_checksum = facts.transmit_checksum,
-                                           .segmentation = facts.segmentation});
+    const auto interface = stack_.add_interface({.name = facts.name,
+                                                 .ethernet = facts.ethernet,
+                                                 .mac = facts.mac,
+                                                 .mtu = facts.mtu,
+                                                 .vlan = facts.vlan,
+                                                 .transmit_checksum = facts.transmit_checksum,
+                                                 .segmentation = facts.segmentation});
+    if (!interface) {
+        throw RuntimeError(interface.error(),
+                           facts.name +
+                               ": the stack takes an MTU of 68 to 65535, a VLAN of at "
+                               "most 4094, a MAC address of one station, and 255 "
+                               "interfaces in all");
+    }
+    port.interface = *interface;
     if (port.outer->fd() >= 0) waiter_.add(port.outer->fd());
     ports_.push_back(std::move(port));
     return ports_.back().interface;

@@ -4,20 +4,21 @@
 
 #include <atomic>
 
+#include "os/link/device_setup.hh"
 #include "tern/time.hh"
 
 namespace tern {
 
 class Waiter {
 public:
-    Waiter();
-    ~Waiter();
+    Waiter();  // throws RuntimeError, as when the process has no descriptor left
     Waiter(const Waiter&) = delete;
     Waiter& operator=(const Waiter&) = delete;
 
-    void add(int fd);  // readable: there is work. Before the first wait
-    void remove(int fd);
-    int fd() const { return epoll_; }
+    // Readable: there is work. Before the first wait. Throws RuntimeError.
+    void add(int fd);
+    void remove(int fd);  // one that was added
+    int fd() const { return epoll_.get(); }
 
     // The descriptor polls readable from `deadline` on, or a little earlier once: a timer that
     // is set too early stays, because deadlines of TCP move on with nearly every packet.
@@ -29,9 +30,9 @@ public:
     void sleep(Duration at_most);
 
 private:
-    int epoll_;
-    int timer_;
-    int wake_;
+    Descriptor epoll_;
+    Descriptor timer_;
+    Descriptor wake_;
     Instant armed_ = Instant::max();
     std::atomic<bool> woken_ = false;
     static_assert(std::atomic<bool>::is_always_lock_free);

@@ -1,9 +1,12 @@
 // The wire within a process, for runtimes that sleep: each end has an eventfd that polls readable
 // while frames wait at it.
+#include <cerrno>
+
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "core/base/assert.hh"
+#include "os/link/device_setup.hh"
 #include "os/link/virtual_wire.hh"
 #include "tern/runtime.hh"
 
@@ -13,27 +16,30 @@ namespace {
 
 class Bell {
 public:
-    Bell() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) { check(fd_ >= 0); }
-    ~Bell() { ::close(fd_); }
-    Bell(const Bell&) = delete;
-    Bell& operator=(const Bell&) = delete;
+    Bell() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+        if (fd_) return;
+        const OpenError error = open_failed("event descriptor of a wire", errno,
+                                            "allow the process more descriptors with `ulimit -n`")
+                                    .error();
+        throw RuntimeError(error.code, error.message);
+    }
 
-    int fd() const { return fd_; }
+    int fd() const { return fd_.get(); }
     void ring() {
         if (rings_) return;
         const u64 one = 1;
-        check(::write(fd_, &one, sizeof one) == sizeof one);
+        check(::write(fd_.get(), &one, sizeof one) == sizeof one);
         rings_ = true;
     }
     void silence() {
         if (!rings_) return;
         u64 count = 0;
-        check(::read(fd_, &count, sizeof count) == sizeof count);
+        check(::read(fd_.get(), &count, sizeof count) == sizeof count);
         rings_ = false;
     }
 
 private:
-    int fd_;
+    Descriptor fd_;
     bool rings_ = false;
 };
 

@@ -85,13 +85,15 @@ Host::Host(const HostOptions& options) {
         link_ = impair_.get();
     }
     const LinkFacts& facts = link_->facts();
-    interface_ = stack_->add_interface({.name = facts.name,
-                                        .ethernet = facts.ethernet,
-                                        .mac = facts.mac,
-                                        .mtu = facts.mtu,
-                                        .vlan = facts.vlan,
-                                        .transmit_checksum = facts.transmit_checksum,
-                                        .segmentation = facts.segmentation});
+    const auto interface = stack_->add_interface({.name = facts.name,
+                                                  .ethernet = facts.ethernet,
+                                                  .mac = facts.mac,
+                                                  .mtu = facts.mtu,
+                                                  .vlan = facts.vlan,
+                                                  .transmit_checksum = facts.transmit_checksum,
+                                                  .segmentation = facts.segmentation});
+    if (!interface) die("interface: " + std::string(message_of(interface.error())));
+    interface_ = *interface;
     const auto address = Cidr::parse(options.address);
     if (!address) die("no address: " + options.address);
     if (auto done = stack_->add_address(interface_, *address); !done)

@@ -1,4 +1,5 @@
 // RFC 9293 3.9.2.2 and 3.9.1.8: ICMP errors and what the application hears of them.
+#include "core/inet/icmp_meaning.hh"
 #include "support/places.hh"
 
 namespace tern {
@@ -96,6 +97,22 @@ SCRIPT("a hard error refuses an opening connection", covers("RFC9293:SHLD-26")) 
             c.state(State::Closed);
             c.check(c.app.error() == Error::Refused, "refused");
             c.quiet(200s);
+        });
+}
+
+SCRIPT("each code is hard or soft to an opening connection as the one table says",
+       covers("RFC9293:SHLD-26", "RFC9293:MUST-56")) {
+    for (u8 code = 0; code <= 17; ++code)
+        one_case("code " + std::to_string(code), [&](Script& c) {
+            const inet::IcmpMeaning meaning = inet::meaning_of_icmp(3, code);
+            go_to(c, Place::SynSent);
+            c.icmp({.type = 3, .code = code, .seq = 0});
+            c.state(meaning.hard_for_tcp ? State::Closed : State::SynSent);
+            if (meaning.hard_for_tcp)
+                c.check(c.app.error() == meaning.error, "and the application hears the same");
+            else
+                c.check(c.status().soft_error == meaning.error, "and the application can ask");
+            c.ignore_output();
         });
 }
 

@@ -197,7 +197,7 @@ SCRIPT("without a local address the internet layer is asked before the first SYN
     InterfaceConfig config;
     config.name = "second";
     config.ethernet = false;
-    const Interface second = t.stack().add_interface(config);
+    const Interface second = t.stack().add_interface(config).value();
     const Ipv4Address there{10, 1, 0, 1};
     CHECK(t.stack().add_address(second, {there, 16}).has_value());
     const auto c = t.stack().tcp().connect({Ipv4Address{10, 1, 0, 2}, 80});

@@ -224,7 +224,7 @@ SCRIPT("each connection announces the MTU of the way that it takes",
     narrow.name = "narrow";
     narrow.ethernet = false;
     narrow.mtu = 1280;
-    const Interface second = t.stack().add_interface(narrow);
+    const Interface second = t.stack().add_interface(narrow).value();
     CHECK(t.stack().add_address(second, {Ipv4Address{10, 1, 0, 1}, 16}).has_value());
     t.connect();
     const auto wide = t.next();

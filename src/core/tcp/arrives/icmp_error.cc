@@ -6,24 +6,6 @@ namespace tern {
 
 namespace {
 
-// Destination Unreachable: network, host, ... as soft errors; protocol and port as hard ones.
-Error meaning(const inet::IcmpError& e, bool& hard) {
-    hard = false;
-    if (e.type != 3) return Error::NetworkUnreachable;  // time exceeded, parameter problem
-    switch (e.code) {
-        case 2:
-        case 3: hard = true; return Error::Refused;
-        case 1:
-        case 7:
-        case 10:
-        case 12: return Error::HostUnreachable;
-        case 4: return Error::MessageTooLong;
-        case 9:
-        case 13: return Error::PermissionDenied;
-        default: return Error::NetworkUnreachable;
-    }
-}
-
 // Whose segment the error quotes; 0: nobody's.
 Index find_tcb(const Room& room, const inet::IcmpError& e) {
     const FlowKey key(e.local.address, e.local.port, e.remote.address, e.remote.port);
@@ -41,16 +23,22 @@ void Room::icmp_error(const inet::IcmpError& e) {
     // RFC 5927 4.1 [RFC5927:1].
     const Seq seq{e.seq};
     if (!(tcb.snd.una <= seq && seq < tcb.snd.max)) return cx.drop(DropReason::IcmpNotInFlight, 0);
-    bool hard;
-    const Error error = meaning(e, hard);
+    const inet::IcmpMeaning meaning = inet::meaning_of_icmp(e.type, e.code);
     // [SHLD-26]: hard errors end an opening connection; RFC 5927 5.2: afterwards they are soft.
-    if (hard && tcb.state == State::SynSent) return finish(*this, i, Cause::IcmpHardError, error);
-    soft_error(*this, tcb, error);  // [MUST-47] [MUST-56] [SHLD-25]
+    if (meaning.hard_for_tcp && tcb.state == State::SynSent)
+        return finish(*this, i, Cause::IcmpHardError, meaning.error);
+    soft_error(*this, tcb, meaning.error);  // [MUST-47] [MUST-56] [SHLD-25]
 }
 
-// The neighbour did not answer (RFC 1122 2.4): whose segment waited for it should know.
+// The neighbour did not answer (RFC 1122 2.4): whose segment waited for it should know. We have
+// asked it ourselves, so nobody can have forged that: a connection that is being opened ends, as it
+// does on other systems; one that stands waits for R2, for its neighbour may come back.
 void Room::undelivered(const inet::IcmpError& e) {
-    if (const Index i = find_tcb(*this, e)) soft_error(*this, tcbs[i], Error::HostUnreachable);
+    const Index i = find_tcb(*this, e);
+    if (i == 0) return;
+    if (tcbs[i].state == State::SynSent)
+        return finish(*this, i, Cause::TimedOut, Error::HostUnreachable);
+    soft_error(*this, tcbs[i], Error::HostUnreachable);
 }
 
 }  // namespace tern
