@@ -53,6 +53,29 @@ TEST(Bbr, estimates_rate_and_round_trip_and_keeps_the_queue_short) {
     EXPECT_EQ(path.losses(), 0u);
 }
 
+// 5.5.5: what an application that had nothing more to send has reached is no bound of the path, but
+// more than the path was known to bear counts.
+TEST(Bbr, an_application_that_sends_little_says_nothing_of_the_path) {
+    test::covers({"BBR:2"});
+    Path path(bbr(), k_path);
+    path.run_for(2'000'000);
+    Model m = model(path);
+    CongestionAck ack;
+    const u64 known = m.max_bw.most();
+    m.max_bw.turn();
+    ack.rate.rate = known / 2;
+    ack.rate.app_limited = true;
+    update_signals(m, path.c, ack);
+    EXPECT_EQ(m.max_bw.now, 0u);
+    ack.rate.rate = known * 2;
+    update_signals(m, path.c, ack);
+    EXPECT_EQ(m.max_bw.now, known * 2);
+    ack.rate.rate = 0;  // no sample
+    ack.rate.app_limited = false;
+    update_signals(m, path.c, ack);
+    EXPECT_EQ(m.max_bw.now, known * 2);
+}
+
 // [BBR:2]: every five seconds, for 200 ms at least, half of the path's product in flight.
 TEST(Bbr, looks_for_the_least_round_trip_every_five_seconds) {
     test::covers({"BBR:2"});

@@ -91,6 +91,21 @@ TEST(HyStart, has_a_threshold_between_4_and_16_ms) {
     }
 }
 
+// 4.3: "An implementation SHOULD use HyStart++ only for the initial slow start".
+TEST(HyStart, looks_at_the_first_slow_start_alone) {
+    test::covers({"RFC9406:1"});
+    Rounds r;
+    r.round(50'000);
+    r.hystart.finish();
+    for (const u32 rtt : {50'000u, 70'000u, 100'000u, 150'000u, 200'000u, 300'000u})
+        EXPECT_NEAR(r.round(rtt), 2.0, 0.01) << rtt;
+    EXPECT_FALSE(r.ended);
+    r.hystart.undo();  // what ended it was no loss: it looks again
+    r.round(100'000);
+    r.round(200'000);
+    EXPECT_LT(r.round(200'000), 1.5);
+}
+
 TEST(HyStart, wants_eight_samples_of_a_round) {
     test::covers({"RFC9406:1"});
     Rounds seven, eight;

@@ -65,6 +65,7 @@ TEST_F(Output, the_source_is_an_address_of_the_interface) {
     EXPECT_EQ(layer->source_for(Ipv4Address(8, 8, 8, 8)), IpAddress{Ipv4Address(10, 2, 0, 1)});
     EXPECT_EQ(layer->source_for(Ipv4Address(169, 254, 3, 4)),
               IpAddress{Ipv4Address(169, 254, 1, 1)});
+    EXPECT_FALSE(layer->source_for(*IpAddress::parse("a00:2::a00:2")).has_value());
     EXPECT_TRUE(layer->is_local_address(Ipv4Address{10, 1, 0, 1}));
     EXPECT_FALSE(layer->is_local_address(k_peer));
     EXPECT_FALSE(layer->is_local_address(*IpAddress::parse("::1")));
@@ -94,6 +95,17 @@ TEST_F(Output, the_source_is_an_address_of_the_interface) {
     from({10, 0, 0, 8});
     EXPECT_EQ(drops(DropReason::OutNoRoute), 6u) << "taken away since";
     EXPECT_TRUE(silent());
+}
+
+// A subnet within another is one of its own, and two addresses of one subnet share it.
+TEST_F(Output, subnets_may_lie_in_one_another) {
+    for (const char* a : {"10.3.0.1/16", "10.3.2.1/24", "10.3.4.1/24", "10.3.4.2/24"})
+        ASSERT_TRUE(layer->add_address(eth, net(a), false));
+    for (const u8 third : {u8{2}, u8{4}, u8{255}})
+        EXPECT_TRUE(layer->is_broadcast_address(Ipv4Address{10, 3, third, 255})) << int{third};
+    EXPECT_FALSE(layer->is_broadcast_address(Ipv4Address{10, 3, 3, 255}));
+    EXPECT_EQ(layer->source_for(Ipv4Address(10, 3, 2, 9)), IpAddress{Ipv4Address(10, 3, 2, 1)});
+    EXPECT_EQ(layer->source_for(Ipv4Address(10, 3, 4, 9)), IpAddress{Ipv4Address(10, 3, 4, 1)});
 }
 
 TEST_F(Output, a_header_as_rfc_791_wants_it) {

@@ -174,6 +174,27 @@ TEST(Ipv4, Fragments) {
     }
 }
 
+// What a train of packets may differ in: the identification, with the checksum that belongs to it.
+TEST(Ipv4, TheSameButForItsIdentification) {
+    const Bytes first = with_checksum(k_packet);
+    for (std::size_t at = 0; at < 20; ++at)
+        for (int bit = 0; bit < 8; ++bit) {
+            if (at == 10 || at == 11) continue;  // the checksum itself, below
+            Bytes other = first;
+            other[at] ^= static_cast<std::byte>(1 << bit);
+            if (at > 0 || bit > 3) {  // the length of the header is not to change
+                const bool id = at == 4 || at == 5;
+                EXPECT_EQ(same_ipv4(with_checksum(other).data(), first.data()), id)
+                    << "byte " << at << ", bit " << bit;
+            }
+            EXPECT_FALSE(same_ipv4(other.data(), first.data())) << "a bad sum; byte " << at;
+        }
+    EXPECT_TRUE(same_ipv4(first.data(), first.data()));
+    Bytes damaged = first;
+    damaged[11] ^= std::byte{1};
+    EXPECT_FALSE(same_ipv4(damaged.data(), first.data()));
+}
+
 TEST(Ipv4, WhatIsEmittedIsParsed) {
     EXPECT_TRUE(rc::check([](u8 tos, u16 payload, u16 id, bool dont, bool more, u16 offset, u8 ttl,
                              u8 protocol, u32 from, u32 to) {

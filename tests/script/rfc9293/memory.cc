@@ -118,6 +118,14 @@ SCRIPT("what waits to be read leaves room for acknowledgements, and for those wh
     }
     CHECK(t.status().readable >= k_small / 4);
     CHECK(t.pool().allocate(1000));
+    t.advance(1s);
+    t.ignore_output();
+    const std::string again = std::to_string(at - 1000), end = std::to_string(at);
+    for (const std::string flags : {".", "F."}) {  // who is refused is told at once
+        t.inject(line("< " + flags + " " + again + ":" + end + "(1000) ack 1"));
+        t.expect(line("> . 1:1(0) ack " + again));
+    }
+    t.state(State::Established);
     t.peer_port(40001);
     t.passive_open({.mss = 1000});
     t.inject("< P. 1:1001(1000) ack 1");
