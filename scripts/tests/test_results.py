@@ -189,14 +189,15 @@ class Seen(Repository):
         self.write("include/tern/drop_reason.hh", "#define TERN_DROP_REASONS(X) \\\n"
                    '    X(TooShort, "a, b") \\\n    X(NoPort,"x")\nenum E { None };\n')
         self.write("include/tern/trace.hh", '#define TERN_SEND_REASONS(X) \\\n    X(Data, "d")\n'
+                   '#define TERN_HOLD_REASONS(X) \\\n    X(Window, "w")\n'
                    '#define TERN_TIMERS(X) \\\n    X(Linger, "l")\n')
         self.write("src/core/a.cc", "f(DropReason::TooShort); f(DropReason::NoPort);\n"
-                   "f(SendReason::Data); f(Timer::Linger);\n")
+                   "f(SendReason::Data); f(Timer::Linger); f(HoldReason::Window);\n")
         self.write("build/debug/bin/tern_dump_transitions", "#!/bin/sh\n"
                    "echo transition Closed Open SynSent\n", executable=True)
         self.write("spec/unseen.toml", "")
         self.seen("drop TooShort\ndrop NoPort\n", "transition Closed Open SynSent\n", "send Data\n",
-                  "timer Linger Set\ntimer Linger Cancelled\ntimer Linger Fired\n")
+                  "timer Linger Set\ntimer Linger Cancelled\ntimer Linger Fired\n", "hold Window\n")
 
     def seen(self, *files):
         for number, text in enumerate(files):
@@ -226,6 +227,10 @@ class Seen(Repository):
         self.write("build/debug/test-results/seen-2.txt", "send Data")  # half a line
         self.assert_rule(self.check()[1], "every send reason was seen", False)
 
+    def test_unseen_hold_reason(self):
+        self.write("build/debug/test-results/seen-4.txt", "")
+        self.assert_rule(self.check()[1], "every hold reason was seen", False)
+
     def test_unseen_end_of_a_timer(self):
         self.write("build/debug/test-results/seen-3.txt", "timer Linger Set\ntimer Linger Fired\n")
         self.assert_rule(self.check()[1], "every timer was seen", False)
@@ -236,12 +241,12 @@ class Seen(Repository):
 
     def test_never_produced(self):
         self.write("src/core/a.cc", "f(DropReason::TooShort); // DropReason::NoPort\n"
-                   "f(SendReason::Data); f(Timer::Linger);\n")
+                   "f(SendReason::Data); f(Timer::Linger); f(HoldReason::Window);\n")
         self.assert_rule(self.check()[1], "every drop reason is produced by src/", False)
 
     def test_never_sent(self):
         self.write("src/core/a.cc", "f(DropReason::TooShort); f(DropReason::NoPort);\n"
-                   "f(Timer::Linger);\n")
+                   "f(Timer::Linger); f(HoldReason::Window);\n")
         self.assert_rule(self.check()[1], "every send reason is produced by src/", False)
 
     def test_no_program(self):
