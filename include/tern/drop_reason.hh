@@ -70,7 +70,6 @@ namespace tern {
     X(TcpSynSentNoSyn,       "SYN-SENT: neither SYN nor RST") \
     X(TcpOutOfWindow,        "segment outside the receive window") \
     X(TcpPaws,               "timestamp older than the last one: an old duplicate (PAWS)") \
-    X(TcpNoTimestamp,        "segment without the negotiated timestamp") \
     X(TcpResetOutOfWindow,   "RST outside the receive window") \
     X(TcpResetChallenged,    "RST inside the window but not at RCV.NXT: challenged (RFC 5961)") \
     X(TcpSynChallenged,      "SYN on a connection that has one: challenged (RFC 5961)") \
@@ -83,7 +82,7 @@ namespace tern {
     X(TcpReceiveFull,        "data beyond the receive buffer") \
     X(TcpAfterFin,           "data behind the peer's FIN") \
     X(TcpAfterClose,         "data for a closed application: answered by RST") \
-    X(TcpTimeWaitReset,      "RST in TIME-WAIT is ignored (RFC 1337)") \
+    X(TcpTimeWaitReset,      "RST in TIME-WAIT that answers no challenge is ignored (RFC 1337)") \
     X(TcpTimeWaitOld,        "old duplicate in TIME-WAIT") \
     X(OutNoRoute,            "no route to the destination") \
     X(OutTooBig,             "packet larger than the link's MTU") \

@@ -172,6 +172,10 @@ public:
     // Of all its stacks so far, those of restarts included.
     Counters counters() const;
     const HostTraffic& traffic() const;
+    // From now on Stack::broken_invariant() is asked after everything that happens to the stack.
+    void watch_invariants();
+    // The first one that did not hold, and when; empty: all did.
+    const std::string& broken_invariant() const;
     u64 memory_limit() const;
     // The last one added is the next to the wire. It outlives every run of the world.
     void add_door(Door& door);

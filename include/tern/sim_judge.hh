@@ -24,7 +24,8 @@ public:
     //   nothing lies beyond the farthest edge that the peer has offered, but probes of a byte;
     //   RCV.NXT and the right edge of the own window never move back (RFC 9293 3.8.6 [SHLD-14]),
     //   beyond what rounding to the scale takes;
-    //   cwnd is at least a segment; a stack keeps its memory_limit.
+    //   cwnd is at least a segment; a stack keeps its memory_limit;
+    //   the stack's own records are in order (Stack::broken_invariant).
     // Now: packets are conserved, wire by wire and host by host.
     std::vector<std::string> complaints() const;
     // When all is over, TIME-WAITs too: no packet, no connection, nothing under way.

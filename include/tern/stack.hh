@@ -70,11 +70,12 @@ struct Counters {
     u64 drops[k_drop_reason_count]{};
     u64 packets_in = 0, packets_out = 0, bytes_in = 0, bytes_out = 0;
     u64 tcp_segments_in = 0, tcp_segments_out = 0, tcp_retransmissions = 0;
-    u64 tcp_predicted = 0;        // segments that header prediction took
-    u64 tcp_joined = 0;           // of these: taken together with the one before them
-    u64 tcp_alike = 0;            // segments out with the headers of the one before them
-    u64 tcp_marks_in = 0;         // packets that had met congestion (RFC 3168: CE)
-    u64 tcp_mark_reductions = 0;  // windows reduced because the peer told of marks
+    u64 tcp_predicted = 0;          // segments that header prediction took
+    u64 tcp_joined = 0;             // of these: taken together with the one before them
+    u64 tcp_alike = 0;              // segments out with the headers of the one before them
+    u64 tcp_without_timestamp = 0;  // segments taken without the agreed timestamp (RFC 7323)
+    u64 tcp_marks_in = 0;           // packets that had met congestion (RFC 3168: CE)
+    u64 tcp_mark_reductions = 0;    // windows reduced because the peer told of marks
     u64 tcp_connections_opened = 0, tcp_connections_accepted = 0, tcp_cookies_sent = 0;
     // Connections that ended after the application had released them: Limits::tcp_orphan_timeout;
     // Limits::tcp_orphans, or memory.
@@ -82,6 +83,12 @@ struct Counters {
     u64 tcp_fast_opens = 0;  // SYNs whose data was taken, by us or by a peer (RFC 7413)
     u64 udp_in = 0, udp_out = 0, icmp_in = 0, icmp_out = 0, arp_in = 0, arp_out = 0;
     u64 dropped(DropReason r) const { return drops[static_cast<u8>(r)]; }
+};
+
+// Something that should hold of every connection between two calls does not: a mistake of tern's.
+struct BrokenInvariant {
+    FlowId flow;  // empty: of the listeners or tables, and of no single connection
+    std::string_view what;
 };
 
 class Stack {
@@ -137,6 +144,10 @@ public:
     void set_observer(Observer* observer);
     // Tests compare twins: with false every segment takes the eight steps, and leaves, by itself.
     void set_header_prediction(bool on);
+    // Tests: the first invariant of TCP that does not hold; none: all do. RCV.NXT lies within the
+    // window, SND.UNA =< SND.NXT =< the highest number sent, every count is what it counts. Walks
+    // all records and all that they hold.
+    std::optional<BrokenInvariant> broken_invariant() const;
 
 private:
     struct Inside;

@@ -49,6 +49,7 @@ constexpr std::string_view name_of(State s) {
     X(OpenAnswerRetry,    "SYN-ACK was not confirmed within RTO: answer again") \
     X(OpenAnswerAgain,    "the same SYN came again: our SYN-ACK may have been lost") \
     X(OpenWithoutEcn,     "SYN that asked for ECN was refused: ask again without") \
+    X(OpenAfterReset,     "the peer held an old connection that our RST ends: ask again at once") \
     X(Data,               "new data, inside the peer's window and cwnd") \
     X(DataLast,           "new data that empties the send queue: PSH") \
     X(DataOverride,       "small data after the silly-window override timer") \
@@ -292,6 +293,7 @@ struct SegmentArrivedEvent {
     u16 flags;
     u32 window;  // scaled
     u32 iss, irs;
+    bool lacks_timestamp;  // accepted without the agreed timestamp (RFC 7323 3.2)
 };
 
 // A packet other than a TCP segment was sent (ARP, ICMP, UDP).

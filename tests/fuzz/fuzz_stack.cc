@@ -74,6 +74,13 @@ struct Host {
                 while (auto c = stack.tcp().accept(e->listener())) connections.push_back(*c);
         }
         if (stack.memory_used() > 8 << 20) std::abort();
+        examine();
+    }
+    void examine() {
+        const auto broken = stack.broken_invariant();
+        if (!broken) return;
+        std::fprintf(stderr, "an invariant does not hold: %s\n", broken->what.data());
+        std::abort();
     }
     void remember(const PacketDescriptor& d) {
         const std::byte* ip = d.slot + d.begin;
@@ -88,6 +95,7 @@ struct Host {
         PacketBatch batch;
         if (Packet p = stack.pool().copy_of(bytes)) batch.push(std::move(p));
         stack.receive(now, at, std::move(batch));
+        examine();
     }
 
     // A TCP segment whose numbers are near those of the conversation.

@@ -48,7 +48,9 @@ struct TimeWait {
     u32 ts_recent = 0;
     u32 deadline = 0;
     Index next = 0, prev = 0;
-    u32 window : 14 = 0;  // in fours of what is on the wire
+    u32 window : 12 = 0;     // in sixteens of what is on the wire
+    u32 challenged : 1 = 0;  // a SYN was: a RST may answer
+    u32 yields : 1 = 0;      // a RST did: the next SYN may begin a new connection
     u32 ttl : 8 = 64;
     u32 dscp : 6 = 0;
     u32 timestamps : 1 = 0;
@@ -60,6 +62,9 @@ struct Listener {
     IpAddress address;  // any: every address
     u16 port = 0;
     bool syn_cookies = true;
+    // RFC 4987 3.6: an ACK may bring a cookie back until this second, if one was given at all.
+    bool gave_cookies = false;
+    u32 cookies_until = 0;
     u32 generation = 0;
     u32 backlog = 0, syn_backlog = 0;
     u32 accept_count = 0, embryos = 0;
@@ -91,6 +96,12 @@ struct KnownHost {
     u8 cookie_length = 0;  // 0: none
     u8 swallowed = 0;      // connections in a row whose SYNs with the flags were not answered
     std::array<u8, 16> cookie{};
+};
+
+// The TIME-WAIT in whose place a connection begins.
+struct Replaced {
+    u32 value = 0;  // in the flow table; 0: none
+    Seq above;      // RFC 9293 3.4.1 [MUST-8]: the new ISS lies above it
 };
 
 // The IP-ECN field (RFC 3168 5).

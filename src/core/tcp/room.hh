@@ -113,7 +113,6 @@ struct Room {
     u32 us_now = 0, ms_now = 0, second_now = 0;
     wire::TcpOptions options;          // of the segment in hand, when it has others than timestamps
     u32 delayed_ack_ticks, r2_ticks;   // of Limits; 0: beyond what a deadline reaches
-    std::optional<Seq> iss_above;      // a reopened TIME-WAIT: the new ISS must lie above it
     State state_now = State::Closed;   // where the last transition led, for the event log
     u32 state_iss = 0, state_irs = 0;  // of the record in hand, for the event log
     // Segments of one flow without a gap, in one batch, that differ in text, SEG.SEQ and PSH alone.
@@ -238,16 +237,25 @@ void begin_train(Room& room, Segment& seg);
 bool joins_train(Room& room, Packet& packet, const inet::Arrival& arrival);
 Verdict in_closed(Room& room, Segment& seg);
 Verdict in_listen(Room& room, Index listener, Segment& seg);
+// A SYN that the listener takes; it has a place in both queues.
+Verdict syn_arrives(Room& room, Index listener, Segment& seg, const Replaced& old);
 Verdict in_syn_sent(Room& room, Index i, Segment& seg);
 Verdict in_syn_received(Room& room, Index embryo, Segment& seg);
 Verdict in_time_wait(Room& room, Index record, Segment& seg);
 bool predicted(Room& room, Index i, Segment& seg);  // false: "not mine"
 Verdict other_states(Room& room, Index i, Segment& seg);
-Verdict step1_sequence(Room& room, Tcb& tcb, Segment& seg);
+Verdict step1_sequence(const Room& room, const Tcb& tcb, Segment& seg);
 // Why a segment outside the window is answered.
 SendReason why_unacceptable(Seq rcv_nxt, u32 rcv_wnd, const Segment& seg);
 Verdict step2_reset(Room& room, Index i, Segment& seg);
 Verdict step4_syn(Room& room, Tcb& tcb, Segment& seg);
+Verdict check_ack(const Tcb& tcb, const Segment& seg);  // step 5: is SEG.ACK acceptable?
+// Takes what the segment says of itself, for it has passed the checks: ECN marks, TS.Recent, that
+// the peer is alive; and cuts it to the window.
+void admit(Room& room, Tcb& tcb, Segment& seg);
+void trim_to_window(Room& room, Tcb& tcb, Segment& seg);  // both sides
+// RFC 7323 3.2: a segment came without the agreed timestamp, and is taken.
+void note_missing_timestamp(Room& room, Segment& seg);
 Verdict step5_ack(Room& room, Index i, Segment& seg);
 Verdict step6_urgent(Room& room, Tcb& tcb, Segment& seg);
 Verdict step7_text(Room& room, Index i, Segment& seg);
@@ -271,6 +279,12 @@ Seq data_end(const Room& room, const Tcb& tcb);       // behind the last byte qu
 Seq read_position(const Room& room, const Tcb& tcb);  // the next byte the application reads
 void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled);
 void enter_established(Room& room, Index i);
+// The SYN of an active OPEN is acknowledged, and of its text what `ack` says. The rest is sent
+// again as if for the first time (RFC 7413 4.2.2 [RFC7413:5]).
+void syn_acknowledged(Room& room, Tcb& tcb, Seq ack);
+
+// --- invariants.cc
+std::optional<BrokenInvariant> broken_invariant(const Room& room);
 
 // --- buffers.cc: autotuning
 Buffers* buffers(Room& room, Tcb& tcb);  // made when absent; null: refused
@@ -337,11 +351,14 @@ void enter_time_wait(Room& room, Index i);
 void restart_time_wait(Room& room, Index record);
 void free_time_wait(Room& room, Index record);    // the change of state is the caller's to tell
 void forget_time_wait(Room& room, Index record);  // the same, out of the flow table already
+// A new connection has its place in the flow table: `value` there was a TIME-WAIT; or 0.
+void time_wait_replaced(Room& room, u32 value);
 void end_time_wait(Room& room, Index record, Cause cause);  // before its time
 void expire_time_waits(Room& room);
 void expire_embryos(Room& room);
-u32 backed_off_rto(const Room& room, const Tcb& tcb);  // ticks
-u32 initial_rto(const Room& room);                     // ticks
+u32 backed_off_rto(const Room& room, const Tcb& tcb);    // ticks
+u32 initial_rto(const Room& room);                       // ticks
+Duration embryo_rto(const Limits& limits, u32 retries);  // until the SYN-ACK is sent again
 inline void tell_timer(Room& room, const FlowKey& key, Timer timer, TimerEvent::What what,
                        Duration in = {}) {
     if (room.cx.observer) [[unlikely]]
@@ -371,7 +388,8 @@ void window_opened(Room& room, Tcb& tcb);                    // the application 
 void acknowledge(Room& room, Tcb& tcb, SendReason why);
 void acknowledge_each(Room& room, Tcb& tcb, SendReason why);
 void challenge(Room& room, Tcb& tcb, SendReason why);
-bool may_answer(Room& room, u64 hash);  // the same ration for a record of this flow
+bool may_challenge(Room& room, Tcb& tcb);  // takes one of the ration
+bool may_answer(Room& room, u64 hash);     // the same ration for a record of this flow
 void send_reset_for(Room& room, const Segment& seg, SendReason why);
 void send_reset(Room& room, Tcb& tcb, SendReason why);
 // A segment of a record without send queue: SYN-ACK of an embryo, ACK of a TIME-WAIT.
@@ -541,12 +559,15 @@ u16 first_window(const Room& room, const Listener& l);  // what a SYN-ACK offers
 Seq make_cookie(const Room& room, const FlowKey& key, Seq irs, u16 peer_mss, u32 period);
 std::optional<u16> check_cookie(const Room& room, const FlowKey& key, Seq irs, Seq cookie);
 void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset, SendReason why);
+void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset, SendReason why,
+                  const inet::Way& way);
 void free_embryo(Room& room, Index i);
 void reset_embryo(Room& room, const Listener& l, Index i, SendReason why);
 // Frees what is no longer in the flow table. `listener`: the one it came from; 0: closed.
 void forget_embryo(Room& room, Index i, Index listener);
 // The third step was right: a full record, in the accept queue. `replaces`: the flow-table value
-// whose place it takes; 0: none. Returns 0 when it is refused; then nothing has changed.
+// whose place it takes, an embryo or a TIME-WAIT; 0: none. Returns 0 when it is refused; then
+// nothing has changed.
 Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces,
               bool fast_open = false);
 
@@ -568,7 +589,8 @@ FastOpenCookie fast_open_cookie(const Room& room, const FlowKey& key);
 // Does the SYN in hand bring data that the listener may take at once?
 enum class FastOpen : u8 { No, WantsCookie, Yes, YesAndRenew };
 FastOpen judge_fast_open(Room& room, Listener& l, const FlowKey& key);
-Verdict open_fast(Room& room, Index listener, const Embryo& e, Segment& seg, bool renew);
+Verdict open_fast(Room& room, Index listener, const Embryo& e, Segment& seg, u32 replaces,
+                  bool renew);
 bool opens_fast(const Room& room, const Tcb& tcb);  // SYN-RECEIVED with data in SYN
 void fast_open_over(Room& room, Tcb& tcb, Cause cause);
 void forget_fast_opens(Room& room, Listener& l);
@@ -576,7 +598,7 @@ void forget_fast_opens(Room& room, Listener& l);
 void prepare_fast_open(Room& room, Tcb& tcb);
 const KnownHost* fast_open_cookie_for(const Room& room, const Tcb& tcb);
 u32 fast_open_text(const Room& room, const Tcb& tcb);  // bytes that SYN may carry
-void fast_open_answered(Room& room, Tcb& tcb, const Segment& seg);
+void fast_open_answered(Room& room, Tcb& tcb);
 void fast_open_unanswered(Room& room, Tcb& tcb);
 
 }  // namespace tern

@@ -17,6 +17,7 @@ struct Segment {
     bool has_options = false;  // other than timestamps: they are in room.options
     bool has_timestamps = false;
     bool repeats = false;  // some of its text had come before, and the first piece is remembered
+    bool lacks_timestamp = false;  // the agreed one; it was taken all the same
     u32 ts_val = 0, ts_ecr = 0;
     Packet packet;          // the view is the payload
     Chain* more = nullptr;  // payloads right behind it, counted in `len` (arrives/train.cc)

@@ -96,6 +96,8 @@ void tell_transition(Room& room, const FlowId& flow, State from, Cause cause) {
         room.cx.observer->on_state({room.cx.now, flow, from, to, cause});
 }
 
+void begin_passive(Tcb& tcb) { tcb.state = target(State::Listen, Cause::SynArrived); }
+
 void become(Room& room, Tcb& tcb, Cause cause) {
     const State from = tcb.state;
     if (from == State::SynReceived && opens_fast(room, tcb)) fast_open_over(room, tcb, cause);

@@ -22,5 +22,7 @@ std::span<const Transition> transitions();
 void become(Room& room, Tcb& tcb, Cause cause);
 // The same for records without a state field (embryos, TIME-WAIT, listeners): tells only.
 void tell_transition(Room& room, const FlowId& flow, State from, Cause cause);
+// The row of a listener's SYN, for the Tcb that the handshake becomes: it was told before.
+void begin_passive(Tcb& tcb);
 
 }  // namespace tern

@@ -93,6 +93,7 @@ private:
     void release_overtaken(u32 from, u32 number);
     void give_up();
     void note_state();
+    void examine();
     void say(const std::string& text);
     std::string line_of(u32 from, const Packet& packet) const;
 
@@ -110,6 +111,7 @@ private:
     Instant departed_ = now_;   // the last departure, or call
     bool waited_once_ = false;  // Plant::SilentTimeWait
     bool gave_up_ = false, after_reset_ = false, reset_lost_ = false;
+    std::string broken_;  // the first invariant that did not hold
     Trail trail_;
 };
 
@@ -142,7 +144,17 @@ void Run::settle(bool idle) {
             more |= transmit(i);
         }
     }
+    examine();
     note_state();
+}
+
+void Run::examine() {
+    for (const Side& side : sides_) {
+        const auto broken = side.stack.broken_invariant();
+        if (!broken || !broken_.empty()) continue;
+        broken_ = side.name + ": an invariant does not hold: " + std::string{broken->what};
+        say(broken_);
+    }
 }
 
 bool Run::transmit(u32 from) {
@@ -204,6 +216,7 @@ void Run::arrive(u32 from, std::size_t at) {
     PacketBatch batch;
     batch.push(std::move(f.packet));
     side.stack.receive(now_, side.interface, std::move(batch));
+    examine();
 }
 
 // The next thing that happens; false: nothing will.
@@ -281,7 +294,10 @@ Trail Run::go() {
     }
     flying_[0].clear();
     flying_[1].clear();
-    trail_.wrong = verdict({sides_[0], sides_[1], had_enough, reset_lost_, gave_up_, departed_});
+    trail_.wrong =
+        !broken_.empty()
+            ? broken_
+            : verdict({sides_[0], sides_[1], had_enough, reset_lost_, gave_up_, departed_});
     say(trail_.wrong.empty() ? "all is well" : trail_.wrong);
     return std::move(trail_);
 }

@@ -137,12 +137,19 @@ void Script::Inside::on_event(const Event& e) {
     if ((e.bits & Closed) != 0) h.error = e.error;
 }
 
+// Between two calls: before what they have made is sent, and after it.
+void Script::examine() {
+    if (const auto broken = inside_->stack->broken_invariant())
+        fail("an invariant does not hold: " + std::string{broken->what}, Where::current());
+}
+
 void Script::pump() {
     Inside& in = *inside_;
+    examine();
     for (int turn = 0; turn < k_turns_max; ++turn) {
         while (const auto e = in.stack->next_event()) in.on_event(*e);
         PacketBatch batch = in.stack->transmit(in.now, in.interface);
-        if (batch.empty()) return;
+        if (batch.empty()) return examine();
         for (u32 i = 0; i < batch.size(); ++i) in.capture(batch.take(i));
     }
     fail("the stack never stops sending at this instant", Where::current());

@@ -189,6 +189,7 @@ private:
     struct Inside;
     struct Sent;
     void start();
+    void examine();
     void run_until(Instant target);
     Instant time_of(const wire::PacketLine& line) const;
     Packet build(const wire::PacketLine& line, const Twist& twist, Where at);

@@ -163,6 +163,8 @@ void Host::observe(Observer* observer) {
 }
 
 const HostTraffic& Host::traffic() const { return inside_->traffic; }
+void Host::watch_invariants() { inside_->watches_invariants = true; }
+const std::string& Host::broken_invariant() const { return inside_->broken_invariant; }
 u64 Host::memory_limit() const { return inside_->options.memory_limit; }
 void Host::add_door(Door& door) { inside_->doors.push_back(&door); }
 

@@ -37,6 +37,8 @@ struct Host::Inside final : Actor {
     Observer* observer = nullptr;
     std::vector<Door*> doors{};  // from the stack to the wire
     HostTraffic traffic{};
+    bool watches_invariants = false;
+    std::string broken_invariant{};
     Counters past{};  // of stacks that are gone
     // Event::user is the place in these, counted from 1. Deques: callbacks may add to them.
     std::deque<StreamPtr> streams{};
@@ -51,6 +53,7 @@ struct Host::Inside final : Actor {
 
     void wake() override;
     void turn();
+    void examine();
     void transmit();
     void receive_through_doors(PacketBatch&& batch);
     void leave(PacketBatch&& batch);

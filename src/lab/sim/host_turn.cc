@@ -15,7 +15,17 @@ void Host::arrive(u32, PacketBatch&& batch) {
         in.stack->receive(in.told, in.interface, std::move(batch));
     else
         in.receive_through_doors(std::move(batch));
+    in.examine();
     in.turn();
+}
+
+void Host::Inside::examine() {
+    if (!watches_invariants || !broken_invariant.empty()) return;
+    const auto broken = stack->broken_invariant();
+    if (!broken) return;
+    broken_invariant = face.name() + " at " + text_of(told) + ", port " +
+                       std::to_string(broken->flow.local.port) + " to " +
+                       std::to_string(broken->flow.remote.port) + ": " + std::string{broken->what};
 }
 
 namespace {
@@ -70,6 +80,7 @@ void Host::Inside::wake() {
     if (!stack) return;
     told = clock();
     stack->advance(told);
+    examine();
     turn();
 }
 
@@ -97,6 +108,7 @@ void Host::Inside::turn() {
             tell(*event);
         }
     }
+    examine();
     if (stop_wanted) {
         stop_wanted = false;
         return face.stop();

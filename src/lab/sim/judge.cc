@@ -170,7 +170,10 @@ struct Judge::Inside {
 
 Judge::Judge(World& world) : inside_(new Inside{world}) {
     inside_->hosts = world.hosts();
-    for (Host* host : inside_->hosts) host->observe(&inside_->watchers.emplace_back(*host));
+    for (Host* host : inside_->hosts) {
+        host->observe(&inside_->watchers.emplace_back(*host));
+        host->watch_invariants();
+    }
 }
 
 Judge::~Judge() {
@@ -241,6 +244,9 @@ std::vector<std::string> Judge::complaints() const {
         else if (const auto* router = dynamic_cast<const Router*>(node))
             complain_of_balance(*router, balance, all);
     }
+    for (const Host* host : inside_->hosts)
+        if (!host->broken_invariant().empty())
+            all.push_back("an invariant does not hold: " + host->broken_invariant());
     for (Host* host : inside_->hosts)
         if (host->is_up() && host->stack().memory_used() > host->memory_limit())
             all.push_back(host->name() + ": the stack uses more than its memory_limit");

@@ -23,6 +23,8 @@ constexpr Named k_counters[] = {
     {"tcp_segments_out", "TCP segments sent", &Counters::tcp_segments_out},
     {"tcp_retransmissions", "TCP segments sent again", &Counters::tcp_retransmissions},
     {"tcp_predicted", "TCP segments that came as predicted", &Counters::tcp_predicted},
+    {"tcp_without_timestamp", "TCP segments without the agreed timestamp",
+     &Counters::tcp_without_timestamp},
     {"tcp_marks_in", "TCP segments that had met congestion (ECN)", &Counters::tcp_marks_in},
     {"tcp_mark_reductions", "TCP windows reduced for such marks", &Counters::tcp_mark_reductions},
     {"tcp_connections_opened", "TCP connections opened", &Counters::tcp_connections_opened},

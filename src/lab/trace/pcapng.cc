@@ -255,10 +255,10 @@ void PcapngWriter::on_segment_arrived(const SegmentArrivedEvent& e) {
     std::string text{name_of(e.before)};
     if (e.after != e.before) text.append(" -> ").append(name_of(e.after));
     text += ": ";
-    if (e.drop == DropReason::None)
-        text += "accepted";
-    else
+    if (e.drop != DropReason::None)
         text.append("dropped: ").append(text_of(e.drop));
+    else
+        text += e.lacks_timestamp ? "accepted without the agreed timestamp" : "accepted";
     inside_->explain_arrival(e.note, std::move(text));
 }
 

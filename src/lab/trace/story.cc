@@ -41,7 +41,10 @@ void StoryPrinter::on_frame(const FrameEvent& e) {
 void StoryPrinter::on_segment_arrived(const SegmentArrivedEvent& e) {
     Entry* entry = arrival(e.note);
     if (entry == nullptr) return;
-    if (e.drop != DropReason::None) entry->why = std::string{"dropped: "}.append(text_of(e.drop));
+    if (e.drop != DropReason::None)
+        entry->why = std::string{"dropped: "}.append(text_of(e.drop));
+    else if (e.lacks_timestamp)
+        entry->why = "accepted without the agreed timestamp";
 }
 
 void StoryPrinter::on_drop(const DropEvent& e) {

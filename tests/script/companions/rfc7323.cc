@@ -95,14 +95,105 @@ SCRIPT("every segment carries timestamps once they are agreed on", covers("RFC73
     CHECK(t.app.read_all() == 100);
 }
 
-SCRIPT("a segment without them is dropped, and the connection lives", covers("RFC7323:3")) {
+// docs/decisions/0020-segments-without-timestamps.md: peers leave the option out of keep-alives,
+// bare acknowledgements and more. What they say counts; that they did so is counted and told.
+SCRIPT("segments without the agreed timestamp are taken, counted and told", covers("RFC7323:3")) {
     t.passive_open({.mss = 1000, .timestamps = true});
     t.auto_timestamps(false);
-    t.inject("< P. 1:101(100) ack 1");
+    t.inject("< P. 1:101(100) ack 1");  // text
+    t.expect_within(100ms, "> . 1:1(0) ack 101");
+    CHECK(t.app.read_all() == 100);
+    CHECK(t.counters().tcp_without_timestamp == 1);
+    CHECK(t.story().find("accepted without the agreed timestamp") != std::string::npos);
+    t.inject("+1s < . 100:100(0) ack 1");  // a keep-alive
+    t.expect("> . 1:1(0) ack 101");
+    t.app.write(988);
+    t.expect("> P. 1:989(988) ack 101");
+    t.inject("+10ms < . 101:101(0) ack 989 win 0");  // an acknowledgement that closes the window
+    t.app.write(10);
     t.quiet(100ms);
-    CHECK(t.drops(DropReason::TcpNoTimestamp) == 1);
-    CHECK(t.app.read_all() == 0);
-    t.state(State::Established);
+    t.inject("< . 101:101(0) ack 989 win 1000");  // a window update
+    t.expect("> P. 989:999(10) ack 101");
+    t.inject("+10ms < F. 101:101(0) ack 999");  // a FIN
+    t.expect("> . 999:999(0) ack 102");
+    t.state(State::CloseWait);
+    CHECK(t.counters().tcp_without_timestamp == 4);  // the keep-alive lies outside the window
+    t.app.close();
+    t.expect("> F. 999:999(0) ack 102");
+    t.inject("+10ms < . 102:102(0) ack 1000");
+    t.state(State::Closed);
+}
+
+SCRIPT("the third step, and the second of a simultaneous open, may come without a timestamp",
+       covers("RFC7323:3")) {
+    t.listen();
+    t.inject("< S 0:0(0) win 65535 <mss 1000,TS val 1000 ecr 0>");
+    t.expect("> S. 0:0(0) ack 1");
+    t.auto_timestamps(false);
+    t.inject("< P. 1:11(10) ack 1");
+    t.accept();
+    CHECK(t.app.read_all() == 10);
+    t.expect_within(100ms, "> . 1:1(0) ack 11");
+    CHECK(t.counters().tcp_without_timestamp == 1);
+    script::Script s;
+    s.connect();
+    s.expect("> S 0:0(0)");
+    s.inject("< S 0:0(0) win 65535 <mss 1000,TS val 1000 ecr 0>");
+    s.expect("> S. 0:0(0) ack 1");
+    s.auto_timestamps(false);
+    s.inject("< . 1:1(0) ack 1");
+    s.state(State::Established);
+    CHECK(s.counters().tcp_without_timestamp == 1);
+}
+
+SCRIPT("a probe of a closed window without a timestamp is answered", covers("RFC7323:3")) {
+    t.setup.tcp.receive_buffer = 1000;
+    t.passive_open({.mss = 1000, .timestamps = true});
+    t.auto_timestamps(false);
+    t.inject("< P. 1:1001(1000) ack 1");
+    t.expect_within(100ms, "> . 1:1(0) ack 1001 win 0");
+    t.inject("+1s < P. 1001:1002(1) ack 1");
+    t.expect("> . 1:1(0) ack 1001 win 0");
+    CHECK(t.app.read_all() == 1000);
+    t.ignore_output();
+}
+
+SCRIPT(
+    "a segment without a timestamp opens no hole: sequence and ACK are checked as ever, TS.Recent "
+    "stays, and PAWS judges what has one",
+    covers("RFC7323:3", "RFC7323:6", "RFC5961:3")) {
+    t.passive_open({.mss = 1000, .wscale = {}, .timestamps = true});
+    t.auto_timestamps(false);
+    t.inject("< . 1:1(0) ack 1 <nop,nop,TS val 5000 ecr 0>");
+    t.inject("+1s < P. 1:11(10) ack 2");  // acknowledges what was never sent
+    t.expect("> . 1:1(0) ack 1");
+    t.inject("+1s < P. 70000:70010(10) ack 1");  // outside the window
+    t.expect("> . 1:1(0) ack 1");
+    CHECK(t.counters().tcp_without_timestamp == 0);
+    t.inject("+1s < P. 1:11(10) ack 1");
+    t.advance(50ms);
+    const auto ack = t.next();
+    CHECK(ack && ack->ack == 11 && ack->ts_ecr == 5000);
+    t.inject("+1s < P. 11:21(10) ack 1 <nop,nop,TS val 4999 ecr 0>");
+    t.expect("> . 1:1(0) ack 11");
+    CHECK(t.drops(DropReason::TcpPaws) == 1);
+    CHECK(t.app.read_all() == 10);
+}
+
+SCRIPT("an acknowledgement without a timestamp gives no sample of the round trip",
+       covers("RFC7323:3")) {
+    t.passive_open({.mss = 1000, .sack = true, .timestamps = true});
+    t.app.write(100);
+    t.expect("> P. 1:101(100) ack 1");
+    t.inject("+20ms < . 1:1(0) ack 101");
+    const Duration srtt = t.status().srtt;
+    t.app.write(100);
+    t.expect("> P. 101:201(100) ack 1");
+    t.advance(300ms);  // it was lost: the probe, or RTO, sends it again
+    t.ignore_output();
+    t.auto_timestamps(false);
+    t.inject("< . 1:1(0) ack 201");
+    CHECK(t.status().srtt == srtt);
 }
 
 SCRIPT("the first SYN echoes nothing; uninvited timestamps are ignored", covers("RFC7323:4")) {

@@ -389,6 +389,50 @@ SCRIPT("both at once: a simultaneous open carries no data in its SYN-ACK") {
     t.inject("< . 1:1(0) ack 301");
 }
 
+SCRIPT("both at once: a peer that has taken the data of our SYN says so, wholly or in part",
+       covers("RFC7413:5", "RFC9293:MUST-10")) {
+    for (const u32 taken : {0u, 100u, 300u})
+        for (const bool syn_ack : {false, true})
+            one_case(std::to_string(taken) + " bytes taken, by " + (syn_ack ? "SYN-ACK" : "ACK"),
+                     [&](Script& c) {
+                         learn_cookie(c);
+                         c.connect_sending(300);
+                         c.expect("> S 0:300(300)");
+                         c.inject("< S 0:0(0) win 65535 <mss 1460>");
+                         c.expect("> S. 0:0(0) ack 1");
+                         const std::string ack = " ack " + std::to_string(1 + taken);
+                         c.inject(line((syn_ack ? "< S. 0:0(0)" : "< . 1:1(0)") + ack +
+                                       " win 65535" + (syn_ack ? " <mss 1460>" : "")));
+                         c.state(State::Established);
+                         c.check(c.status().fast_open == (taken > 0), "fast_open");
+                         const std::string from = std::to_string(1 + taken);
+                         if (taken < 300)
+                             c.expect(line("> P. " + from + ":301(" + std::to_string(300 - taken) +
+                                           ") ack 1"));
+                         c.inject("< . 1:1(0) ack 301");
+                         c.check(c.status().unacknowledged == 0, "all is acknowledged");
+                         c.quiet(10s);
+                     });
+}
+
+SCRIPT("data in SYN beyond the receive buffer is cut off, and comes again",
+       covers("RFC7413:3", "RFC9293:U-7")) {
+    t.setup.tcp.receive_buffer = 60;
+    serve(t);
+    const std::string cookie = ask_for_cookie(t);
+    syn_with_data(t, 40'000, cookie);
+    t.expect("> S. 0:0(0) ack 61 win 60");
+    t.accept();
+    CHECK(t.status().rcv_wnd == 0);
+    CHECK(t.app.read_all() == 60);
+    t.ignore_output();
+    t.inject("+10ms < P. 61:101(40) ack 1");  // the window is told once the handshake is over
+    t.expect("> . 1:1(0) ack 61 win 60");
+    t.inject("+10ms < P. 61:101(40) ack 1");
+    CHECK(t.app.read_all() == 40);
+    t.ignore_output();
+}
+
 SCRIPT(
     "a fast open may agree to Accurate ECN: the SYN-ACK tests the option once, and another kind "
     "ends it",

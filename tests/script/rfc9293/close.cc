@@ -167,7 +167,7 @@ SCRIPT("data that arrives after the application has gone gets RST", covers("RFC9
             c.expect("> F. 1:1(0) ack 1");
             if (acked) c.inject("< . 1:1(0) ack 2");
             c.inject("< P. 1:101(100) ack 2");
-            c.expect("> R 2:2(0)");
+            c.expect("> R. 2:2(0) ack 1");
             c.check(c.drops(DropReason::TcpAfterClose) == 1, "TcpAfterClose");
             c.quiet(100s);
             c.check(c.count().connections == 0, "gone");

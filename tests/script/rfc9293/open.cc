@@ -68,6 +68,81 @@ SCRIPT("a connection that replaces a TIME-WAIT starts above the old numbers",
     CHECK(static_cast<i32>(t.iss() - (old + 2)) > 0);
 }
 
+SCRIPT("SYN-SENT towards a half-open peer: behind the RST the SYN follows at once",
+       covers("RFC9293:U-4", "RFC5961:2")) {
+    t.connect();
+    t.expect("> S 0:0(0)");
+    t.inject("+9ms < . 900000:900000(0) ack 700000");  // it challenges our SYN
+    t.expect("> R 700000:700000(0)");
+    t.expect("> S 0:0(0)");
+    CHECK(t.story().find("ask again at once") != std::string::npos);
+    t.inject("+9ms < S. 0:0(0) ack 1 win 65535 <mss 1460>");
+    t.expect("> . 1:1(0) ack 1");
+    t.state(State::Established);
+    t.app.write(15'000);  // no SYN was lost: cwnd is the usual one
+    CHECK(t.status().cwnd >= 10 * 1460);
+    t.ignore_output();
+}
+
+SCRIPT("SYN-SENT: not every bad ACK brings another SYN", covers("RFC9293:U-4", "RFC5961:4")) {
+    t.connect();
+    t.expect("> S 0:0(0)");
+    u32 syns = 0, resets = 0;
+    for (int i = 0; i < 100; ++i) {
+        t.inject("+1ms < . 900000:900000(0) ack 700000");
+        while (const auto sent = t.next()) ++((sent->flags & wire::Syn) ? syns : resets);
+    }
+    CHECK(resets == 100);
+    CHECK(syns >= 5 && syns <= 10);
+    t.expect_within(1s, "> S 0:0(0)");  // RTO is what it was
+    CHECK(t.elapsed() == 1s);
+    t.app.abort();
+}
+
+SCRIPT("text in a SYN-ACK beyond the window is cut off, as in any segment",
+       covers("RFC9293:U-7", "RFC9293:U-4")) {
+    for (const u32 buffer : {1u, 500u, 1000u, 1400u, 5000u})
+        one_case("a buffer of " + std::to_string(buffer), [&](Script& c) {
+            c.setup.tcp.receive_buffer = buffer;
+            c.connect();
+            c.expect("> S 0:0(0)");
+            c.inject("< S. 0:1400(1400) ack 1 win 65535 <mss 1460>");
+            const u32 taken = std::min(buffer, 1400u);
+            c.state(State::Established);
+            c.check(c.status().rcv_nxt - c.status().irs == 1 + taken, "RCV.NXT");
+            c.check(c.status().rcv_wnd == buffer - taken, "RCV.WND");
+            c.advance(100ms);
+            c.ignore_output();
+            c.check(c.app.read_all() == taken, "what was taken");
+            c.ignore_output();
+        });
+}
+
+SCRIPT("an embryo's SYN-ACK waits no longer than the longest RTO", covers("RFC6298:2")) {
+    t.setup.limits.tcp_rto_max = 3s;
+    t.listen();
+    t.inject("< S 0:0(0) win 65535 <mss 1460>");
+    t.expect("> S. 0:0(0) ack 1");
+    for (const char* again : {"+1s > S. 0:0(0) ack 1", "+2s > S. 0:0(0) ack 1",
+                              "+3s > S. 0:0(0) ack 1", "+3s > S. 0:0(0) ack 1"})
+        t.expect(line(again));
+    t.inject("< R 1:1(0)");
+}
+
+SCRIPT("a SYN that no way leads back to leaves nothing behind, and is a counted drop",
+       covers("RFC4987:2")) {
+    for (const bool cookies : {false, true})
+        one_case(cookies ? "a cookie" : "a SYN-ACK", [&](Script& c) {
+            c.setup.listen.syn_backlog = cookies ? 0 : 10;
+            c.listen();
+            c.inject("< S 0:0(0) win 65535 <mss 1460>", {.source = Ipv4Address{192, 0, 2, 1}});
+            c.quiet(300s);
+            c.check(c.count().embryos == 0, "no embryo");
+            c.check(c.drops(DropReason::OutNoRoute) == 1, "one drop");
+            c.check(c.counters().tcp_cookies_sent == 0, "no cookie");
+        });
+}
+
 SCRIPT("simultaneous open: both SYNs cross", covers("RFC9293:MUST-10")) {
     t.connect();
     t.expect("> S 0:0(0)");

@@ -112,6 +112,138 @@ SCRIPT("with timestamps an older SYN does not open, whatever its number",
         });
 }
 
+// docs/decisions/0021-time-wait-yields.md: a second client behind one address, whose clock or
+// numbers are behind those of the first.
+SCRIPT("a host that came back gets through TIME-WAIT: its RST answers our challenge of its SYN",
+       covers("RFC1337:1", "RFC6191:1", "RFC9293:MUST-8")) {
+    for (const bool timestamps : {false, true})
+        one_case(timestamps ? "an older timestamp" : "a lower number", [&](Script& c) {
+            const char* syn = timestamps ? "< S 500:500(0) win 65535 <mss 1460,TS val 5 ecr 0>"
+                                         : "< S 1:1(0) win 65535 <mss 1460>";
+            c.active_close({.timestamps = timestamps});
+            const u32 old = c.iss();
+            c.auto_timestamps(false);
+            c.advance(1s);
+            c.inject(line(syn));
+            c.expect("> . 2:2(0) ack 2");
+            c.inject("+1ms < R 2:2(0)");
+            c.state(State::TimeWait);  // it is not assassinated, it yields
+            c.quiet(1s);
+            c.inject(line(syn));
+            const auto answer = c.next();
+            c.check(answer && answer->flags == (wire::Syn | wire::Ack), "a SYN-ACK");
+            c.check(static_cast<i32>(c.iss() - (old + 2)) > 0, "above the old numbers");
+            c.check(c.count().time_waits == 0 && c.count().embryos == 1, "an embryo instead");
+        });
+}
+
+SCRIPT("TIME-WAIT does not yield to a RST that answers no challenge, or has another number",
+       covers("RFC1337:1")) {
+    t.active_close();
+    t.advance(1s);
+    t.inject("< R 2:2(0)");  // no challenge
+    t.inject("< S 1:1(0) win 65535 <mss 1460>");
+    t.expect("> . 2:2(0) ack 2");
+    for (const char* reset : {"< R 1:1(0)", "< R 3:3(0)", "< R 70000:70000(0)"})
+        t.inject(line(reset));
+    CHECK(t.drops(DropReason::TcpTimeWaitReset) == 4);
+    t.inject("+1s < S 1:1(0) win 65535 <mss 1460>");
+    t.expect("> . 2:2(0) ack 2");
+    t.state(State::TimeWait);
+}
+
+SCRIPT("the old peer's FIN takes back what TIME-WAIT has yielded", covers("RFC1337:1")) {
+    t.active_close();
+    t.advance(1s);
+    t.inject("< S 1:1(0) win 65535 <mss 1460>");
+    t.expect("> . 2:2(0) ack 2");
+    t.inject("< R 2:2(0)");
+    t.inject("< F. 1:1(0) ack 2");
+    t.expect("> . 2:2(0) ack 2");
+    t.inject("+1s < S 1:1(0) win 65535 <mss 1460>");
+    t.expect("> . 2:2(0) ack 2");
+    t.state(State::TimeWait);
+}
+
+SCRIPT("where nobody listens any more a host that came back is refused", covers("RFC1337:1")) {
+    t.active_close();
+    t.app.release();
+    CHECK(t.stack().tcp().close_listener(t.listener()).has_value());
+    t.inject("+1s < S 1:1(0) win 65535 <mss 1460>");
+    t.expect("> . 2:2(0) ack 2");
+    t.inject("< R 2:2(0)");
+    t.inject("+1s < S 1:1(0) win 65535 <mss 1460>");
+    const auto answer = t.next();
+    CHECK(answer && answer->flags == (wire::Rst | wire::Ack) && answer->ack == 2);
+    t.state(State::TimeWait);
+}
+
+SCRIPT("repeated FINs in TIME-WAIT are answered within the ration, and each waits anew",
+       covers("RFC9293:U-13", "RFC5961:4")) {
+    t.active_close();
+    t.advance(1s);
+    u32 answers = 0;
+    for (int i = 0; i < 100; ++i) {
+        t.inject("+1ms < F. 1:1(0) ack 2");
+        while (t.next()) ++answers;
+    }
+    CHECK(answers >= 5 && answers <= 20);
+    t.quiet(59999ms);
+    t.state(State::TimeWait);
+    t.quiet(1ms);
+    t.state(State::Closed);
+}
+
+SCRIPT("a SYN on TIME-WAIT that memory leaves no embryo for neither ends it nor gets a cookie",
+       covers("RFC9293:MUST-8", "RFC6191:1", "RFC4987:1")) {
+    t.setup.memory_limit = 1 << 20;
+    t.setup.listen.syn_backlog = 1u << 20;
+    t.active_close({.timestamps = true});
+    const u64 waiting = t.count().time_waits;
+    // Embryos fill their eighth of the memory; what comes then is answered by cookies.
+    for (u16 port = 1024; t.counters().tcp_cookies_sent == 0; ++port) {
+        CHECK(port < 60'000);
+        t.peer_port(port);
+        t.inject("< S 0:0(0) win 65535 <mss 1460>");
+        t.ignore_output();
+    }
+    t.peer_port(t.setup.client_port);
+    t.inject("< S 100000:100000(0) win 65535 <mss 1460,TS val 900000 ecr 0>");
+    t.quiet();
+    CHECK(t.counters().tcp_cookies_sent == 1);
+    CHECK(t.drops(DropReason::TcpSynQueueFull) == 1);
+    CHECK(t.count().time_waits == waiting);
+}
+
+SCRIPT("an OPEN that memory refuses does not end the TIME-WAIT that it would replace",
+       covers("RFC9293:MUST-8")) {
+    // Listeners take the memory that is left, so that the records which the options ask for are the
+    // first that find none; with which limit that is so depends on the sizes of all records.
+    u32 refused = 0;
+    for (u64 limit = 1u << 20; limit < 1'300'000; limit += 16'384)
+        one_case("limit " + std::to_string(limit), [&](Script& c) {
+            c.setup.memory_limit = limit;
+            c.setup.listen.backlog = 1;
+            c.active_close();
+            c.app.release();
+            Tcp& tcp = c.stack().tcp();
+            for (u16 port = 1024; port < 60'000; ++port)
+                if (!tcp.listen({.local = {Ipv4Address::any(), port}})) break;
+            ConnectOptions again;
+            again.local_port = c.setup.server_port;
+            again.reuse_address = true;
+            again.options.send_buffer = 5000;
+            again.options.user_timeout = 5s;
+            const auto opened =
+                tcp.connect({IpAddress{Ipv4Address{10, 0, 0, 2}}, c.setup.client_port}, again);
+            c.ignore_output();
+            if (opened || opened.error() != Error::OutOfMemory) return;
+            ++refused;
+            c.check(c.count().time_waits == 1, "TIME-WAIT is still there");
+        });
+    CHECK(refused > 0);
+}
+
 SCRIPT("connections beyond the limit of TIME-WAITs push the oldest out",
        covers("RFC9293:MUST-13")) {
     t.setup.limits.tcp_time_waits = 2;

@@ -18,12 +18,21 @@ u32 cookie_timestamp(const Room& room, u32 offset, const wire::TcpOptions& o, bo
     return static_cast<i32>(marked - now) > 0 ? marked - 32 : marked;
 }
 
-void answer_by_cookie(Room& room, const Listener& l, const FlowKey& key, const Segment& seg) {
+// RFC 4987 3.6: a cookie is worth something for two periods; longer ago than that none was given.
+bool may_bring_cookie(const Room& room, Listener& l) {
+    if (l.gave_cookies && !is_ahead(room, l.cookies_until)) l.gave_cookies = false;
+    return l.syn_cookies && l.gave_cookies;
+}
+
+Verdict answer_by_cookie(Room& room, Listener& l, const FlowKey& key, const Segment& seg) {
     const wire::TcpOptions& o = room.options;
     const u16 mss = o.has_mss ? o.mss : 536;
     inet::Way way;
-    if (!room.inet.find_way(key.remote_address(), way)) return;
+    if (!room.inet.find_way(key.remote_address(), way))
+        return Verdict::drop(DropReason::OutNoRoute);
     ++room.cx.counters.tcp_cookies_sent;
+    l.gave_cookies = true;
+    l.cookies_until = room.now_second() + 2 * k_cookie_seconds;
     Bare bare;
     bare.seq = make_cookie(room, key, seg.seq, mss, room.now_second() / k_cookie_seconds);
     bare.ack = seg.seq + 1;
@@ -45,6 +54,7 @@ void answer_by_cookie(Room& room, const Listener& l, const FlowKey& key, const S
     bare.irs = seg.seq;
     bare.state = State::Listen;
     send_bare(room, key, bare, SendReason::OpenCookie);
+    return Verdict::done();
 }
 
 // An ACK without a record: the third step of a handshake that a cookie carried?
@@ -66,7 +76,6 @@ Verdict cookie_returns(Room& room, Index listener, const FlowKey& key, Segment& 
         e.peer_wind_shift = scale & 0xf;
         e.sack = (seg.ts_ecr & 1) && l.options.sack;
     }
-    tell_transition(room, key.id(), State::Listen, Cause::SynArrived);
     const Index i = promote(room, listener, e, seg, 0);
     if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);
     return other_states(room, i, seg);
@@ -74,13 +83,13 @@ Verdict cookie_returns(Room& room, Index listener, const FlowKey& key, Segment& 
 
 // What the SYN in hand asks for. Returns the offset of our timestamps.
 u32 learn_syn(const Room& room, const Listener& l, const FlowKey& key, const Segment& seg,
-              Embryo& e) {
+              const Replaced& old, Embryo& e) {
     const wire::TcpOptions& o = room.options;
     e.key = key;
     e.irs = seg.seq;
     const Sequence initial = initial_sequence(room, key);
     e.iss = initial.iss;
-    if (room.iss_above && e.iss <= *room.iss_above) e.iss = *room.iss_above + 0x10001;
+    if (old.value != 0 && e.iss <= old.above) e.iss = old.above + 0x10001;
     // RFC 9293 3.7.1 [MUST-15]: no MSS option means 536.
     e.peer_mss = o.has_mss ? o.mss : 536;
     const bool scaling = o.has_window_scale && l.options.window_scale;
@@ -94,28 +103,45 @@ u32 learn_syn(const Room& room, const Listener& l, const FlowKey& key, const Seg
 }
 
 Verdict make_embryo(Room& room, Listener& l, const FlowKey& key, const Segment& seg,
-                    bool wants_cookie) {
+                    const Replaced& old, bool wants_cookie) {
+    inet::Way way;
+    if (!room.inet.find_way(key.remote_address(), way))
+        return Verdict::drop(DropReason::OutNoRoute);
     const Index i = room.embryos.allocate();
     if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);
     Embryo& e = room.embryos[i];
-    const u32 ts_offset = learn_syn(room, l, key, seg, e);
-    if (!room.flows.insert(seg.hash, tagged(RecordKind::Embryo, i))) {
+    const u32 ts_offset = learn_syn(room, l, key, seg, old, e);
+    const u32 value = tagged(RecordKind::Embryo, i);
+    if (!(old.value != 0 ? room.flows.replace(seg.hash, old.value, value)
+                         : room.flows.insert(seg.hash, value))) {
         room.embryos.free(i);
         return Verdict::drop(DropReason::MemoryCeiling);
     }
+    time_wait_replaced(room, old.value);
     e.wants_cookie = wants_cookie;
     if (!e.timestamps) e.answered_us = room.now_us();
-    e.deadline = room.tick_after(room.cx.limits.tcp_rto_initial);
+    const Duration rto = embryo_rto(room.cx.limits, 0);
+    e.deadline = room.tick_after(rto);
     age_push(room.embryo_ages[0], room.embryos, i);
     ++l.embryos;
     tell_transition(room, key.id(), State::Listen, Cause::SynArrived);
-    tell_timer(room, key, Timer::Retransmission, TimerEvent::What::Set,
-               room.cx.limits.tcp_rto_initial);
-    send_syn_ack(room, l, e, ts_offset, SendReason::OpenAnswer);
+    tell_timer(room, key, Timer::Retransmission, TimerEvent::What::Set, rto);
+    send_syn_ack(room, l, e, ts_offset, SendReason::OpenAnswer, way);
     return Verdict::done();
 }
 
 }  // namespace
+
+Verdict syn_arrives(Room& room, Index listener, Segment& seg, const Replaced& old) {
+    Listener& l = room.listeners[listener];
+    const FlowKey key = seg.key();
+    const FastOpen fast = judge_fast_open(room, l, key);
+    if (fast != FastOpen::Yes && fast != FastOpen::YesAndRenew)
+        return make_embryo(room, l, key, seg, old, fast == FastOpen::WantsCookie);
+    Embryo e;
+    (void)learn_syn(room, l, key, seg, old, e);
+    return open_fast(room, listener, e, seg, old.value, fast == FastOpen::YesAndRenew);
+}
 
 Verdict in_listen(Room& room, Index listener, Segment& seg) {
     Listener& l = room.listeners[listener];
@@ -123,7 +149,7 @@ Verdict in_listen(Room& room, Index listener, Segment& seg) {
     // RFC 9293 3.10.7.2 [U-3], first to fourth check.
     if (seg.rst()) return Verdict::drop(DropReason::TcpListenReset);
     if (seg.has(wire::Ack)) {
-        if (l.syn_cookies && room.cx.counters.tcp_cookies_sent != 0 && !seg.syn())
+        if (!seg.syn() && may_bring_cookie(room, l))
             return cookie_returns(room, listener, key, seg);
         return Verdict::reset(DropReason::TcpListenAck);
     }
@@ -133,17 +159,9 @@ Verdict in_listen(Room& room, Index listener, Segment& seg) {
     // RFC 4987 3.6 [RFC4987:1]: above the limit a SYN leaves no trace here.
     if (l.embryos >= l.syn_backlog || !room.admits_embryo()) {
         if (!l.syn_cookies) return Verdict::drop(DropReason::TcpSynQueueFull);
-        answer_by_cookie(room, l, key, seg);
-        return Verdict::done();
+        return answer_by_cookie(room, l, key, seg);
     }
-    const FastOpen fast = judge_fast_open(room, l, key);
-    if (fast == FastOpen::Yes || fast == FastOpen::YesAndRenew) {
-        Embryo e;
-        (void)learn_syn(room, l, key, seg, e);
-        tell_transition(room, key.id(), State::Listen, Cause::SynArrived);
-        return open_fast(room, listener, e, seg, fast == FastOpen::YesAndRenew);
-    }
-    return make_embryo(room, l, key, seg, fast == FastOpen::WantsCookie);
+    return syn_arrives(room, listener, seg, {});
 }
 
 }  // namespace tern

@@ -92,7 +92,6 @@ Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
     // Fifth: ACK.
     if (!seg.has(wire::Ack)) return Verdict::drop(DropReason::TcpNoAck);
     if (seg.ack != e.iss + 1) return Verdict::reset(DropReason::TcpEmbryoBadAck);  // [U-11]
-    if (e.timestamps && !seg.has_timestamps) return Verdict::drop(DropReason::TcpNoTimestamp);
     // The peer will send again, or we will: there may be room then.
     const bool room_left = l.accept_count < l.backlog;
     const u32 replaces = tagged(RecordKind::Embryo, embryo);

@@ -35,23 +35,26 @@ void learn_syn(Room& room, Tcb& tcb, const Segment& seg) {
         learn_ecn_of_syn(room, tcb, seg);
 }
 
-// RFC 3168 6.1.1.1 [RFC3168:5]: it may be the flags that were refused.
-void ask_without_ecn(Room& room, Tcb& tcb) {
-    tcb.ecn = Ecn::Off;
+// Another SYN, before its time.
+void ask_anew(Room& room, Tcb& tcb, SendReason why) {
     tcb.snd.nxt = tcb.snd.iss;
-    if (build_segment(room, tcb, {true, tcb.snd.iss, 0, wire::Syn, SendReason::OpenWithoutEcn}))
-        return;
+    if (build_segment(room, tcb, {true, tcb.snd.iss, 0, wire::Syn, why})) return;
     tcb.set(k_syn_due);  // no memory: it has its turn with the others
     want_output(room, tcb);
 }
 
-// What the SYN-ACK left out of our data is sent again, as if for the first time (RFC 7413 4.2.2
-// [RFC7413:5]).
-void take_ack_of_syn(Room& room, Tcb& tcb, const Segment& seg) {
-    measure_rtt(room, tcb, seg);
-    fast_open_answered(room, tcb, seg);
-    drop_acknowledged(room, tcb, seg.ack);
-    tcb.snd.una = tcb.snd.nxt = tcb.snd.max = seg.ack;
+// RFC 3168 6.1.1.1 [RFC3168:5]: it may be the flags that were refused.
+void ask_without_ecn(Room& room, Tcb& tcb) {
+    tcb.ecn = Ecn::Off;
+    ask_anew(room, tcb, SendReason::OpenWithoutEcn);
+}
+
+// RFC 9293 3.5.1, figure 9: the peer is in the middle of an old connection, which this RST is about
+// to end. The SYN that it has ignored need not wait for RTO.
+Verdict end_old_connection(Room& room, Tcb& tcb, const Segment& seg) {
+    send_reset_for(room, seg, SendReason::ResetBadAck);
+    if (may_challenge(room, tcb)) ask_anew(room, tcb, SendReason::OpenAfterReset);
+    return Verdict::drop(DropReason::TcpSynSentBadAck);
 }
 
 }  // namespace
@@ -62,9 +65,10 @@ Verdict in_syn_sent(Room& room, Index i, Segment& seg) {
     const bool ack = seg.has(wire::Ack);
     const bool ack_acceptable = ack && tcb.snd.una < seg.ack && seg.ack <= tcb.snd.max;
     // RFC 9293 3.10.7.3 [U-4]: an ACK of what we never sent belongs to another connection.
-    if (ack && !ack_acceptable)
-        return seg.rst() ? Verdict::drop(DropReason::TcpSynSentBadAck)
-                         : Verdict::reset(DropReason::TcpSynSentBadAck);
+    if (ack && !ack_acceptable) {
+        if (seg.rst()) return Verdict::drop(DropReason::TcpSynSentBadAck);
+        return end_old_connection(room, tcb, seg);
+    }
     // Second: the RST bit. RFC 5961 asks for the exact acknowledgement, which we had.
     if (seg.rst()) {
         if (!ack) return Verdict::drop(DropReason::TcpSynSentReset);
@@ -82,15 +86,18 @@ Verdict in_syn_sent(Room& room, Index i, Segment& seg) {
     if (ack) {
         become(room, tcb, Cause::SynAckArrived);
         tcb.ssthresh = 0xffffffff;
-        take_ack_of_syn(room, tcb, seg);
+        measure_rtt(room, tcb, seg);
+        fast_open_answered(room, tcb);
+        syn_acknowledged(room, tcb, seg.ack);
         learn_window(room, tcb, seg, false);
         enter_established(room, i);
         acknowledge(room, tcb, SendReason::OpenConfirm);
     } else {
         // RFC 9293 3.5 [MUST-10]: both sides opened at once.
         become(room, tcb, Cause::SynArrived);
+        // The SYN-ACK goes without the data of a SYN that had some; the peer may have taken that
+        // all the same, and acknowledge it.
         tcb.snd.nxt = tcb.snd.iss;
-        tcb.snd.max = tcb.snd.iss + 1;  // without its data
         learn_window(room, tcb, seg, false);
         stop_rtt_timing(tcb);
         tcb.set(k_syn_due);
@@ -99,8 +106,9 @@ Verdict in_syn_sent(Room& room, Index i, Segment& seg) {
     // Data or more control in the SYN: queue it behind the handshake, as the RFC says.
     seg.seq += 1;
     seg.flags &= static_cast<u16>(~wire::Syn);
-    if (seg.len > 0 && tcb.state == State::Established) return step7_text(room, i, seg);
-    return Verdict::done();
+    if (seg.len == 0 || tcb.state != State::Established) return Verdict::done();
+    trim_to_window(room, tcb, seg);
+    return step7_text(room, i, seg);
 }
 
 }  // namespace tern

@@ -19,7 +19,7 @@ void acknowledge_again(Room& room, const TimeWait& tw, SendReason why) {
     bare.seq = tw.snd_nxt;
     bare.ack = tw.rcv_nxt;
     bare.flags = wire::Ack | wire::ace_flags(tw.ace);  // RFC 9768 3.2.2 [RFC9768:2]
-    bare.window = static_cast<u16>(tw.window * 4);
+    bare.window = static_cast<u16>(tw.window * 16);
     bare.ttl = static_cast<u8>(tw.ttl);
     bare.tos = static_cast<u8>(tw.dscp << 2);
     if (tw.timestamps) {
@@ -35,38 +35,56 @@ Verdict reopen(Room& room, Index record, Index listener, Segment& seg) {
     // A SYN that is not taken must not end TIME-WAIT; nor may a cookie's number lie in its space.
     const Listener& l = room.listeners[listener];
     if (l.accept_count >= l.backlog) return Verdict::drop(DropReason::TcpAcceptQueueFull);
-    if (l.embryos >= l.syn_backlog) return Verdict::drop(DropReason::TcpSynQueueFull);
-    // RFC 9293 3.4.1 [MUST-8]: the new sequence space begins above the old one.
-    room.iss_above = room.time_waits[record].snd_nxt;
-    tell_transition(room, room.time_waits[record].key.id(), State::TimeWait, Cause::NewSyn);
-    free_time_wait(room, record);
-    const Verdict v = in_listen(room, listener, seg);
-    room.iss_above.reset();
-    return v;
+    if (l.embryos >= l.syn_backlog || !room.admits_embryo())
+        return Verdict::drop(DropReason::TcpSynQueueFull);
+    return syn_arrives(room, listener, seg,
+                       {tagged(RecordKind::TimeWait, record), room.time_waits[record].snd_nxt});
+}
+
+Verdict syn_in_time_wait(Room& room, Index record, Segment& seg) {
+    TimeWait& tw = room.time_waits[record];
+    const Index listener = find_listener(room, seg.arrival->destination, seg.destination_port);
+    const bool fresh = tw.yields || is_new_connection(tw, seg);
+    if (listener != 0 && !seg.fin() && fresh) return reopen(room, record, listener, seg);
+    if (listener == 0 && tw.yields) return in_closed(room, seg);
+    if (may_answer(room, seg.hash)) {
+        tw.challenged = 1;
+        acknowledge_again(room, tw, SendReason::ChallengeAck);
+    }
+    return Verdict::drop(DropReason::TcpTimeWaitOld);
+}
+
+// RFC 1337 [RFC1337:1]: a RST does not assassinate TIME-WAIT. One that answers our challenge of a
+// SYN with the very number that we asked for comes from a live host that knows nothing of the old
+// connection (docs/decisions/0021-time-wait-yields.md): the record stays, to answer old duplicates
+// and to keep the new ISS above the old numbers, but the next SYN may have its place.
+Verdict reset_in_time_wait(TimeWait& tw, const Segment& seg) {
+    if (!tw.challenged || seg.seq != tw.rcv_nxt) return Verdict::drop(DropReason::TcpTimeWaitReset);
+    tw.yields = 1;
+    return Verdict::done();
+}
+
+// RFC 9293 3.10.7.4 [U-13], [MUST-13]: acknowledged again, and 2MSL begin anew. The ACK of it has
+// to be acceptable as everywhere (RFC 5961 5.2): of what was sent, new or old.
+bool repeats_fin(const TimeWait& tw, const Segment& seg) {
+    return seg.fin() && seg.seq + seg.len + 1 == tw.rcv_nxt && seg.has(wire::Ack) &&
+           seg.ack <= tw.snd_nxt;
 }
 
 }  // namespace
 
 Verdict in_time_wait(Room& room, Index record, Segment& seg) {
     TimeWait& tw = room.time_waits[record];
-    // RFC 1337 [RFC1337:1]: a RST does not assassinate TIME-WAIT.
-    if (seg.rst()) return Verdict::drop(DropReason::TcpTimeWaitReset);
-    if (seg.syn() && !seg.has(wire::Ack)) {
-        const Index listener = find_listener(room, seg.arrival->destination, seg.destination_port);
-        if (listener != 0 && !seg.fin() && is_new_connection(tw, seg))
-            return reopen(room, record, listener, seg);
-        if (may_answer(room, seg.hash)) acknowledge_again(room, tw, SendReason::ChallengeAck);
-        return Verdict::drop(DropReason::TcpTimeWaitOld);
-    }
+    if (seg.rst()) return reset_in_time_wait(tw, seg);
+    if (seg.syn() && !seg.has(wire::Ack)) return syn_in_time_wait(room, record, seg);
     if (tw.timestamps && seg.has_timestamps && static_cast<i32>(seg.ts_val - tw.ts_recent) < 0) {
         if (may_answer(room, seg.hash)) acknowledge_again(room, tw, SendReason::AckUnacceptable);
         return Verdict::drop(DropReason::TcpPaws);
     }
-    // RFC 9293 3.10.7.4 [U-13], [MUST-13]: a repeated FIN is acknowledged and restarts 2MSL.
-    const bool repeated_fin = seg.fin() && seg.seq + seg.len + 1 == tw.rcv_nxt;
-    if (repeated_fin) {
+    if (repeats_fin(tw, seg)) {
+        tw.challenged = tw.yields = 0;  // the old peer is there
         restart_time_wait(room, record);
-        acknowledge_again(room, tw, SendReason::AckTimeWait);
+        if (may_answer(room, seg.hash)) acknowledge_again(room, tw, SendReason::AckTimeWait);
         return Verdict::done();
     }
     // RFC 9293 3.10.7.4 [U-8]: acceptable, but without ACK.
@@ -77,7 +95,7 @@ Verdict in_time_wait(Room& room, Index record, Segment& seg) {
     if (seg.seg_len() == 0 && seg.seq == tw.rcv_nxt && seg.ack == tw.snd_nxt)
         return Verdict::done();
     if (may_answer(room, seg.hash))
-        acknowledge_again(room, tw, why_unacceptable(tw.rcv_nxt, tw.window * 4, seg));
+        acknowledge_again(room, tw, why_unacceptable(tw.rcv_nxt, tw.window * 16, seg));
     return Verdict::drop(DropReason::TcpTimeWaitOld);
 }
 

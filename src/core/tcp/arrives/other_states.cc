@@ -39,6 +39,13 @@ Verdict syn_again(Room& room, Index i, const Segment& seg) {
     return Verdict::done();
 }
 
+void outside_window(Room& room, Index i, Segment& seg) {
+    Tcb& tcb = room.tcbs[i];
+    if (check_ack(tcb, seg)) return;
+    option_unheard(room, tcb, seg);
+    if (acknowledges_from_edge(tcb, seg)) step5_ack(room, i, seg);
+}
+
 }  // namespace
 
 Verdict other_states(Room& room, Index i, Segment& seg) {
@@ -46,14 +53,16 @@ Verdict other_states(Room& room, Index i, Segment& seg) {
     if (repeats_syn(tcb, seg))
         if (auto v = syn_again(room, i, seg)) return v;
     if (auto v = step1_sequence(room, tcb, seg)) {
-        if (v.reason == DropReason::TcpOutOfWindow && acknowledges_from_edge(tcb, seg))
-            step5_ack(room, i, seg);
+        if (v.reason == DropReason::TcpOutOfWindow) outside_window(room, i, seg);
         return v;
     }
     if (auto v = step2_reset(room, i, seg)) return v;
     // Step 3, security and compartment: README.md says why it is absent.
     if (auto v = step4_syn(room, tcb, seg)) return v;
-    note_activity(room, tcb);
+    if (auto v = check_ack(tcb, seg)) return v;
+    // Up to here the segment was judged and nothing has changed (RFC 5961 5.2): who sends blindly
+    // would have to guess SEG.SEQ and SEG.ACK.
+    admit(room, tcb, seg);
     if (auto v = step5_ack(room, i, seg)) return v;
     if (seg.has_options) learn_user_timeout(room, tcb);
     if (auto v = step6_urgent(room, tcb, seg)) return v;

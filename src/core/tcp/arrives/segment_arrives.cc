@@ -118,8 +118,7 @@ void act(Room& room, Segment& seg, Verdict v, Tcb* tcb, const inet::Arrival& arr
         case Verdict::Act::Reset:
             send_reset_for(
                 room, seg,
-                v.reason == DropReason::TcpAfterClose     ? SendReason::ResetAfterClose
-                : v.reason == DropReason::TcpNoConnection ? SendReason::ResetNoConnection
+                v.reason == DropReason::TcpNoConnection ? SendReason::ResetNoConnection
                 : v.reason == DropReason::TcpListenAck || v.reason == DropReason::TcpBadCookie
                     ? SendReason::ResetListen
                     : SendReason::ResetBadAck);
@@ -143,7 +142,7 @@ void tell_arrival(Room& room, const FlowKey& key, const Segment& seg, State befo
     room.cx.observer->on_segment_arrived({room.cx.now, note, v.reason, before, room.state_now,
                                           key.id(), seg.seq.value, seg.len, seg.ack.value,
                                           seg.flags, seg.syn() ? seg.wnd : seg.wnd << shift,
-                                          room.state_iss, room.state_irs});
+                                          room.state_iss, room.state_irs, seg.lacks_timestamp});
 }
 
 // Of the window field of what arrives.

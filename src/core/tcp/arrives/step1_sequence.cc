@@ -1,4 +1,6 @@
-// First check of RFC 9293 3.10.7.4: is the segment acceptable? PAWS, the four cases, trimming.
+// First check of RFC 9293 3.10.7.4: is the segment acceptable? PAWS and the four cases. Nothing of
+// the connection changes here: what a segment says of itself is taken by admit(), when RST, SYN and
+// ACK have been checked as well.
 #include "core/tcp/room.hh"
 
 namespace tern {
@@ -20,22 +22,28 @@ bool acceptable(const Tcb& tcb, const Segment& seg) {
     return inside(seg.seq) || inside(seg.seq + len - 1);
 }
 
-Verdict check_timestamps(Room& room, Tcb& tcb, const Segment& seg) {
-    if (!tcb.has(k_timestamps) || seg.rst()) return Verdict::next();
-    // RFC 7323 3.2 [RFC7323:3]: once negotiated, every segment carries one.
-    if (!seg.has_timestamps) return Verdict::drop(DropReason::TcpNoTimestamp);
+Verdict check_timestamps(const Room& room, const Tcb& tcb, const Segment& seg) {
+    // RFC 7323 3.2 [RFC7323:3]: a segment without the agreed timestamp has no age that PAWS could
+    // judge (docs/decisions/0020-segments-without-timestamps.md).
+    if (!tcb.has(k_timestamps) || !seg.has_timestamps || seg.rst()) return Verdict::next();
     // RFC 7323 5.3 [RFC7323:6]: PAWS comes before the sequence check.
     if (static_cast<i32>(seg.ts_val - tcb.ts_recent) >= 0) return Verdict::next();
     if (room.now_second() - tcb.ts_recent_second > k_paws_idle_seconds) return Verdict::next();
     return Verdict::ack(DropReason::TcpPaws);
 }
 
-// Cuts what lies outside the window, on both sides.
-void trim(Room& room, Tcb& tcb, Segment& seg) {
+// RFC 9293 3.10.7.4 [MUST-66]: while the window is closed, ACK, URG and RST still count; the text
+// of a probe does not.
+bool probes_closed_window(const Tcb& tcb, const Segment& seg) {
+    return tcb.rcv_wnd() == 0 && seg.seq == tcb.rcv.nxt && seg.len > 0 && !seg.rst();
+}
+
+}  // namespace
+
+void trim_to_window(Room& room, Tcb& tcb, Segment& seg) {
     if (seg.seq < tcb.rcv.nxt) {
         const u32 old = std::min(static_cast<u32>(tcb.rcv.nxt - seg.seq), seg.len);
-        if (acknowledges_plausibly(tcb, seg))
-            remember_duplicate(room, tcb, seg, seg.seq, seg.seq + old);
+        remember_duplicate(room, tcb, seg, seg.seq, seg.seq + old);
         seg.packet.pull(old);
         seg.seq += old;
         seg.len -= old;
@@ -49,15 +57,13 @@ void trim(Room& room, Tcb& tcb, Segment& seg) {
     }
 }
 
-}  // namespace
-
 // RFC 5961 5.2, for a segment that has not come as far as step 5.
 bool acknowledges_plausibly(const Tcb& tcb, const Segment& seg) {
     return seg.has(wire::Ack) && seg.ack >= tcb.snd.una - std::max<u32>(tcb.snd.max_wnd, 1) &&
            seg.ack <= tcb.snd.max;
 }
 
-Verdict step1_sequence(Room& room, Tcb& tcb, Segment& seg) {
+Verdict step1_sequence(const Room& room, const Tcb& tcb, Segment& seg) {
     // RFC 9293 3.5 [MUST-10], simultaneous open: the SYN of the peer's SYN-ACK was counted when its
     // SYN came. A bare SYN again is old, and is told what we expect.
     if (tcb.state == State::SynReceived && seg.syn() && seg.has(wire::Ack) && !seg.rst() &&
@@ -68,27 +74,33 @@ Verdict step1_sequence(Room& room, Tcb& tcb, Segment& seg) {
     // RFC 5961 4.2 [U-6]: a SYN is challenged at step 4 whatever its sequence number.
     if (seg.syn() && !seg.rst() && is_synchronized(tcb.state)) return Verdict::next();
     if (auto v = check_timestamps(room, tcb, seg)) return v;
-    // RFC 9293 3.10.7.4 [MUST-66]: while the window is closed, ACK, URG and RST still count;
-    // the text of a probe does not.
-    if (tcb.rcv_wnd() == 0 && seg.seq == tcb.rcv.nxt && seg.len > 0 && !seg.rst()) {
+    if (probes_closed_window(tcb, seg)) return Verdict::next();
+    // A FIN needs no room: it is accepted into a closed window.
+    const bool bare_fin = seg.fin() && seg.len == 0 && seg.seq == tcb.rcv.nxt && !seg.rst();
+    if (acceptable(tcb, seg) || bare_fin) return Verdict::next();
+    return seg.rst() ? Verdict::drop(DropReason::TcpResetOutOfWindow)  // [U-5]
+                     : Verdict::ack(DropReason::TcpOutOfWindow);
+}
+
+void admit(Room& room, Tcb& tcb, Segment& seg) {
+    if (probes_closed_window(tcb, seg)) {
         room.cx.drop(DropReason::TcpReceiveFull, seg.arrival->interface);
         seg.packet.trim(seg.len);
         seg.len = 0;
         seg.flags &= static_cast<u16>(~wire::Fin);
         acknowledge_each(room, tcb, SendReason::AckWindowProbe);
     }
-    // A FIN needs no room: it is accepted into a closed window.
-    const bool bare_fin = seg.fin() && seg.len == 0 && seg.seq == tcb.rcv.nxt && !seg.rst();
-    if (!acceptable(tcb, seg) && !bare_fin) {
-        if (seg.rst()) return Verdict::drop(DropReason::TcpResetOutOfWindow);  // [U-5]
-        option_unheard(room, tcb, seg);
-        return Verdict::ack(DropReason::TcpOutOfWindow);
-    }
-    if (!seg.rst()) note_marks(room, tcb, seg);
+    note_marks(room, tcb, seg);
+    if (tcb.has(k_timestamps) && !seg.has_timestamps) note_missing_timestamp(room, seg);
     // RFC 7323 4.3 (2) [RFC7323:5]: judged by where the segment begins, before any trimming.
     update_ts_recent(room, tcb, seg);
-    if (!seg.rst()) trim(room, tcb, seg);
-    return Verdict::next();
+    note_activity(room, tcb);
+    trim_to_window(room, tcb, seg);
+}
+
+void note_missing_timestamp(Room& room, Segment& seg) {
+    ++room.cx.counters.tcp_without_timestamp;
+    seg.lacks_timestamp = true;
 }
 
 SendReason why_unacceptable(Seq rcv_nxt, u32 rcv_wnd, const Segment& seg) {

@@ -177,37 +177,54 @@ void enter_established(Room& room, Index i) {
     want_output(room, tcb);
 }
 
+void syn_acknowledged(Room& room, Tcb& tcb, Seq ack) {
+    if (tcb.snd.iss + 1 < ack) {
+        room.colds[tcb.cold].fast_open_taken = true;
+        ++room.cx.counters.tcp_fast_opens;
+    }
+    drop_acknowledged(room, tcb, ack);
+    tcb.snd.una = tcb.snd.nxt = tcb.snd.max = ack;
+}
+
 namespace {
 
 // SYN-RECEIVED with a Tcb: a simultaneous open, or a promoted embryo.
-Verdict ack_of_syn(Room& room, Index i, Segment& seg) {
+void ack_of_syn(Room& room, Index i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
-    if (!(tcb.snd.una < seg.ack && seg.ack <= tcb.snd.max))
-        return Verdict::reset(DropReason::TcpEmbryoBadAck);
     become(room, tcb, Cause::AckOfSyn);
     measure_rtt(room, tcb, seg);
-    tcb.snd.una = tcb.snd.iss + 1;
-    tcb.snd.nxt = max(tcb.snd.nxt, tcb.snd.una);
+    if (tcb.has(k_passive)) {
+        tcb.snd.una = tcb.snd.iss + 1;
+        tcb.snd.nxt = max(tcb.snd.nxt, tcb.snd.una);
+    } else {
+        syn_acknowledged(room, tcb, seg.ack);
+    }
     learn_window(room, tcb, seg, true);
     enter_established(room, i);
     learn_ecn_of_last_ack(room, tcb, seg);
     // CLOSE was called before the handshake ended.
     if (tcb.has(k_fin_queued)) become(room, tcb, Cause::Close);
-    return Verdict::next();
 }
 
 }  // namespace
 
-Verdict step5_ack(Room& room, Index i, Segment& seg) {
-    Tcb& tcb = room.tcbs[i];
+Verdict check_ack(const Tcb& tcb, const Segment& seg) {
     if (!seg.has(wire::Ack)) return Verdict::drop(DropReason::TcpNoAck);  // [U-8]
-    const bool opens = tcb.state == State::SynReceived;
-    if (opens)
-        if (auto v = ack_of_syn(room, i, seg)) return v;
+    if (tcb.state == State::SynReceived) {
+        const bool acceptable = tcb.snd.una < seg.ack && seg.ack <= tcb.snd.max;
+        return acceptable ? Verdict::next() : Verdict::reset(DropReason::TcpEmbryoBadAck);
+    }
     // RFC 5961 5.2 [RFC5961:3] [MAY-12].
     if (seg.ack < tcb.snd.una - std::max<u32>(tcb.snd.max_wnd, 1))
         return Verdict::challenge(DropReason::TcpAckTooOld);
     if (seg.ack > tcb.snd.max) return Verdict::ack(DropReason::TcpAckUnsent);  // [U-9]
+    return Verdict::next();
+}
+
+Verdict step5_ack(Room& room, Index i, Segment& seg) {
+    Tcb& tcb = room.tcbs[i];
+    const bool opens = tcb.state == State::SynReceived;
+    if (opens) ack_of_syn(room, i, seg);
     const u32 window_before = tcb.snd.wnd;
     // What the FIN's sequence number would be, before the queue shrinks.
     const Seq fin = data_end(room, tcb);

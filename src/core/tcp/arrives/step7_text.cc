@@ -85,8 +85,9 @@ Verdict step7_text(Room& room, Index i, Segment& seg) {
     if (!may_receive_state(tcb.state)) return Verdict::ack(DropReason::TcpAfterFin);
     // RFC 9293 3.6.1 [SHLD-3]: nobody will ever read this; the peer should know.
     if (tcb.has(k_released)) {
+        send_reset(room, tcb, SendReason::ResetAfterClose);
         finish(room, i, Cause::Abort, Error::Aborted);
-        return Verdict::reset(DropReason::TcpAfterClose);
+        return Verdict::drop(DropReason::TcpAfterClose);
     }
     DropReason bad;
     if (seg.seq == tcb.rcv.nxt) {

@@ -38,10 +38,12 @@ Result<u16> port_for(Room& room, const ListenOptions& o) {
     return std::unexpected(Error::NoPortFree);
 }
 
-// Handshakes that a listener for every address had begun here count for the new one, which will end
-// them.
-void take_over_embryos(Room& room, Listener& l, Index before) {
+// Handshakes that a listener for every address had begun here, by an embryo or by a cookie, count
+// for the new one, which will end them.
+void take_over_handshakes(Room& room, Listener& l, Index before) {
     if (before == 0) return;
+    l.gave_cookies = room.listeners[before].gave_cookies;
+    l.cookies_until = room.listeners[before].cookies_until;
     room.embryos.for_each([&](Index i) {
         const FlowKey& key = room.embryos[i].key;
         if (key.local_port != l.port || key.local_address() != l.address) return;
@@ -79,7 +81,7 @@ Result<TcpListener> Tcp::listen(const ListenOptions& o) {
     l.user = o.user;
     l.generation = ++room.last_generation;
     room.lately_listeners = {};
-    take_over_embryos(room, l, before);
+    take_over_handshakes(room, l, before);
     tell_transition(room, {{l.address, l.port}, {}}, State::Closed, Cause::OpenPassive);
     return TcpListener{i, l.generation};
 }
@@ -171,18 +173,23 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
     inet::Way way;
     if (auto found = room.inet.find_way(remote.address, way); !found)
         return std::unexpected(found.error());
-    const Index i = new_tcb(room, key, hash, old);
-    if (i == 0) return std::unexpected(Error::OutOfMemory);
+    // All that can be refused comes before the TIME-WAIT that is replaced goes.
+    const Ecn ecn = ecn_to_ask(room, o.options, remote.address);
+    Extras extras;
+    const bool all = allocate_extras(room, o.options, extras, o.fast_open || ecn == Ecn::Accurate);
+    const Index i = all ? new_tcb(room, key, hash, old) : 0;
+    if (i == 0) {
+        free_extras(room, extras);
+        return std::unexpected(Error::OutOfMemory);
+    }
     if (old != 0) {
         tell_transition(room, key.id(), State::TimeWait, Cause::OpenActive);
         forget_time_wait(room, index_of(old));
     }
     Tcb& tcb = room.tcbs[i];
-    tcb.ecn = ecn_to_ask(room, o.options, remote.address);
-    if (!make_extras(room, tcb, o.options, o.fast_open || tcb.ecn == Ecn::Accurate)) {
-        free_tcb(room, i);
-        return std::unexpected(Error::OutOfMemory);
-    }
+    tcb.ecn = ecn;
+    tcb.cold = extras.cold;
+    tcb.buffers = extras.buffers;
     apply_options(room, tcb, o.options);
     tcb.way = way;
     tcb.user = o.user;

@@ -23,7 +23,13 @@ u16 first_window(const Room& room, const Listener& l) {
 
 void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset, SendReason why) {
     inet::Way way;
-    if (!room.inet.find_way(e.key.remote_address(), way)) return;
+    if (!room.inet.find_way(e.key.remote_address(), way))
+        return room.cx.drop(DropReason::OutNoRoute, 0);
+    send_syn_ack(room, l, e, ts_offset, why, way);
+}
+
+void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset, SendReason why,
+                  const inet::Way& way) {
     Bare bare;
     bare.seq = bare.iss = e.iss;
     bare.irs = e.irs;
@@ -111,6 +117,10 @@ Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u
         free_extras(room, extras);
         return 0;
     }
+    if (replaces == 0 || kind_of(replaces) != RecordKind::Embryo) {
+        time_wait_replaced(room, replaces);
+        tell_transition(room, e.key.id(), State::Listen, Cause::SynArrived);
+    }
     Tcb& tcb = room.tcbs[i];
     tcb.way = way;
     tcb.cold = extras.cold;
@@ -124,7 +134,7 @@ Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u
         tcb.ts_recent_second = room.now_second();
         tcb.ts_offset = initial_sequence(room, e.key).ts_offset;
     }
-    tcb.state = State::SynReceived;
+    begin_passive(tcb);
     tcb.snd.iss = tcb.snd.una = tcb.recover = e.iss;
     tcb.snd.nxt = tcb.snd.max = e.iss + 1;
     tcb.rcv.irs = e.irs;

@@ -77,8 +77,9 @@ FastOpen judge_fast_open(Room& room, Listener& l, const FlowKey& key) {
     return fresh ? FastOpen::Yes : FastOpen::YesAndRenew;
 }
 
-Verdict open_fast(Room& room, Index listener, const Embryo& e, Segment& seg, bool renew) {
-    const Index i = promote(room, listener, e, seg, 0, true);
+Verdict open_fast(Room& room, Index listener, const Embryo& e, Segment& seg, u32 replaces,
+                  bool renew) {
+    const Index i = promote(room, listener, e, seg, replaces, true);
     if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);
     Tcb& tcb = room.tcbs[i];
     Cold& c = room.colds[tcb.cold];
@@ -93,6 +94,7 @@ Verdict open_fast(Room& room, Index listener, const Embryo& e, Segment& seg, boo
     want_output(room, tcb);
     seg.seq += 1;
     seg.flags &= static_cast<u16>(~wire::Syn);
+    trim_to_window(room, tcb, seg);
     // What finds no room is not acknowledged, and comes again.
     if (seg.len > 0 && accept_bytes(room, tcb, seg) == DropReason::None) {
         c.fast_open_taken = true;
@@ -141,11 +143,7 @@ u32 fast_open_text(const Room& room, const Tcb& tcb) {
     return std::min(queue_bytes(room, tcb), fits);
 }
 
-void fast_open_answered(Room& room, Tcb& tcb, const Segment& seg) {
-    if (tcb.snd.iss + 1 < seg.ack) {
-        room.colds[tcb.cold].fast_open_taken = true;
-        ++room.cx.counters.tcp_fast_opens;
-    }
+void fast_open_answered(Room& room, Tcb& tcb) {
     if (tcb.cold == 0 || !std::exchange(room.colds[tcb.cold].fast_open_asks, false)) return;
     const wire::TcpOptions& o = room.options;
     const KnownHost* before = known_host(room, tcb.key.remote_address());

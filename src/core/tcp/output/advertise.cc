@@ -83,15 +83,19 @@ u32 already_given(Room& room) { return room.cx.random.below(ration(room) / 2 + 1
 
 }  // namespace
 
-void challenge(Room& room, Tcb& tcb, SendReason why) {
+bool may_challenge(Room& room, Tcb& tcb) {
     const u8 second = static_cast<u8>(room.now_second());
     if (tcb.challenge_second != second) {
         tcb.challenge_second = second;
         tcb.challenges = already_given(room) & 15u;
     }
-    if (tcb.challenges >= ration(room)) return;
+    if (tcb.challenges >= ration(room)) return false;
     tcb.challenges = (tcb.challenges + 1u) & 15u;
-    acknowledge_each(room, tcb, why);
+    return true;
+}
+
+void challenge(Room& room, Tcb& tcb, SendReason why) {
+    if (may_challenge(room, tcb)) acknowledge_each(room, tcb, why);
 }
 
 bool may_answer(Room& room, u64 hash) {

@@ -66,9 +66,45 @@ void send_reset_for(Room& room, const Segment& seg, SendReason why) {
     send_bare(room, key, bare, why);
 }
 
+namespace {
+
+// RFC 5961 3.2: a peer believes a RST at its RCV.NXT, challenges one inside its window, which our
+// CLOSED state then answers with the exact number, and drops any other without a word. Its RCV.NXT
+// lies between what it has acknowledged and all that was sent
+// (docs/decisions/0022-resets-that-the-peer-believes.md).
+struct ResetNumbers {
+    std::array<Seq, 4> at;
+    u32 count = 0;
+
+    void add(Seq s) {  // in rising order
+        if (count == 0 || at[count - 1] < s) at[count++] = s;
+    }
+};
+
+ResetNumbers reset_numbers(const Tcb& tcb) {
+    // The SYN has arrived, or the number does not matter.
+    const bool syn_open = tcb.state == State::SynSent || tcb.state == State::SynReceived;
+    const Seq oldest = syn_open ? tcb.snd.iss + 1 : tcb.snd.una;
+    const Seq newest = max(tcb.snd.max, oldest);
+    const Seq edge = oldest + tcb.snd.wnd;
+    const bool fills_window = edge <= newest;
+    // Something seems to be lost: the oldest number is the likely one.
+    const bool doubtful = tcb.backoff > 0 || tcb.has(k_after_timeout | k_recovery | k_persist);
+    ResetNumbers numbers;
+    if (fills_window || doubtful) numbers.add(oldest);
+    if (fills_window) {
+        // Behind a hole in front of the edge no number but the edge's predecessor is in the window.
+        if (oldest < edge) numbers.add(edge - 1);
+        numbers.add(edge);
+    }
+    numbers.add(newest);
+    return numbers;
+}
+
+}  // namespace
+
 void send_reset(Room& room, Tcb& tcb, SendReason why) {
     Bare bare;
-    bare.seq = tcb.snd.nxt;
     bare.ack = tcb.rcv.nxt;
     bare.flags = wire::Rst | wire::Ack;
     if (is_synchronized(tcb.state)) bare.flags |= ace_of_count(room, tcb);
@@ -82,7 +118,11 @@ void send_reset(Room& room, Tcb& tcb, SendReason why) {
     bare.iss = tcb.snd.iss;
     bare.irs = tcb.rcv.irs;
     bare.state = tcb.state;
-    send_bare(room, tcb.key, bare, why);
+    const ResetNumbers numbers = reset_numbers(tcb);
+    for (u32 n = 0; n < numbers.count; ++n) {
+        bare.seq = numbers.at[n];
+        send_bare(room, tcb.key, bare, why);
+    }
 }
 
 }  // namespace tern

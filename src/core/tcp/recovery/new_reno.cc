@@ -4,7 +4,8 @@
 namespace tern {
 
 void duplicate_ack(Room& room, Tcb& tcb) {
-    if (tcb.dup_acks < 255) ++tcb.dup_acks;
+    constexpr u8 most = 15;  // in four bits; behind the third their number does not matter
+    if (tcb.dup_acks < most) tcb.dup_acks = (tcb.dup_acks + 1u) & most;
     if (tcb.has(k_recovery)) {
         // 3.2 (4): a segment has left the network; not more of them than there were, whatever the
         // peer says (Savage: DupACK spoofing).

@@ -46,7 +46,7 @@ Index make_record(Room& room, const Tcb& tcb) {
     tw.snd_nxt = tcb.snd.max;
     tw.rcv_nxt = tcb.rcv.nxt;
     tw.ts_recent = tcb.ts_recent;
-    tw.window = std::min<u32>(tcb.rcv.buff >> tcb.rcv_wind_shift, 65535) / 4 & 0x3fff;
+    tw.window = std::min<u32>(tcb.rcv.buff >> tcb.rcv_wind_shift, 65535) / 16 & 0xfff;
     tw.ttl = tcb.ttl;
     tw.dscp = tcb.tos >> 2 & 0x3f;
     tw.timestamps = tcb.has(k_timestamps);
@@ -97,6 +97,13 @@ void forget_time_wait(Room& room, Index record) {
     release(room, record);
 }
 
+void time_wait_replaced(Room& room, u32 value) {
+    if (value == 0 || kind_of(value) != RecordKind::TimeWait) return;
+    const Index record = index_of(value);
+    tell_transition(room, room.time_waits[record].key.id(), State::TimeWait, Cause::NewSyn);
+    forget_time_wait(room, record);
+}
+
 void end_time_wait(Room& room, Index record, Cause cause) {
     tell_transition(room, room.time_waits[record].key.id(), State::TimeWait, cause);
     free_time_wait(room, record);
@@ -112,6 +119,10 @@ void expire_time_waits(Room& room) {
         tell_transition(room, tw.key.id(), State::TimeWait, Cause::TwoMslPassed);
         remove(room, oldest);
     }
+}
+
+Duration embryo_rto(const Limits& limits, u32 retries) {
+    return std::min<Duration>(limits.tcp_rto_initial * (1u << retries), limits.tcp_rto_max);
 }
 
 // RFC 4987 3.3 [RFC4987:2]: a handshake that is not finished in time gives its place back.
@@ -137,7 +148,7 @@ void expire_embryos(Room& room) {
             age_remove(ages, room.embryos, i);
             e.retries = (e.retries + 1u) & 7u;
             forget_answer_time(e);
-            const Duration rto = limits.tcp_rto_initial * (1u << e.retries);
+            const Duration rto = embryo_rto(limits, e.retries);
             e.deadline = room.tick_after(rto);
             age_push(room.embryo_ages[level + 1], room.embryos, i);
             tell_timer(room, e.key, Timer::Retransmission, TimerEvent::What::Set, rto);
