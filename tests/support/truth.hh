@@ -157,6 +157,10 @@ inline const SendRule k_send_rules[] = {
          return m.flags(S, AK | wire::k_ecn_flags) && m.again() &&
                 m.arrives([](const A& a) { return a.has(R); });
      }},
+    {SendReason::OpenAfterReset,
+     [](M m) {
+         return m.flags(S, AK) && m.again() && m.arrives([](const A& a) { return a.has(AK); });
+     }},
     {SendReason::Data, [](M m) { return m.new_data(); }},
     {SendReason::DataLast, [](M m) { return m.new_data() && m.flags(wire::Psh); }},
     {SendReason::DataOverride, [](M m) { return m.new_data() && m.fires(Timer::Override); }},
