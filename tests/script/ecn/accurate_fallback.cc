@@ -53,7 +53,8 @@ void receive(Script& t, u32 from, u32 n) {
 void lose_text(Script& t, u32 from, u32 peer_seq) {
     t.app.write(100);
     CHECK(has_option(t.next()));
-    t.advance(1s);
+    // RTO stays backed off from loss to loss until a round trip is measured.
+    t.advance(std::max<Duration>(1s, t.status().rto + 1ms));
     const auto again = t.next();
     CHECK(again && again->seq == from && again->length == 100 && !has_option(again));
     t.ignore_output();
