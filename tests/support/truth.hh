@@ -251,8 +251,8 @@ inline const SendRule k_send_rules[] = {
      }},
     {SendReason::ResetNoConnection,
      [](M m) {
-         return m.flags(R) && m.e.state == State::Closed &&
-                m.arrives([](const A& a) { return !a.has(R); });
+         const bool nobody = m.e.state == State::Closed || m.e.state == State::TimeWait;
+         return m.flags(R) && nobody && m.arrives([](const A& a) { return !a.has(R); });
      }},
     {SendReason::ResetListen,
      [](M m) {
@@ -322,7 +322,12 @@ inline bool has(const SegmentArrivedEvent& e, u16 bits) { return (e.flags & bits
 
 // What only the segment and its state can tell; the sentences about headers are the parsers' own.
 inline const DropRule k_drop_rules[] = {
-    {DropReason::TcpNoConnection, [](E e, W) { return e.before == State::Closed && !has(e, R); }},
+    {DropReason::TcpNoConnection,
+     [](E e, W) {
+         // A TIME-WAIT that has yielded is no connection any more.
+         const bool yielded = e.before == State::TimeWait && has(e, S);
+         return (e.before == State::Closed || yielded) && !has(e, R);
+     }},
     {DropReason::TcpStrayReset, [](E e, W) { return e.before == State::Closed && has(e, R); }},
     {DropReason::TcpListenReset, [](E e, W) { return e.before == State::Listen && has(e, R); }},
     {DropReason::TcpListenAck, [](E e, W) { return e.before == State::Listen && has(e, AK); }},

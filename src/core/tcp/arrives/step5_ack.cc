@@ -201,6 +201,8 @@ void ack_of_syn(Room& room, Index i, Segment& seg) {
     }
     learn_window(room, tcb, seg, true);
     enter_established(room, i);
+    // The data of a SYN had filled the buffer, and was read before the handshake ended.
+    if (tcb.rcv_wnd() == 0) window_opened(room, tcb);
     learn_ecn_of_last_ack(room, tcb, seg);
     // CLOSE was called before the handshake ended.
     if (tcb.has(k_fin_queued)) become(room, tcb, Cause::Close);

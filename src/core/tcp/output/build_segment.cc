@@ -285,6 +285,17 @@ u32 on_the_way(const Room& room, const Tcb& tcb, const Plan& plan) {
 
 }  // namespace
 
+namespace {
+
+// RFC 7323 2.2: not scaled. A SYN-ACK offers what RCV.EDGE has allowed for from the beginning, less
+// the text of the SYN that was taken (RFC 7413).
+u32 syn_window(const Tcb& tcb) {
+    const bool answer = tcb.state == State::SynReceived;
+    return std::min<u32>(answer ? tcb.rcv_wnd() : tcb.rcv.buff, 65535);
+}
+
+}  // namespace
+
 const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool& built) {
     built = false;
     if (!room.inet.find_way(tcb.key.remote_address(), tcb.way)) {
@@ -307,7 +318,7 @@ const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool
     header.seq = plan.seq;
     header.ack = (plan.flags & wire::Ack) ? tcb.rcv.nxt : Seq{};
     header.flags = plan.flags;
-    const u32 window = syn ? std::min<u32>(tcb.rcv.buff, 65535) : advertise(room, tcb);
+    const u32 window = syn ? syn_window(tcb) : advertise(room, tcb);
     header.window = static_cast<u16>(window);
     set_urgent(room, tcb, header);
     const u8 ecn = put_ecn(room, tcb, plan, header);
