@@ -220,7 +220,8 @@ inline const SendRule k_send_rules[] = {
      }},
     {SendReason::AckWindowProbe,
      [](M m) {
-         return m.pure_ack() && m.f.told && m.f.told_window == 0 &&
+         return m.pure_ack() && m.f.told &&
+                (m.f.told_window == 0 || m.dropped == DropReason::TcpReceiveFull) &&
                 m.arrives([](const A&) { return true; });
      }},
     {SendReason::AckKeepAlive,
