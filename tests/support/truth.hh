@@ -220,8 +220,7 @@ inline const SendRule k_send_rules[] = {
      }},
     {SendReason::AckWindowProbe,
      [](M m) {
-         return m.pure_ack() && m.f.told &&
-                (m.f.told_window == 0 || m.dropped == DropReason::TcpReceiveFull) &&
+         return m.pure_ack() && m.f.told && m.f.told_window == 0 &&
                 m.arrives([](const A&) { return true; });
      }},
     {SendReason::AckKeepAlive,
