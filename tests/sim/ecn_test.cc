@@ -74,7 +74,7 @@ Outcome transfer(Ecn ecn, std::string_view congestion, const Impairment& wire, u
 TEST(Ecn, a_queue_that_marks_costs_no_retransmission_and_no_rate) {
     test::covers({"RFC3168:3", "RFC9293:SHLD-8"});
     const Outcome without = transfer(Ecn::Off, "cubic", k_marking, 30'000'000);
-    EXPECT_GT(without.retransmissions, 10u);
+    EXPECT_GT(without.retransmissions, 5u);  // the queue does overflow
     EXPECT_EQ(without.marks, 0u);
     for (const Ecn ecn : {Ecn::Classic, Ecn::Accurate}) {
         const Outcome with = transfer(ecn, "cubic", k_marking, 30'000'000);

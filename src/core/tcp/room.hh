@@ -404,6 +404,9 @@ struct Bare {
 };
 void send_bare(Room& room, const FlowKey& key, const Bare& bare, SendReason why);
 u16 eff_snd_mss(const Room& room, const Tcb& tcb);
+// Eff.snd.MSS, or half of the widest window that the peer has offered, so that two segments fit
+// into it (docs/decisions/0017-two-segments-in-a-narrow-window.md).
+u16 segment_size(const Room& room, const Tcb& tcb);
 u16 receive_mss(const Room& room, const inet::Way& way, u16 limit);  // what our SYN announces
 // What an acknowledgement without text tells; a duplicate is told once.
 u32 sack_blocks(Room& room, Tcb& tcb, std::array<wire::SackBlock, 4>& out);

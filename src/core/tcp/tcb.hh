@@ -110,7 +110,7 @@ struct alignas(64) Tcb {
     u32 bytes_acked = 0;                // RFC 3465, in congestion avoidance
     Seq recover;                        // RFC 6582
     std::array<u8, 4> spare_sending{};  // free: whoever needs a byte in this line takes one
-    u16 send_mss = 536;                 // Eff.snd.MSS
+    u16 send_mss = 536;                 // Eff.snd.MSS, or what of it is cut for a narrow window
     u16 peer_mss = 536;                 // SendMSS
     u8 dup_acks : 4 = 0;
     u8 algorithm : 4 = 0;  // of congestion control: Room::algorithms

@@ -81,16 +81,20 @@ SCRIPT("a window that opens by small steps is not filled by small segments",
 SCRIPT("half of the widest window is enough", covers("RFC9293:MUST-38", "RFC9293:U-15")) {
     t.passive_open({.mss = 1000, .wscale = {}, .window = 800});
     t.app.write(5000);
-    t.expect("> . 1:801(800) ack 1");
+    // Segments are cut so that two fit into the window.
+    t.expect("> . 1:401(400) ack 1");
+    t.expect("> . 401:801(400) ack 1");
     t.inject("< . 1:1(0) ack 801 win 399");
     t.quiet(100ms);
     t.inject("< . 1:1(0) ack 801 win 400");
     t.expect("> . 801:1201(400) ack 1");
-    // With Nagle the next half waits for the acknowledgement of this one.
-    t.inject("< . 1:1(0) ack 801 win 800");
+    t.inject("< . 1:1(0) ack 801 win 799");
     t.quiet(50ms);
-    t.inject("< . 1:1(0) ack 1201 win 800");
-    t.expect("> . 1201:2001(800) ack 1");
+    t.inject("< . 1:1(0) ack 801 win 800");
+    t.expect("> . 1201:1601(400) ack 1");
+    t.inject("< . 1:1(0) ack 1601 win 800");
+    t.expect("> . 1601:2001(400) ack 1");
+    t.expect("> . 2001:2401(400) ack 1");
 }
 
 SCRIPT("the override timer lets a small segment go after 0.1 to 1 second",

@@ -27,7 +27,7 @@ void learn_syn(Room& room, Tcb& tcb, const Segment& seg) {
         tcb.ts_recent = o.ts_val;
         tcb.ts_recent_second = room.now_second();
     }
-    tcb.send_mss = eff_snd_mss(room, tcb);
+    tcb.send_mss = segment_size(room, tcb);
     if (seg.has_options) learn_user_timeout(room, tcb);
     if (seg.has(wire::Ack))
         learn_ecn_of_syn_ack(room, tcb, seg);

@@ -67,12 +67,22 @@ Seq data_end(const Room& room, const Tcb& tcb) {
     return syn_open ? tcb.snd.iss + 1 : tcb.snd.una;
 }
 
+namespace {
+
+// Segments that were cut for a narrow window need it no more, or less.
+void note_widest_window(const Room& room, Tcb& tcb) {
+    const u32 before = std::exchange(tcb.snd.max_wnd, tcb.snd.wnd);
+    if (before <= 2u * tcb.send_mss + 1) tcb.send_mss = segment_size(room, tcb);
+}
+
+}  // namespace
+
 void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled) {
     const u32 before = tcb.snd.wnd;
     tcb.snd.wnd = scaled ? seg.wnd << tcb.snd_wind_shift : seg.wnd;
     tcb.snd.wl1 = seg.seq;
     tcb.snd.wl2 = seg.ack;
-    tcb.snd.max_wnd = std::max(tcb.snd.max_wnd, tcb.snd.wnd);
+    if (tcb.snd.wnd > tcb.snd.max_wnd) note_widest_window(room, tcb);
     if (tcb.snd.wnd == before) return;
     if (tcb.snd.wnd > 0 && tcb.has(k_persist)) {
         cancel_deadline(room, tcb, Deadline::Retransmission);
@@ -151,7 +161,7 @@ void acknowledged(Room& room, Index i, Segment& seg) {
 
 void enter_established(Room& room, Index i) {
     Tcb& tcb = room.tcbs[i];
-    tcb.cwnd = initial_window(room, tcb.send_mss);
+    tcb.cwnd = initial_window(room, eff_snd_mss(room, tcb));
     // RFC 5681 3.1 [RFC5681:2]: a lost SYN begins with one segment.
     if (tcb.has(k_syn_retried)) tcb.cwnd = tcb.send_mss;
     // RFC 6298 5.7 [RFC6298:5]: whatever the expiries have made of it.

@@ -199,7 +199,7 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
     const Seq iss = above && initial.iss <= *above ? *above + 0x10001 : initial.iss;
     tcb.snd.iss = tcb.snd.una = tcb.snd.nxt = tcb.snd.max = tcb.recover = iss;
     if (o.fast_open) prepare_fast_open(room, tcb);
-    tcb.send_mss = eff_snd_mss(room, tcb);
+    tcb.send_mss = segment_size(room, tcb);
     become(room, tcb, Cause::OpenActive);
     tcb.set(k_syn_due | k_read_armed);
     ++room.cx.counters.tcp_connections_opened;

@@ -146,7 +146,7 @@ Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u
         tcb.rcv_wind_shift = wind_shift_of(room, l) & 0xf;
     }
     tcb.peer_mss = e.peer_mss;
-    tcb.send_mss = eff_snd_mss(room, tcb);
+    tcb.send_mss = segment_size(room, tcb);
     if (e.retries > 0) tcb.set(k_syn_retried);
     time_syn_ack(room, tcb, e);
     ecn_of_embryo(room, tcb, e);

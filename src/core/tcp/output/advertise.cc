@@ -21,9 +21,18 @@ u32 free_space(const Room& room, const Tcb& tcb) {
 // The most that the window field can say.
 u32 offerable(const Tcb& tcb, u32 space) { return std::min(space, 65535u << tcb.rcv_wind_shift); }
 
+// Our SYN-ACK could not say more than 65,535. As long as nothing else was said, and the peer has
+// used less than half of that, the acknowledgement that comes anyhow says the rest in time.
+bool first_window_lasts(const Tcb& tcb) {
+    const Seq first = tcb.rcv.irs + 1;
+    return tcb.last_ack_sent == first && tcb.rcv.edge == first + 65535 && tcb.rcv_wnd() > 65535 / 2;
+}
+
 // Is the growth of the window worth telling [MUST-39] [U-16]?
 bool worth_offering(const Room& room, const Tcb& tcb, u32 space) {
-    const u32 step = std::min<u32>(tcb.rcv.buff / 2, receive_mss(room, tcb.way, 0));
+    // A full segment leaves out what its timestamps take.
+    const u32 full = receive_mss(room, tcb.way, 0) - (tcb.has(k_timestamps) ? 12u : 0u);
+    const u32 step = std::min<u32>(tcb.rcv.buff / 2, full);
     return space >= tcb.rcv_wnd() + step;
 }
 
@@ -52,10 +61,9 @@ void window_opened(Room& room, Tcb& tcb) {
     if (!may_receive_state(tcb.state)) return;
     const u32 space = offerable(tcb, free_space(room, tcb));
     // A window that is still wide can wait for the next acknowledgement.
-    const u32 step = std::max<u32>(widest(tcb) / 2, receive_mss(room, tcb.way, 0));
     const bool was_small = tcb.rcv_wnd() < widest(tcb) / 4;
-    if (!worth_offering(room, tcb, space)) return;
-    if (was_small || space >= tcb.rcv_wnd() + step)
+    if (!was_small && space < tcb.rcv_wnd() + widest(tcb) / 2) return;
+    if (worth_offering(room, tcb, space) && !first_window_lasts(tcb))
         acknowledge(room, tcb, SendReason::WindowUpdate);
 }
 
@@ -120,6 +128,14 @@ u16 eff_snd_mss(const Room& room, const Tcb& tcb) {
     mss = std::min<u32>(mss, room.inet.mtu(tcb.way) - 40);
     if (const u16 limit = options_of(room, tcb).max_segment) mss = std::min<u32>(mss, limit);
     return static_cast<u16>(mss - (tcb.has(k_timestamps) ? 12 : 0));
+}
+
+u16 segment_size(const Room& room, const Tcb& tcb) {
+    constexpr u32 usual_mss = 536;  // RFC 9293 3.7.1
+    const u32 mss = eff_snd_mss(room, tcb), widest = tcb.snd.max_wnd;
+    if (widest == 0 || widest >= 2 * mss) return static_cast<u16>(mss);
+    const u32 part = widest > usual_mss ? widest / 2 : widest;
+    return static_cast<u16>(std::min(mss, std::max<u32>(part, room.cx.limits.tcp_min_mss)));
 }
 
 u32 sack_blocks(Room& room, Tcb& tcb, std::array<wire::SackBlock, 4>& out) {
