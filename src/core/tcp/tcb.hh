@@ -109,7 +109,8 @@ struct alignas(64) Tcb {
     u32 cwnd = 0, ssthresh = 0xffffffff;
     u32 bytes_acked = 0;                // RFC 3465, in congestion avoidance
     Seq recover;                        // RFC 6582
-    std::array<u8, 4> spare_sending{};  // free: whoever needs a byte in this line takes one
+    std::array<u8, 2> spare_sending{};  // free: whoever needs a byte in this line takes one
+    u16 rcv_mss = 0;                    // the longest segment of the peer, or 536; 0: none yet
     u16 send_mss = 536;                 // Eff.snd.MSS, or what of it is cut for a narrow window
     u16 peer_mss = 536;                 // SendMSS
     u8 dup_acks : 4 = 0;

@@ -55,7 +55,7 @@ SCRIPT("every second full-sized segment is acknowledged at once", covers("RFC929
     }
 }
 
-SCRIPT("full-sized means the MSS that we announced", covers("RFC9293:SHLD-19")) {
+SCRIPT("full-sized is never more than the MSS that we announced", covers("RFC9293:SHLD-19")) {
     t.setup.tcp.max_segment = 500;
     t.passive_open();
     t.inject("< . 1:501(500) ack 1");

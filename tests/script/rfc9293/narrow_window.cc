@@ -174,4 +174,26 @@ SCRIPT("a closed window opens when one segment was read, less the bytes of its t
     CHECK(t.status().rcv_wnd >= 1448);
 }
 
+SCRIPT("every second of the peer's segments is acknowledged, however large our own MSS is",
+       covers("RFC9293:SHLD-19", "RFC5681:8")) {
+    for (const u32 mtu : {576u, 1500u, 4352u, 7300u, 9000u, 65535u})
+        for (const bool timestamps : {false, true})
+            for (const u32 size : {536u, 1000u, 1220u, 1448u, 1460u, 8948u}) {
+                if (size + 40 + (timestamps ? 12 : 0) > mtu) continue;
+                one_case("segments of " + std::to_string(size) + ", MTU " + std::to_string(mtu) +
+                             (timestamps ? ", timestamps" : ""),
+                         [&](Script& c) {
+                             c.setup.mtu = mtu;
+                             c.passive_open({.timestamps = timestamps});
+                             for (u32 n = 0; n < 10; ++n) {
+                                 c.inject(line_of({.seq = 1 + n * size, .len = size, .ack = 1}));
+                                 c.app.read_all();
+                                 const auto ack = c.next();
+                                 c.check(ack.has_value() == (n % 2 == 1), "every second");
+                                 if (ack) c.check(ack->ack == 1 + (n + 1) * size, "all of it");
+                             }
+                         });
+            }
+}
+
 }  // namespace tern

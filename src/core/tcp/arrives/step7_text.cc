@@ -30,14 +30,23 @@ Packet packed(Chain& chain, Packet packet) {
     return packet;
 }
 
-void decide_ack(Room& room, Tcb& tcb, bool filled_hole) {
+// What is full-sized the peer tells by what it sends: behind a path or an interface with a smaller
+// MTU its segments stay far below the MSS that we announced.
+void learn_segment_size(const Room& room, Tcb& tcb, u32 size) {
+    constexpr u32 usual_mss = 536;  // RFC 9293 3.7.1: less may be text that was short
+    const u32 ours = receive_mss(room, tcb.way, options_of(room, tcb).max_segment);
+    tcb.rcv_mss = static_cast<u16>(std::min(std::max(size, usual_mss), ours));
+}
+
+// docs/decisions/0018-the-size-of-the-peers-segments.md
+void decide_ack(Room& room, Tcb& tcb, u32 segment, bool filled_hole) {
+    if (segment > tcb.rcv_mss) learn_segment_size(room, tcb, segment);
     // RFC 5681 4.2 [RFC5681:5]: at once when a hole was (partly) filled.
     if (filled_hole) return acknowledge(room, tcb, SendReason::AckHoleFilled);
-    const u32 rmss = receive_mss(room, tcb.way, options_of(room, tcb).max_segment);
-    const u32 full = rmss - (tcb.has(k_timestamps) ? 12 : 0);
     // RFC 9293 3.8.6.3 [SHLD-19], RFC 5681 4.2 [RFC5681:8]: at least every second full-sized
     // segment, and within the delay in any case.
-    if (tcb.unacked() >= 2 * full) return acknowledge(room, tcb, SendReason::AckEverySecond);
+    if (tcb.unacked() >= 2u * tcb.rcv_mss)
+        return acknowledge(room, tcb, SendReason::AckEverySecond);
     if (!is_set(tcb, Deadline::DelayedAck) && !tcb.has(k_ack_now))  // [SHLD-18], [MUST-40]
         set_deadline(room, tcb, Deadline::DelayedAck, room.tick_up + room.delayed_ack_ticks,
                      room.cx.limits.tcp_delayed_ack);
@@ -64,6 +73,7 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
     if (seg.has_timestamps)
         q->echo_ms = std::min(q->echo_ms, room.ts_clock(tcb.ts_offset) - seg.ts_ecr);
     const bool holes = q->runs != 0;
+    const u32 segment = seg.packet->gso_size != 0 ? seg.packet->gso_size : seg.packet.size();
     if (holes) [[unlikely]] {
         fill_hole(room, tcb, *q, seg);
     } else {
@@ -71,7 +81,7 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
         while (seg.more != nullptr && !seg.more->empty()) append(q->chain, seg.more->pop_front());
         tcb.rcv.nxt += seg.len;
     }
-    decide_ack(room, tcb, holes);
+    decide_ack(room, tcb, segment, holes);
     if (tcb.has(k_read_armed)) {
         tcb.clear(k_read_armed);
         tell(room, tcb, Readable);
