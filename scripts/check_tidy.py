@@ -8,7 +8,7 @@ import pathlib
 import re
 import sys
 
-from common import Report, k_root, tracked, without_comments
+from common import Report, comments, k_root, tracked, without_comments
 
 k_columns = 100
 k_file_lines_warn = 800
@@ -246,6 +246,28 @@ def path_of_a_segment(root, files, complaints):
                 complaints.append(f"{where} names {column.group(1)}, which {name} does not have")
 
 
+# A file in a comment or a document. Names with a capital, "file" and what a command writes stand
+# for any file.
+k_any_file = re.compile(r"(?<![\w/.*{<-])((?:[\w.-]+/)*[\w-]+\.(?:cc|hh|py|sh|md|toml|tsv|json"
+                        r"|cmake|pkt|svg))\b(?![\w*])")
+k_no_file = re.compile(r"(^|/)([A-Z_]+|file|x|smallest)\.\w+$")
+
+
+def files_named(root, files, complaints):
+    """What comments and documents name is a file: beside them, or the end of some path."""
+    names = {f.as_posix() for f in tracked(root)}
+    ends = {"/".join(pathlib.PurePath(n).parts[-depth:]) for n in names for depth in range(1, 9)}
+    for path in files:
+        text = (root / path).read_text() if path.suffix in k_cxx | {".md"} else ""
+        lines = comments(text) if path.suffix in k_cxx else enumerate(text.splitlines(), 1)
+        for number, line in lines:
+            for name in k_any_file.findall(line):
+                if name in ends or k_no_file.search(name):
+                    continue
+                if not (root / path.parent / name).is_file():
+                    complaints.append(f"{path}:{number} names {name}, which does not exist")
+
+
 k_rules = {
     f"at most {k_columns} columns": columns,
     f"files of at most {k_file_lines} lines": file_length,
@@ -257,6 +279,7 @@ k_rules = {
     "no test is switched off": tests_run,
     "READMEs map their rooms": room_maps,
     f"{k_path_document} names what exists": path_of_a_segment,
+    "comments and documents name files that exist": files_named,
 }
 
 

@@ -10,9 +10,10 @@
 #include <string>
 #include <string_view>
 
+#include "tern/export.hh"
 #include "tern/int.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 struct MacAddress {
     std::array<u8, 6> bytes{};

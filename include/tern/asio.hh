@@ -23,9 +23,11 @@
 #include <boost/system/system_error.hpp>
 
 #include "tern/detail/completion.hh"
+#include "tern/export.hh"
 #include "tern/runtime.hh"
 
-namespace tern::asio {
+namespace tern TERN_API {
+namespace asio {
 
 namespace net = boost::asio;
 using boost::system::error_code;
@@ -35,10 +37,10 @@ error_code to_error_code(Error error);
 
 namespace detail {
 
-class ContextCore;
-class StreamCore;
-class AcceptorCore;
-class DatagramCore;
+class TERN_LOCAL ContextCore;
+class TERN_LOCAL StreamCore;
+class TERN_LOCAL AcceptorCore;
+class TERN_LOCAL DatagramCore;
 
 // A buffer sequence of any type. What does not fit waits for the next call, as "some" allows.
 struct Parts {
@@ -310,4 +312,5 @@ private:
     std::unique_ptr<detail::DatagramCore, detail::Free> core_;
 };
 
-}  // namespace tern::asio
+}  // namespace asio
+}  // namespace tern

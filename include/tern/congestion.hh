@@ -1,6 +1,6 @@
 // Congestion control as a plug. An algorithm is one constant object for all connections; what it
 // knows of a connection lies in that connection's state. It is called on the stack's thread, from
-// within the stack: it must not call the stack, allocate or throw. examples/congestion.cc is one.
+// within the stack: it must not call the stack, allocate or throw. examples/vegas.hh is one.
 //   struct Mine final : tern::CongestionControl { ... };
 //   stack.tcp().add_congestion_control(mine);             // must outlive the stack
 //   stack.tcp().connect(peer, {.options = {.congestion = "mine"}});
@@ -13,9 +13,10 @@
 #include <string_view>
 #include <type_traits>
 
+#include "tern/export.hh"
 #include "tern/int.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 // Largest CongestionControl::state_bytes().
 inline constexpr u32 k_congestion_state = 512;

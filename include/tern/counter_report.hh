@@ -4,9 +4,10 @@
 
 #include <string>
 
+#include "tern/export.hh"
 #include "tern/stack.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 std::string counter_table(const Counters& counters);
 // One object; "drops" holds those that are not zero, by name.

@@ -3,9 +3,10 @@
 
 #include <string_view>
 
+#include "tern/export.hh"
 #include "tern/int.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 // clang-format off
 #define TERN_DROP_REASONS(X) \

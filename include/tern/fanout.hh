@@ -4,9 +4,10 @@
 #include <initializer_list>
 #include <vector>
 
+#include "tern/export.hh"
 #include "tern/trace.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 class Fanout final : public Observer {
 public:

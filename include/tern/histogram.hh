@@ -6,10 +6,11 @@
 #include <array>
 #include <bit>
 
+#include "tern/export.hh"
 #include "tern/int.hh"
 #include "tern/time.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 class DurationHistogram {
 public:

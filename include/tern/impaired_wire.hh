@@ -6,11 +6,12 @@
 #include <memory>
 #include <string>
 
+#include "tern/export.hh"
 #include "tern/histogram.hh"
 #include "tern/impairment.hh"
 #include "tern/runtime.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 struct ImpairedWireConfig {
     // "tap:NAME", "tun:NAME" or "xdp:NAME", "@NETNS" may follow; or a device of your own. Two of
@@ -70,7 +71,7 @@ public:
     void wake();
 
 private:
-    struct Inside;
+    struct TERN_LOCAL Inside;
     std::unique_ptr<Inside> inside_;
 };
 

@@ -7,10 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "tern/export.hh"
 #include "tern/int.hh"
 #include "tern/time.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 // Loss in bursts: a chain of two states that takes a step for each packet (Gilbert 1960, Elliott
 // 1963). In the long run p / (p + r) of the packets meet the bad state, 1 / r of them in a row.

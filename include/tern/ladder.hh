@@ -10,9 +10,10 @@
 #include <memory>
 #include <string>
 
+#include "tern/export.hh"
 #include "tern/trace.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 struct LadderOptions {
     unsigned width = 80;   // columns, at least 80
@@ -42,7 +43,7 @@ public:
     void clear();
 
 private:
-    class Recorder;
+    class TERN_LOCAL Recorder;
     std::unique_ptr<Recorder> recorder_;
 };
 

@@ -1,10 +1,11 @@
 // Every bound of a stack, each with its reason.
 #pragma once
 
+#include "tern/export.hh"
 #include "tern/int.hh"
 #include "tern/time.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 struct Limits {
     // Bytes of stream that may wait in one connection, each way, at first; 1 MiB fills 800 Mbit/s x

@@ -5,9 +5,10 @@
 #include <string>
 
 #include "tern/address.hh"
+#include "tern/export.hh"
 #include "tern/packet_batch.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 struct LinkFacts {
     std::string name{};              // for messages: "tap:tern0"

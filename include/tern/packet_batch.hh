@@ -10,10 +10,11 @@
 #include <span>
 #include <utility>
 
+#include "tern/export.hh"
 #include "tern/int.hh"
 #include "tern/time.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 class PacketPool;
 
@@ -177,7 +178,7 @@ public:
 
 private:
     friend class Packet;
-    struct Slot;
+    struct TERN_LOCAL Slot;
     struct Slab {
         Slab* next;
         u64 bytes;

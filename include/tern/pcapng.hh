@@ -10,9 +10,10 @@
 #include <memory>
 #include <string>
 
+#include "tern/export.hh"
 #include "tern/trace.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 struct PcapngOptions {
     u32 snap_length = 0;  // bytes kept of each packet; 0: all
@@ -46,7 +47,7 @@ public:
     u64 packets_left_out() const;  // bytes_max was reached, or no memory to cut them
 
 private:
-    class Inside;
+    class TERN_LOCAL Inside;
     std::unique_ptr<Inside> inside_;
 };
 

@@ -5,9 +5,10 @@
 #include <string_view>
 #include <system_error>
 
+#include "tern/export.hh"
 #include "tern/int.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 enum class Error : u8 {
     None = 0,
@@ -53,7 +54,7 @@ inline std::error_code make_error_code(Error e) { return {static_cast<int>(e), e
 template <>
 struct std::is_error_code_enum<tern::Error> : std::true_type {};
 
-// Hands an error up; otherwise names the value. The one macro of the project outside tests.
+// Hands an error up; otherwise names the value. It is a macro because it returns from the caller.
 #define TERN_TRY(declaration, ...)                                                         \
     auto&& TERN_TRY_NAME(__LINE__) = (__VA_ARGS__);                                        \
     if (!TERN_TRY_NAME(__LINE__)) return std::unexpected(TERN_TRY_NAME(__LINE__).error()); \

@@ -12,11 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "tern/export.hh"
 #include "tern/impairment.hh"
 #include "tern/link.hh"
 #include "tern/stack.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 // What the system said and what helps, for people.
 class RuntimeError : public std::runtime_error {
@@ -117,7 +118,7 @@ public:
     void wake();
 
 private:
-    struct Inside;
+    struct TERN_LOCAL Inside;
     std::unique_ptr<Inside> inside_;
 };
 

@@ -14,10 +14,11 @@
 #include <memory>
 #include <vector>
 
+#include "tern/export.hh"
 #include "tern/runtime.hh"
 #include "tern/steering.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 class Shards {
 public:

@@ -18,15 +18,17 @@
 #include <string_view>
 #include <vector>
 
+#include "tern/export.hh"
 #include "tern/runtime.hh"
 #include "tern/stack.hh"
 
-namespace tern::sim {
+namespace tern TERN_API {
+namespace sim {
 
 class Host;
-class Lane;
+class TERN_LOCAL Lane;
 class World;
-struct WorldInside;
+struct TERN_LOCAL WorldInside;
 
 // A fault was asked for and hit nothing, so the run has not tested what it was meant to test.
 class FaultNeverStruck : public std::runtime_error {
@@ -189,7 +191,7 @@ private:
     friend class World;
     friend class Stream;
     friend struct WorldInside;
-    struct Inside;
+    struct TERN_LOCAL Inside;
     Host(WorldInside& world, std::string name, Cidr address, const HostOptions& options);
     u32 attach(Lane& out) override;
     void arrive(u32 port, PacketBatch&& batch) override;
@@ -216,7 +218,7 @@ public:
 private:
     friend class World;
     friend struct WorldInside;
-    struct Inside;
+    struct TERN_LOCAL Inside;
     Router(WorldInside& world, std::string name, Ipv4Address address);
     u32 attach(Lane& out) override;
     void arrive(u32 port, PacketBatch&& batch) override;
@@ -265,7 +267,7 @@ private:
     friend class World;
     friend class Router;
     friend struct WorldInside;
-    struct Inside;
+    struct TERN_LOCAL Inside;
     explicit Wire(std::unique_ptr<Inside> inside);
     std::unique_ptr<Inside> inside_;
 };
@@ -334,4 +336,5 @@ private:
     std::unique_ptr<WorldInside> inside_;
 };
 
-}  // namespace tern::sim
+}  // namespace sim
+}  // namespace tern

@@ -4,9 +4,11 @@
 
 #include <optional>
 
+#include "tern/export.hh"
 #include "tern/sim.hh"
 
-namespace tern::sim {
+namespace tern TERN_API {
+namespace sim {
 
 struct BulkOptions {
     u64 bytes = 1'000'000;
@@ -34,7 +36,7 @@ public:
     const TcpStatus& status();
 
 private:
-    struct Inside;
+    struct TERN_LOCAL Inside;
     std::unique_ptr<Inside> inside_;
 };
 
@@ -62,7 +64,7 @@ public:
     const TcpStatus& status();
 
 private:
-    struct Inside;
+    struct TERN_LOCAL Inside;
     std::unique_ptr<Inside> inside_;
 };
 
@@ -100,7 +102,7 @@ public:
     const TcpStatus& status();  // of the last client
 
 private:
-    struct Inside;
+    struct TERN_LOCAL Inside;
     std::unique_ptr<Inside> inside_;
 };
 
@@ -123,8 +125,9 @@ public:
     bool intact() const;   // each one is one that was sent
 
 private:
-    struct Inside;
+    struct TERN_LOCAL Inside;
     std::unique_ptr<Inside> inside_;
 };
 
-}  // namespace tern::sim
+}  // namespace sim
+}  // namespace tern

@@ -8,9 +8,11 @@
 // outlives every run of the world.
 #pragma once
 
+#include "tern/export.hh"
 #include "tern/sim.hh"
 
-namespace tern::sim {
+namespace tern TERN_API {
+namespace sim {
 
 class Judge {
 public:
@@ -33,8 +35,9 @@ public:
     u64 segments() const;  // that were judged, sent and arrived
 
 private:
-    struct Inside;
+    struct TERN_LOCAL Inside;
     std::unique_ptr<Inside> inside_;
 };
 
-}  // namespace tern::sim
+}  // namespace sim
+}  // namespace tern

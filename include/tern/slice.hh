@@ -2,9 +2,10 @@
 // view of the same memory. It pins the whole buffer it lies in until it is released.
 #pragma once
 
+#include "tern/export.hh"
 #include "tern/packet_batch.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 class Slice {
 public:

@@ -11,12 +11,13 @@
 #include <memory>
 #include <string>
 
+#include "tern/export.hh"
 #include "tern/limits.hh"
 #include "tern/steering.hh"
 #include "tern/tcp.hh"
 #include "tern/udp.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 struct StackConfig {
     // All chance of this stack comes from here: initial sequence numbers, ports, cookies. Outside
@@ -150,7 +151,7 @@ public:
     std::optional<BrokenInvariant> broken_invariant() const;
 
 private:
-    struct Inside;
+    struct TERN_LOCAL Inside;
     std::unique_ptr<Inside> inside_;
 };
 

@@ -5,8 +5,9 @@
 #include <array>
 
 #include "tern/address.hh"
+#include "tern/export.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 struct Steering {
     u32 shard = 0;                // which of them this stack is

@@ -13,11 +13,12 @@
 
 #include "tern/address.hh"
 #include "tern/congestion.hh"
+#include "tern/export.hh"
 #include "tern/result.hh"
 #include "tern/slice.hh"
 #include "tern/trace.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 struct TcpConnection {
     Index index = 0;
@@ -183,7 +184,7 @@ struct TcpStatus {  // RFC 9293 3.9.1.6, and what engineers ask next
     TcpOptions options;  // as the application gave them
 };
 
-struct Room;  // the stack's inside
+struct TERN_LOCAL Room;  // the stack's inside
 
 class Tcp {
 public:

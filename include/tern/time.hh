@@ -3,9 +3,10 @@
 
 #include <chrono>
 
+#include "tern/export.hh"
 #include "tern/int.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 struct StackClock {
     using rep = i64;

@@ -9,9 +9,10 @@
 
 #include "tern/address.hh"
 #include "tern/drop_reason.hh"
+#include "tern/export.hh"
 #include "tern/time.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 enum class State : u8 {  // RFC 9293 3.3.2
     Closed,

@@ -4,10 +4,11 @@
 #include <optional>
 
 #include "tern/address.hh"
+#include "tern/export.hh"
 #include "tern/result.hh"
 #include "tern/slice.hh"
 
-namespace tern {
+namespace tern TERN_API {
 
 struct UdpSocket {
     Index index = 0;
@@ -41,7 +42,7 @@ struct Datagram {
     bool to_group = false;
 };
 
-class UdpRoom;
+class TERN_LOCAL UdpRoom;
 
 class Udp {
 public:

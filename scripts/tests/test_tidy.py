@@ -106,6 +106,22 @@ class Maps(Repository):
         self.write("src/core/tcp/README.md", "| `step1.cc` | x |\n")
         self.verdict("READMEs map", False)
 
+    def test_comments_and_documents_name_files(self):
+        rule = "comments and documents name files"
+        self.write("src/core/base/a.cc", "int x;\n")
+        for line, good in (("// base/a.cc says more.", True), ("// See a.cc.", True),
+                           ("// base/gone.cc says more.", False), ("// See gone.cc.", False),
+                           ("int y;  // as examples/gone.hh does", False),
+                           ('const char* s = "gone.cc";', True), ("// stages/NAME.sh", True)):
+            with self.subTest(line):
+                self.write("src/core/base/b.cc", line + "\n")
+                self.verdict(rule, good)
+        self.write("docs/some.md", "[there](../src/core/base/a.cc)\n")
+        self.write("src/core/base/b.cc", "int z;\n")
+        self.verdict(rule, True)
+        self.write("docs/some.md", "[nowhere](../src/core/base/gone.cc)\n")
+        self.verdict(rule, False)
+
     def test_path_of_a_segment(self):
         rule = "docs/path-of-a-segment.md"
         self.write("src/core/stack/receive.cc", "void parse_headers(int) {}\n")

@@ -46,7 +46,7 @@ protected:
 
 // "a SYN, twice" -> "a_SYN_twice": what GoogleTest takes as a name.
 std::string name_from(std::string_view title);
-// ".../script/rfc9293/open_test.cc" -> "rfc9293_open"
+// "tests/script/rfc9293/open.cc" -> "rfc9293_open"
 std::string suite_from(std::string_view file);
 
 template <class T>
