@@ -107,11 +107,11 @@ SCRIPT("each code is hard or soft to an opening connection as the one table says
             const inet::IcmpMeaning meaning = inet::meaning_of_icmp(3, code);
             go_to(c, Place::SynSent);
             c.icmp({.type = 3, .code = code, .seq = 0});
-            c.state(meaning.hard_for_tcp ? State::Closed : State::SynSent);
             if (meaning.hard_for_tcp)
-                c.check(c.app.error() == meaning.error, "and the application hears the same");
-            else
-                c.check(c.status().soft_error == meaning.error, "and the application can ask");
+                c.check(c.app.error() == meaning.error, "the application hears why");
+            else  // it can ask once: the state below asks as well
+                c.check(c.status().soft_error == meaning.error, "the application can ask why");
+            c.state(meaning.hard_for_tcp ? State::Closed : State::SynSent);
             c.ignore_output();
         });
 }
