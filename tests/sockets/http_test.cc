@@ -385,18 +385,18 @@ TEST_F(RawHttp, AtTheLimitTheSlowestMakesRoom) {
     tools::ServerOptions options;
     options.sessions = 3;
     serve(options);
-    const std::string big = "GET /big.bin HTTP/1.1\r\nHost: x\r\n\r\n";
+    const std::string for_big = "GET /big.bin HTTP/1.1\r\nHost: x\r\n\r\n";
     std::string got;
     spawn([&]() -> net::awaitable<void> {
         std::vector<asio::tcp_stream> lazy;
         for (int i = 0; i < 2; ++i) {
             lazy.emplace_back(*a);
             co_await lazy.back().async_connect(to_b(80), net::use_awaitable);
-            co_await lazy.back().async_write_some(net::buffer(big), net::use_awaitable);
+            co_await lazy.back().async_write_some(net::buffer(for_big), net::use_awaitable);
         }
         asio::tcp_stream busy{*a};
         co_await busy.async_connect(to_b(80), net::use_awaitable);
-        co_await busy.async_write_some(net::buffer(big), net::use_awaitable);
+        co_await busy.async_write_some(net::buffer(for_big), net::use_awaitable);
         std::size_t taken = 0;
         while (taken < 8'000'000) taken += (co_await busy.async_receive(net::use_awaitable)).size();
         asio::tcp_stream late{*a};
