@@ -28,6 +28,11 @@ class Lines(unittest.TestResult):
         super().addError(test, err)
         self.tell(test, err)
 
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.tell(test, err)
+
     def tell(self, test, err):
         print("\n".join("    " + line for line in self._exc_info_to_string(err, test).splitlines()))
         print(f"not ok {self.name(test)} - {' '.join(str(err[1]).split())[:160]}")

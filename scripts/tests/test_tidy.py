@@ -123,7 +123,7 @@ class Maps(Repository):
         self.verdict(rule, False)
 
     def test_path_of_a_segment(self):
-        rule = "docs/path-of-a-segment.md"
+        rule = "docs/path-of-a-segment.md names"
         self.write("src/core/stack/receive.cc", "void parse_headers(int) {}\n")
         self.write("src/core/stack/README.md", "receive.cc\n")
         self.verdict(rule, False)  # no document

@@ -80,7 +80,7 @@ def many_seeds_and_plots():
 @test()
 def a_flow_is_drawn_with_its_reasons():
     out, _ = sim(k_scenarios / "faults.toml", "--ladder", "upload")
-    for part in ("SYN-SENT", "ask for a connection", "lost on the wire"):
+    for part in ("SYN-SENT", "the application called OPEN", "lost on the wire"):
         check(part in out, f"no {part!r} in: {out[-3000:]}")
     # Who is watched wakes up for each segment of a train: that many events are more.
     plain, drawn = (re.sub(r"[0-9]+ events", "", text)

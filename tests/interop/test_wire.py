@@ -401,9 +401,9 @@ def a_fault_that_never_struck_is_named():
 def more_than_it_can_do_is_confessed():
     """A wire whose thread is stopped while packets come cannot have been on time."""
     with Cable("--delay", "2ms") as cable:
-        pinger = cable.start(0, "ping", "-n", "-q", "-c", "300", "-i", "0.002", k_right,
+        pinger = cable.start(0, "ping", "-n", "-q", "-c", "1500", "-i", "0.002", k_right,
                              stdout=subprocess.DEVNULL)
-        for _ in range(8):
+        for _ in range(30):  # each makes one packet late at least, of fewer than 3,000
             time.sleep(0.03)
             cable.process.send_signal(signal.SIGSTOP)
             time.sleep(0.05)

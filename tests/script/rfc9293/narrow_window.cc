@@ -92,6 +92,20 @@ SCRIPT("when the window grows segments become full, and the first flight is that
     CHECK(t.status().send_mss == 1460);
 }
 
+SCRIPT("when the window grows cwnd is one segment of the new size at least",
+       covers("RFC5681:4")) {
+    t.passive_open({.mss = 1460, .wscale = {}, .window = 662});
+    t.app.write(5000);
+    t.advance(2s);
+    t.ignore_output();
+    CHECK(t.status().send_mss == 331);
+    CHECK(t.status().cwnd == 331);
+    t.inject("< . 1:1(0) ack 332 win 65535");
+    CHECK(t.status().send_mss == 1460);
+    CHECK(t.status().cwnd >= 1460);
+    t.ignore_output();
+}
+
 SCRIPT("a buffer of less than two segments: each that was read opens the window at once",
        covers("RFC9293:MUST-39", "RFC9293:U-16")) {
     for (const u32 mtu : {576u, 1280u, 1500u, 4352u, 9000u})

@@ -72,7 +72,10 @@ namespace {
 // Segments that were cut for a narrow window need it no more, or less.
 void note_widest_window(const Room& room, Tcb& tcb) {
     const u32 before = std::exchange(tcb.snd.max_wnd, tcb.snd.wnd);
-    if (before <= 2u * tcb.send_mss + 1) tcb.send_mss = segment_size(room, tcb);
+    if (before > 2u * tcb.send_mss + 1) return;
+    tcb.send_mss = segment_size(room, tcb);
+    // RFC 5681 3.1: the loss window, the smallest that there is, is one segment of the new size.
+    tcb.cwnd = std::max<u32>(tcb.cwnd, tcb.send_mss);
 }
 
 }  // namespace
