@@ -115,7 +115,7 @@ struct alignas(64) Tcb {
     u16 peer_mss = 536;                 // SendMSS
     u8 dup_acks : 4 = 0;
     u8 algorithm : 4 = 0;  // of congestion control: Room::algorithms
-    u8 backoff = 0;        // expirations of RTO since new data was acknowledged
+    u8 backoff = 0;        // expirations of RTO since the last new ACK (rto is doubled itself)
     u8 acks_owed = 0;      // duplicate ACKs that must leave one by one
     SendReason ack_reason = SendReason::AckEverySecond;
     union {

@@ -92,8 +92,7 @@ SCRIPT("when the window grows segments become full, and the first flight is that
     CHECK(t.status().send_mss == 1460);
 }
 
-SCRIPT("when the window grows cwnd is one segment of the new size at least",
-       covers("RFC5681:4")) {
+SCRIPT("when the window grows cwnd is one segment of the new size at least", covers("RFC5681:4")) {
     t.passive_open({.mss = 1460, .wscale = {}, .window = 662});
     t.app.write(5000);
     t.advance(2s);
