@@ -186,8 +186,7 @@ u32 build_options(Room& room, Tcb& tcb, const Plan& plan, std::byte* to) {
     const TcpOptions& wanted = options_of(room, tcb);
     const bool answer = tcb.state == State::SynReceived;
     if (syn) {  // RFC 9293 3.2 [MUST-65]: in no other segment
-        o.mss =
-            receive_mss(room, tcb.way, options_of(room, tcb).max_segment);  // [MUST-14] [SHLD-5]
+        o.mss = receive_mss(room, tcb.way, wanted.max_segment);  // [MUST-14] [SHLD-5]
         const bool scale =
             answer ? tcb.rcv_wind_shift != 0 || tcb.snd_wind_shift != 0 : wanted.window_scale;
         if (scale) o.window_scale = wind_shift_for(receive_buffer_max(room, tcb));
@@ -282,10 +281,6 @@ u32 on_the_way(const Room& room, const Tcb& tcb, const Plan& plan) {
     const u32 more = behind ? static_cast<u32>(plan.seq - top) : 0;
     return more + (f != nullptr ? pipe(tcb, f) : static_cast<u32>(top - tcb.snd.una));
 }
-
-}  // namespace
-
-namespace {
 
 // RFC 7323 2.2: not scaled. A SYN-ACK offers what RCV.EDGE has allowed for from the beginning, less
 // the text of the SYN that was taken (RFC 7413).
