@@ -19,7 +19,7 @@ class Includes(Repository):
         for name in ("include/tern/int.hh", "include/tern/asio.hh", "src/core/base/seq.hh",
                      "src/core/wire/tcp.hh", "src/core/packet/packet.hh",
                      "src/core/event/events.hh",
-                     "src/core/inet/inet.hh", "src/core/inet/neighbor_cache.hh",
+                     "src/core/inet/inet.hh", "src/core/inet/neighbor/cache.hh",
                      "src/core/tcp/tcb.hh", "src/core/tcp/congestion/algorithm.hh",
                      "src/core/udp/ports.hh", "src/core/stack/stack.hh",
                      "src/os/link/virtual_wire.hh", "src/os/link/tun_tap.hh"):
@@ -33,7 +33,7 @@ class Includes(Repository):
             "src/core/stack/y.cc": '#include "core/udp/ports.hh"\n#include "core/tcp/tcb.hh"\n'
                                    '#include "core/tcp/congestion/algorithm.hh"\n',
             "src/lab/sim/w.cc": '#include "os/link/virtual_wire.hh"\n'
-                                '#include "core/inet/neighbor_cache.hh"\n',
+                                '#include "core/inet/neighbor/cache.hh"\n',
             "tools/main.cc": '#include "tern/asio.hh"\n#include <unistd.h>\n',
             "tests/t.cc": '#include "os/link/tun_tap.hh"\n#include "core/tcp/tcb.hh"\n',
         })
@@ -45,7 +45,7 @@ class Includes(Repository):
             "src/core/wire/b.cc": '"core/packet/packet.hh"',
             "src/core/inet/c.cc": '"core/tcp/tcb.hh"',
             "src/core/tcp/d.cc": '"core/udp/ports.hh"',
-            "src/core/tcp/e.cc": '"core/inet/neighbor_cache.hh"',
+            "src/core/tcp/e.cc": '"core/inet/neighbor/cache.hh"',
             "src/core/tcp/f.cc": '"../udp/ports.hh"',
             "src/core/tcp/congestion/g.cc": '"core/tcp/tcb.hh"',
             "src/core/tcp/h.cc": '"tern/asio.hh"',

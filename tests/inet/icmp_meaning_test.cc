@@ -1,6 +1,6 @@
 // The one table of what ICMP errors mean, row by row against the documents it comes from: RFC 1122
 // 4.2.3.9 and 4.1.3.3, RFC 9293 3.9.2.2, and what Linux tells its programs (icmp_err_convert).
-#include "core/inet/icmp_meaning.hh"
+#include "core/inet/v4/icmp_meaning.hh"
 
 #include <gtest/gtest.h>
 

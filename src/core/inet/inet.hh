@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/event/context.hh"
-#include "core/inet/icmp_meaning.hh"
+#include "core/inet/v4/icmp_meaning.hh"
 #include "tern/stack.hh"
 
 namespace tern::inet {

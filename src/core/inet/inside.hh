@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "core/inet/inet.hh"
-#include "core/inet/neighbor_cache.hh"
+#include "core/inet/neighbor/cache.hh"
 #include "core/inet/ring.hh"
-#include "core/inet/route_table.hh"
+#include "core/inet/route/table.hh"
 #include "core/inet/token_bucket.hh"
 #include "core/wire/arp.hh"
 #include "core/wire/ethernet.hh"
@@ -149,7 +149,7 @@ struct Inet::Inside {
         tables_changed();
     }
 
-    // input.cc, ipv4_input.cc
+    // input.cc, v4/input.cc
     Arrived link_input(u8 interface, Packet& packet, Arrival& arrival, IcmpError& error);
     Arrived ipv4_input(u8 interface, Packet& packet, Arrival& arrival, IcmpError& error);
     DropReason check_addresses(u8 interface, const wire::Ipv4Header& header, Arrival& arrival);
@@ -202,7 +202,7 @@ struct Inet::Inside {
     const PacketDescriptor* enqueue(u8 interface, Packet packet);
     const PacketDescriptor* drop_outgoing(const Packet& packet, DropReason reason, u8 interface);
 
-    // icmp_input.cc, icmp_error.cc
+    // v4/icmp_input.cc, v4/icmp_error.cc
     Arrived icmp_input(Packet& packet, const Arrival& arrival, IcmpError& error);
     DropReason error_input(const wire::IcmpMessage& message, const Arrival& arrival,
                            IcmpError& error);

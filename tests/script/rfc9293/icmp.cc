@@ -1,5 +1,5 @@
 // RFC 9293 3.9.2.2 and 3.9.1.8: ICMP errors and what the application hears of them.
-#include "core/inet/icmp_meaning.hh"
+#include "core/inet/v4/icmp_meaning.hh"
 #include "support/places.hh"
 
 namespace tern {

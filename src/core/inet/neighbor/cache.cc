@@ -1,5 +1,5 @@
 // RFC 4861 7.3.2 and 7.3.3, with the bounds of RFC 1122 2.3.2.
-#include "core/inet/neighbor_cache.hh"
+#include "core/inet/neighbor/cache.hh"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // RFC 1122 3.3.1.1: on-link or through a gateway, by the longest prefix.
-#include "core/inet/route_table.hh"
+#include "core/inet/route/table.hh"
 
 #include <algorithm>
 
