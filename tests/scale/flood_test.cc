@@ -1,6 +1,6 @@
 // goals.md C7: what a flood costs, by counts: frames answered, records, probes. The rates are in
 // bench/flood.
-#include "core/tcp/flow_key.hh"
+#include "core/base/flow_key.hh"
 #include "scale/probes.hh"
 #include "scale/siege.hh"
 #include "support/covers.hh"

@@ -155,7 +155,7 @@ struct Inet::Inside {
     DropReason check_addresses(u8 interface, const wire::Ipv4Header& header, Arrival& arrival);
     Arrived dropped(Packet& packet, DropReason reason, u8 interface);
 
-    // arp.cc
+    // neighbor/arp.cc
     void arp_input(u8 interface, Packet& packet);
     bool merge(u8 interface, const wire::ArpPacket& arp, bool to_us, bool link_broadcast);
     Index neighbor_for(u8 interface, Ipv4Address address, bool known);
@@ -166,7 +166,7 @@ struct Inet::Inside {
     void release_waiting(Index neighbor);
     void give_up_waiting(Index neighbor);
 
-    // duplicate_address.cc
+    // address/claims.cc
     void start_claim(u8 interface, OwnAddress& address);
     // True: the packet was about who owns an address of ours, and is done with.
     bool check_conflict(u8 interface, const wire::ArpPacket& arp);

@@ -1,8 +1,8 @@
 // A segment that arrived: SEG.* of RFC 9293 3.3.1 and the bytes.
 #pragma once
 
+#include "core/base/flow_key.hh"
 #include "core/inet/inet.hh"
-#include "core/tcp/flow_key.hh"
 #include "core/wire/tcp.hh"
 
 namespace tern {

@@ -4,10 +4,10 @@
 
 #include <array>
 
+#include "core/base/flow_key.hh"
 #include "core/base/seq.hh"
 #include "core/base/timer_wheel.hh"
 #include "core/inet/inet.hh"
-#include "core/tcp/flow_key.hh"
 #include "tern/tcp.hh"
 
 namespace tern {

@@ -14,10 +14,8 @@ Index Ports::find_port(u16 number) const {
 
 Index Ports::find_connected(const Endpoint& local, const Endpoint& remote) const {
     if (connected_.size() == 0) return 0;
-    return connected_.find(hash(local, remote), [&](u32 i) {
-        const Socket& s = (*sockets_)[i];
-        return s.local == local && s.remote == remote;
-    });
+    const FlowKey key = key_of(local, remote);
+    return connected_.find(key.hash(key_), [&](u32 i) { return key_of((*sockets_)[i]) == key; });
 }
 
 Index Ports::find(const Endpoint& local, const Endpoint& remote) const {
@@ -64,7 +62,7 @@ Result<void> Ports::add(Index socket) {
     if (!at_home(s.local.port) || taken(s)) return std::unexpected(Error::PortInUse);
     const Index p = port_for(s.local.port);
     if (p == 0) return std::unexpected(Error::OutOfMemory);
-    if (s.connected && !connected_.insert(hash(s.local, s.remote), socket)) {
+    if (s.connected && !connected_.insert(key_of(s).hash(key_), socket)) {
         leave_port(p);
         return std::unexpected(Error::OutOfMemory);
     }
@@ -82,7 +80,7 @@ void Ports::remove(Index socket) {
     const Index p = find_port(s.local.port);
     check(p != 0);
     if (s.connected) {
-        connected_.erase(hash(s.local, s.remote), socket);
+        connected_.erase(key_of(s).hash(key_), socket);
     } else {
         (s.port_prev != 0 ? (*sockets_)[s.port_prev].port_next : ports_[p].first) = s.port_next;
         if (s.port_next != 0) (*sockets_)[s.port_next].port_prev = s.port_prev;

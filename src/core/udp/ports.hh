@@ -1,6 +1,7 @@
 // Who owns which port: connected sockets by their four-tuple, the others by port and address.
 #pragma once
 
+#include "core/base/flow_key.hh"
 #include "core/base/flow_table.hh"
 #include "core/base/pool.hh"
 #include "core/udp/socket.hh"
@@ -47,17 +48,15 @@ private:
     };
     struct HashOfFlow {
         const Ports* ports;
-        u64 operator()(u32 i) const {
-            const Socket& s = (*ports->sockets_)[i];
-            return ports->hash(s.local, s.remote);
-        }
+        u64 operator()(u32 i) const { return key_of((*ports->sockets_)[i]).hash(ports->key_); }
     };
 
     u64 hash(u16 port) const { return siphash13(key_, u64{port}); }
-    u64 hash(const Endpoint& local, const Endpoint& remote) const {
-        return siphash13(key_, local.address.high(), local.address.low(), remote.address.high(),
-                         remote.address.low(), u64{local.port} << 16 | remote.port);
+    // Of a connected socket.
+    static FlowKey key_of(const Endpoint& local, const Endpoint& remote) {
+        return {local.address, local.port, remote.address, remote.port};
     }
+    static FlowKey key_of(const Socket& s) { return key_of(s.local, s.remote); }
     Index find_port(u16 number) const;
     Index first_on(u16 number) const {
         const Index p = find_port(number);

@@ -1,4 +1,6 @@
-// Who talks to whom: the key of every TCP record. 36 bytes hold either IP family.
+// Who talks to whom: the key of every record of a flow. 36 bytes hold either IP family, and the
+// zone of link-local addresses (RFC 4007): the same fe80:: address on another interface is another
+// host.
 #pragma once
 
 #include <cstring>
@@ -15,13 +17,19 @@ struct FlowKey {
     u16 remote_port = 0;
 
     FlowKey() = default;
-    FlowKey(const IpAddress& l, u16 lp, const IpAddress& r, u16 rp)
+    // `zone`: the interface, if one of the addresses is a link-local one of IPv6; otherwise none.
+    FlowKey(const IpAddress& l, u16 lp, const IpAddress& r, u16 rp, u8 zone = 0)
         : local_port(lp), remote_port(rp) {
         std::memcpy(local, l.bytes.data(), 16);
         std::memcpy(remote, r.bytes.data(), 16);
+        if (zone == 0) return;
+        put_zone(local, zone);
+        put_zone(remote, zone);
     }
     IpAddress local_address() const { return address(local); }
     IpAddress remote_address() const { return address(remote); }
+    // 0: none of the addresses is link-local, or nobody has said where.
+    u8 zone() const { return has_zone(remote) ? zone_of(remote) : zone_of(local); }
     FlowId id() const { return {{local_address(), local_port}, {remote_address(), remote_port}}; }
     friend bool operator==(const FlowKey& a, const FlowKey& b) {
         // Part by part: a key that was just put together is still on its way to memory, and
@@ -65,9 +73,25 @@ private:
                remote[2] == mapped;
     }
     static u64 word(const u32* w, int i) { return u64{w[i]} << 32 | w[i + 1]; }
+    // RFC 4291 2.5.6: behind its first ten bits a link-local address has 54 zeros, and the zone
+    // lies in some of them. An address on a wire that has other bits there is none that anybody may
+    // use.
+    static constexpr std::size_t k_zone_byte = 3;
+    static bool has_zone(const u32* words) {
+        constexpr u32 mask = 0x0000c0ffu, link_local = 0x000080feu;  // bytes fe 80 in memory
+        return (words[0] & mask) == link_local;
+    }
+    static u8 zone_of(const u32* words) {
+        return has_zone(words) ? static_cast<u8>(words[0] >> 8 * k_zone_byte) : u8{0};
+    }
+    static void put_zone(u32* words, u8 zone) {
+        if (has_zone(words)) words[0] |= u32{zone} << 8 * k_zone_byte;
+    }
     static IpAddress address(const u32* words) {
         IpAddress a;
         std::memcpy(a.bytes.data(), words, 16);
+        if (has_zone(words)) [[unlikely]]
+            a.bytes[k_zone_byte] = 0;
         return a;
     }
 };
