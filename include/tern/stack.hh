@@ -118,7 +118,9 @@ public:
     Result<void> add_prefix(Interface i, Cidr prefix, Arp arp = Arp::Answer);
     // NoSuchInterface; AddressNotAvailable: was not added.
     Result<void> remove_prefix(Interface i, Cidr prefix);
-    // A default route has the prefix 0.0.0.0/0.
+    // A default route has the prefix 0.0.0.0/0. Of equal routes the one that was added first leads;
+    // but what has one of our addresses as source leaves by that address's interface and the routes
+    // of this interface alone (the strong host model of RFC 1122 3.3.4.2).
     Result<void> add_route(Cidr destination, Interface i, std::optional<IpAddress> gateway = {});
     Result<void> add_neighbor(Interface i, IpAddress address, MacAddress mac);  // static
     void flush_neighbors();

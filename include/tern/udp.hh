@@ -48,10 +48,11 @@ class Udp {
 public:
     // PortInUse, AddressNotAvailable, NoPortFree, NoRoute (connected), OutOfMemory.
     Result<UdpSocket> open(const UdpOptions& options);
-    // `to` may be left out on a connected socket; `source` chooses among our addresses.
-    // MessageTooLong, NoRoute, NotConnected, InvalidAddress (broadcast not allowed, port 0),
-    // OutOfMemory; a hard ICMP error that came (Refused, ...) is returned once instead of sending.
-    // A soft one (HostUnreachable, NetworkUnreachable) is told by the event UdpError alone.
+    // `to` may be left out on a connected socket; `source` chooses among our addresses, and with it
+    // the interface (RFC 1122 3.3.4.2). MessageTooLong, NoRoute, AddressNotAvailable, NotConnected,
+    // InvalidAddress (broadcast not allowed, port 0), OutOfMemory; a hard ICMP error that came
+    // (Refused, ...) is returned once instead of sending. A soft one (HostUnreachable,
+    // NetworkUnreachable) is told by the event UdpError alone.
     Result<void> send(UdpSocket s, std::span<const std::byte> data, std::optional<Endpoint> to = {},
                       std::optional<IpAddress> source = {});
     // WouldBlock, or a hard ICMP error once.

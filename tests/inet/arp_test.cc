@@ -279,7 +279,7 @@ TEST_F(ArpTest, an_answer_to_the_probe_makes_it_reachable_again) {
 TEST_F(ArpTest, a_transport_that_moves_forward_spares_the_probe) {
     peer_answers();
     inet::Way way;
-    ASSERT_TRUE(layer->find_way(k_peer, way));
+    ASSERT_TRUE(layer->find_way(k_peer, k_us, way));
     for (int n = 0; n < 100; ++n) {
         send_to(k_peer, pattern(8), way);
         layer->confirm(way);
@@ -308,7 +308,7 @@ TEST_F(ArpTest, a_transport_does_not_confirm_who_never_answered) {
 TEST_F(ArpTest, a_suspicion_probes_at_once_but_not_more_than_once_a_second) {
     peer_answers();
     inet::Way way;
-    ASSERT_TRUE(layer->find_way(k_peer, way));
+    ASSERT_TRUE(layer->find_way(k_peer, k_us, way));
     layer->suspect(way);
     EXPECT_TRUE(silent()) << "it was asked this very second";
     wait(1s);
@@ -335,7 +335,7 @@ TEST_F(ArpTest, the_cache_can_be_flushed) {
     send_to(third, pattern(8));
     sent();
     inet::Way way;
-    ASSERT_TRUE(layer->find_way(k_peer, way));
+    ASSERT_TRUE(layer->find_way(k_peer, k_us, way));
     layer->flush_neighbors();
     EXPECT_EQ(drops(DropReason::NeighborUnreachable), 1u) << "what waited for the third";
     send_to(k_peer, pattern(8), way);
@@ -399,7 +399,7 @@ TEST_F(ArpTest, a_way_through_a_slot_with_a_new_owner_is_mended) {
     context.limits.neighbors = 2;
     peer_answers();
     inet::Way way;
-    ASSERT_TRUE(layer->find_way(k_peer, way));
+    ASSERT_TRUE(layer->find_way(k_peer, k_us, way));
     wait(60s);
     for (u8 n = 100; n < 110; ++n) {
         const Ipv4Address one{10, 0, 0, n};

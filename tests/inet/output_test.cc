@@ -38,15 +38,15 @@ TEST_F(Output, on_link_by_the_mask_else_by_the_longest_prefix) {
 
 TEST_F(Output, without_a_route_nothing_leaves) {
     inet::Way way;
-    EXPECT_EQ(layer->find_way(Ipv4Address{8, 8, 8, 8}, way).error(), Error::NoRoute);
-    EXPECT_EQ(layer->find_way(*IpAddress::parse("2001:db8::1"), way).error(), Error::NoRoute);
+    EXPECT_EQ(layer->find_way(Ipv4Address{8, 8, 8, 8}, k_us, way).error(), Error::NoRoute);
+    EXPECT_EQ(layer->find_way(*IpAddress::parse("2001:db8::1"), k_us, way).error(), Error::NoRoute);
     EXPECT_EQ(layer->source_for(Ipv4Address{8, 8, 8, 8}).error(), Error::NoRoute);
     send_to({8, 8, 8, 8}, pattern(8));
     EXPECT_EQ(drops(DropReason::OutNoRoute), 1u);
     // RFC 1122 3.2.1.3 (g): 127/8 stays inside, even with a default route.
     ASSERT_TRUE(layer->add_route(net("0.0.0.0/0"), eth, Ipv4Address{10, 0, 0, 254}));
     for (const char* to : {"127.0.0.1", "0.0.0.0", "0.0.0.9", "10.0.0.1"}) {
-        EXPECT_EQ(layer->find_way(*IpAddress::parse(to), way).error(), Error::NoRoute) << to;
+        EXPECT_EQ(layer->find_way(*IpAddress::parse(to), k_us, way).error(), Error::NoRoute) << to;
         send_to(*Ipv4Address::parse(to), pattern(8));
     }
     EXPECT_EQ(drops(DropReason::OutNoRoute), 5u);

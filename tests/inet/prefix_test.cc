@@ -46,10 +46,10 @@ TEST_F(Prefix, it_belongs_to_its_interface) {
     EXPECT_TRUE(dies(DropReason::Ipv4NotForUs, to("10.9.1.1")));
     EXPECT_EQ(inject(second, to("10.9.1.1")), Arrived::Udp);
     inet::Way way;
-    ASSERT_TRUE(layer->find_way(IpAddress{k_peer}, way));
+    ASSERT_TRUE(layer->find_way(k_peer, k_us, way));
     EXPECT_FALSE(layer->is_source_on(way, *IpAddress::parse("10.9.1.1")));
     ASSERT_TRUE(add("10.8.0.0/16"));
-    ASSERT_TRUE(layer->find_way(IpAddress{k_peer}, way));
+    ASSERT_TRUE(layer->find_way(k_peer, k_us, way));
     EXPECT_TRUE(layer->is_source_on(way, *IpAddress::parse("10.8.1.1")));
 }
 

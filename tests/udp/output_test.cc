@@ -61,6 +61,7 @@ TEST_F(UdpOutput, the_source_may_be_chosen_among_ours) {
     covers({"RFC1122:18", "RFC1122:5"});
     const Ipv4Address second{10, 0, 0, 77};
     ASSERT_TRUE(layer->add_address(eth, *Cidr::parse("10.0.0.77/24"), false));
+    const Ipv4Address other_ip{10, 4, 0, 1};
     const u8 other = add_ethernet();
     ASSERT_TRUE(layer->add_address(other, *Cidr::parse("10.4.0.1/24"), false));
     const Endpoint to{k_peer, 53};
@@ -75,14 +76,44 @@ TEST_F(UdpOutput, the_source_may_be_chosen_among_ours) {
     EXPECT_EQ(source_of(any, second), second);
     EXPECT_EQ(source_of(bound, {}), second);
     EXPECT_EQ(source_of(bound, k_us), k_us);
-    // Not ours, nobody's, or on another interface.
+    // Not ours, or nobody's.
     for (const char* source :
-         {"10.0.0.3", "0.0.0.0", "255.255.255.255", "224.0.0.1", "10.4.0.1", "2001:db8::1"})
+         {"10.0.0.3", "0.0.0.0", "255.255.255.255", "224.0.0.1", "2001:db8::1"})
         EXPECT_EQ(send_error(any, pattern(4), to, IpAddress::parse(source)),
                   Error::AddressNotAvailable);
+    // Strong host model (RFC 1122 3.3.4.2): it leaves by the interface of its source, or not at
+    // all.
+    EXPECT_EQ(send_error(any, pattern(4), to, other_ip), Error::NoRoute);
     ASSERT_TRUE(layer->remove_address(eth, second));
     EXPECT_EQ(send_error(bound, pattern(4), to), Error::AddressNotAvailable);
     EXPECT_TRUE(silent());
+}
+
+TEST_F(UdpOutput, a_source_leaves_by_its_own_interface_connected_or_not) {
+    const Ipv4Address far{192, 0, 2, 1}, gateway{10, 0, 0, 254}, other_gateway{10, 4, 0, 254};
+    const Ipv4Address other_ip{10, 4, 0, 1};
+    const u8 other = add_ethernet();
+    ASSERT_TRUE(layer->add_address(other, *Cidr::parse("10.4.0.1/24"), false));
+    ASSERT_TRUE(layer->add_route(*Cidr::parse("0.0.0.0/0"), eth, gateway));
+    ASSERT_TRUE(layer->add_route(*Cidr::parse("0.0.0.0/0"), other, other_gateway));
+    ASSERT_TRUE(layer->add_neighbor(eth, gateway, k_peer_mac));
+    ASSERT_TRUE(layer->add_neighbor(other, other_gateway, k_other_mac));
+    UdpOptions o;
+    o.remote = Endpoint{far, 53};
+    const auto connected = room->open(o);
+    o.local.address = other_ip;
+    const auto bound = room->open(o);
+    ASSERT_TRUE(connected && bound);
+    const auto leaves_by = [&](UdpSocket s, std::optional<IpAddress> source) {
+        EXPECT_TRUE(send(s, pattern(4), {}, source));
+        const std::size_t here = sent(eth).size(), there = sent(other).size();
+        EXPECT_EQ(here + there, 1u);
+        return here == 1 ? eth : other;
+    };
+    EXPECT_EQ(leaves_by(*connected, {}), eth);
+    EXPECT_EQ(leaves_by(*connected, other_ip), other);
+    EXPECT_EQ(leaves_by(*connected, {}), eth) << "what the socket knows of its way is its own";
+    EXPECT_EQ(leaves_by(*bound, {}), other);
 }
 
 TEST_F(UdpOutput, what_cannot_be_sent) {

@@ -86,8 +86,9 @@ public:
     // Strong host model (RFC 1122 3.3.4.2): a packet leaves from an address of its interface.
     bool is_source_on(const Way& way, const IpAddress& source) const;
     bool is_broadcast_address(const IpAddress& address) const;  // limited, or of a subnet of ours
-    // Resolves or mends `way`. NoRoute.
-    Result<void> find_way(const IpAddress& destination, Way& way);
+    // Resolves or mends `way`, which leaves by the interface of `source` (any: not chosen yet), the
+    // same for the life of `way`. NoRoute.
+    Result<void> find_way(const IpAddress& destination, const IpAddress& source, Way& way);
     u32 mtu(const Way& way) const { return interface(way.interface).mtu; }
     // Pushes the IP and link headers in front of `packet`, whose view begins at the transport
     // header and whose checksum state and gso facts are set, and queues it at the interface (or

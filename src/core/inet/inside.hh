@@ -119,6 +119,7 @@ struct Inet::Inside {
     // Ways found lately, so that many short connections to a few hosts share the search.
     struct LatelyFound {
         Ipv4Address to;
+        u8 only = 0;  // the interface of the source
         Way way;
     };
     std::array<LatelyFound, 64> lately_found{};
@@ -185,9 +186,10 @@ struct Inet::Inside {
         Ipv4Address next;  // the destination, or a gateway
     };
     const PacketDescriptor* send(Packet packet, const Outgoing& outgoing, Way& way);
-    Result<void> find_way(Ipv4Address to, Way& way);
-    Result<void> search_way(Ipv4Address to, Way& way);
-    std::optional<Hop> next_hop(Ipv4Address to) const;
+    Result<void> find_way(Ipv4Address to, Ipv4Address source, Way& way);
+    Result<void> search_way(Ipv4Address to, u8 only, Way& way);
+    std::optional<Hop> next_hop(Ipv4Address to, u8 only = 0) const;
+    u8 interface_of(Ipv4Address source) const;
     bool is_group(Ipv4Address to) const;  // more than one host
     const OwnAddress* source_on(u8 interface, Ipv4Address to, Ipv4Address hop) const;
     bool owns(u8 interface, Ipv4Address ip) const;  // as an address, or in a prefix
@@ -195,7 +197,7 @@ struct Inet::Inside {
     bool is_ours(Ipv4Address ip) const;  // on any interface
     void push_ipv4(Packet& packet, const Outgoing& outgoing);
     void push_link(u8 interface, Packet& packet, const MacAddress& to, wire::EtherType type);
-    const PacketDescriptor* to_group(Packet packet, Ipv4Address to, Way& way);
+    const PacketDescriptor* to_group(Packet packet, const Outgoing& outgoing, Way& way);
     void wait_for(Index neighbor, Packet packet);
     void drop_waiting(Neighbor& n, DropReason reason);
     bool may_grow(const Chain& queue, const PacketDescriptor& by) const;

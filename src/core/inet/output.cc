@@ -28,26 +28,29 @@ u16 PacketIds::next() {
     return static_cast<u16>(left << 8 | right);
 }
 
-Result<void> Inet::find_way(const IpAddress& destination, Way& way) {
+Result<void> Inet::find_way(const IpAddress& destination, const IpAddress& source, Way& way) {
     if (!destination.is_v4()) return std::unexpected(Error::NoRoute);
     if (way.interface != 0 && way.epoch == inside_->epoch) return {};
-    return inside_->find_way(destination.v4(), way);
+    const Ipv4Address from = source.is_v4() ? source.v4() : Ipv4Address::any();
+    return inside_->find_way(destination.v4(), from, way);
 }
 
-Result<void> Inet::Inside::find_way(Ipv4Address to, Way& way) {
+Result<void> Inet::Inside::find_way(Ipv4Address to, Ipv4Address source, Way& way) {
+    const u8 only = interface_of(source);
     LatelyFound& lately = lately_found[(to.value * 0x9e3779b1u) >> 26];
-    if (lately.to == to && lately.way.epoch == epoch && lately.way.interface != 0) {
+    if (lately.to == to && lately.only == only && lately.way.epoch == epoch &&
+        lately.way.interface != 0) {
         way = lately.way;
         return {};
     }
-    if (auto found = search_way(to, way); !found) return found;
+    if (auto found = search_way(to, only, way); !found) return found;
     const bool complete = way.neighbor != 0 || !at(way.interface).config.ethernet;
-    if (complete) lately = {to, way};
+    if (complete) lately = {to, only, way};
     return {};
 }
 
-Result<void> Inet::Inside::search_way(Ipv4Address to, Way& way) {
-    const auto hop = next_hop(to);
+Result<void> Inet::Inside::search_way(Ipv4Address to, u8 only, Way& way) {
+    const auto hop = next_hop(to, only);
     if (!hop) {
         way = Way{};
         return std::unexpected(Error::NoRoute);
@@ -88,7 +91,8 @@ void Inet::send_alike(Packet packet, const PacketDescriptor& like, const Way& wa
 const PacketDescriptor* Inet::Inside::send(Packet packet, const Outgoing& outgoing, Way& way) {
     const Ipv4Address to = outgoing.destination.v4();
     if (way.epoch != epoch || way.interface == 0) [[unlikely]] {
-        if (!find_way(to, way)) return drop_outgoing(packet, DropReason::OutNoRoute, 0);
+        if (!find_way(to, outgoing.source.v4(), way))
+            return drop_outgoing(packet, DropReason::OutNoRoute, 0);
     }
     // RFC 1122 3.2.1.3 [RFC1122:5]: the address may have been taken away since the sender chose it.
     if (!owns(way.interface, outgoing.source.v4())) [[unlikely]]
@@ -102,7 +106,7 @@ const PacketDescriptor* Inet::Inside::send(Packet packet, const Outgoing& outgoi
 
     Ask ask = Ask::Nothing;
     if (way.neighbor == 0 || !neighbors.is_live(way.neighbor)) [[unlikely]]
-        return to_group(std::move(packet), to, way);
+        return to_group(std::move(packet), outgoing, way);
     if (neighbors.use(way.neighbor, ask)) [[likely]] {
         push_link(way.interface, packet, neighbors[way.neighbor].mac, wire::EtherType::Ipv4);
         return enqueue(way.interface, std::move(packet));
@@ -113,15 +117,16 @@ const PacketDescriptor* Inet::Inside::send(Packet packet, const Outgoing& outgoi
 }
 
 // To everybody or to a group, or the neighbour cache was full when the way was looked for.
-const PacketDescriptor* Inet::Inside::to_group(Packet packet, Ipv4Address to, Way& way) {
+const PacketDescriptor* Inet::Inside::to_group(Packet packet, const Outgoing& outgoing, Way& way) {
     const InterfaceState& i = at(way.interface);
+    const Ipv4Address to = outgoing.destination.v4();
     MacAddress mac;
     if (to.is_multicast()) {
         mac = multicast_mac(to);
     } else if (to.is_broadcast() || i.is_subnet_broadcast(to)) {
         mac = MacAddress::broadcast();
     } else {
-        const bool found = find_way(to, way).has_value() && way.neighbor != 0;
+        const bool found = find_way(to, outgoing.source.v4(), way).has_value() && way.neighbor != 0;
         if (!found) return drop_outgoing(packet, DropReason::NeighborCacheFull, way.interface);
         Ask ask = Ask::Nothing;
         const Index n = way.neighbor;

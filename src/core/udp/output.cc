@@ -61,10 +61,6 @@ Result<void> UdpRoom::send(UdpSocket handle, std::span<const std::byte> data,
         (in.inet.is_broadcast_address(remote.address) && !s->may_broadcast))
         return std::unexpected(Error::InvalidAddress);
 
-    inet::Way once;
-    inet::Way& way = s->connected && remote == s->remote ? s->way : once;
-    if (auto found = in.inet.find_way(remote.address, way); !found)
-        return std::unexpected(found.error());
     // RFC 1122 4.1.4, 4.1.3.6 [RFC1122:18]: the application's choice, or the address it is bound
     // to, or the best one for the way; never one that is not ours there.
     Endpoint local = s->local;
@@ -73,6 +69,11 @@ Result<void> UdpRoom::send(UdpSocket handle, std::span<const std::byte> data,
     } else if (local.address.is_any()) {
         TERN_TRY(local.address, in.inet.source_for(remote.address));
     }
+    inet::Way once;
+    const bool usual = s->connected && remote == s->remote && local == s->local;
+    inet::Way& way = usual ? s->way : once;
+    if (auto found = in.inet.find_way(remote.address, local.address, way); !found)
+        return std::unexpected(found.error());
     if (!in.inet.is_source_on(way, local.address))
         return std::unexpected(Error::AddressNotAvailable);
     if (data.size() + k_headers > in.inet.mtu(way)) return std::unexpected(Error::MessageTooLong);

@@ -43,11 +43,12 @@ Result<UdpSocket> UdpRoom::open(const UdpOptions& options) {
             return std::unexpected(Error::InvalidAddress);
         socket.remote = *options.remote;
         socket.connected = true;
-        if (auto way = in.inet.find_way(socket.remote.address, socket.way); !way)
-            return std::unexpected(way.error());
         if (wanted.is_any()) {
             TERN_TRY(socket.local.address, in.inet.source_for(socket.remote.address));
         }
+        const IpAddress& source = socket.local.address;
+        if (auto way = in.inet.find_way(socket.remote.address, source, socket.way); !way)
+            return std::unexpected(way.error());
         if (!in.inet.is_source_on(socket.way, socket.local.address))
             return std::unexpected(Error::NoRoute);
     }

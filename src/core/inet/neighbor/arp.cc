@@ -47,8 +47,9 @@ bool Inet::Inside::merge(u8 interface, const wire::ArpPacket& arp, bool to_us,
     Index n = neighbors.find(interface, arp.sender_ip);
     if (n == 0) {
         if (!to_us || arp.operation != Operation::Request) return false;
-        const auto hop = next_hop(arp.sender_ip);
-        if (!hop || hop->interface != interface || hop->next != arp.sender_ip) return false;
+        // Another link may have the same subnet; this one must lead there directly.
+        const auto hop = next_hop(arp.sender_ip, interface);
+        if (!hop || hop->next != arp.sender_ip) return false;
         n = neighbor_for(interface, arp.sender_ip, true);
         if (n == 0) return false;
     }

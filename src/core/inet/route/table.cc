@@ -18,9 +18,9 @@ void RouteTable::remove(const Route& route) {
 }
 
 // RFC 1122 3.3.1 [RFC1122:15]: the longest prefix comes first; what is on-link has no gateway.
-const Route* RouteTable::find(Ipv4Address to) const {
+const Route* RouteTable::find(Ipv4Address to, u8 only) const {
     for (const Route& route : routes_)
-        if (route.matches(to)) return &route;
+        if (route.matches(to) && (only == 0 || route.interface == only)) return &route;
     return nullptr;
 }
 

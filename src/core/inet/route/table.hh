@@ -28,8 +28,8 @@ public:
     // A route to the same network replaces nothing: the first one added wins.
     void add(const Route& route);
     void remove(const Route& route);
-    // The longest matching prefix; null: none.
-    const Route* find(Ipv4Address to) const;
+    // The longest matching prefix, of the routes by `only` unless that is 0; null: none.
+    const Route* find(Ipv4Address to, u8 only = 0) const;
 
 private:
     std::vector<Route> routes_;  // by falling prefix length

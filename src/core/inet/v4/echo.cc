@@ -16,7 +16,7 @@ Result<void> Inet::send_echo(const IpAddress& to, u16 identifier, u16 sequence,
     Inside& in = *inside_;
     Way way;
     TERN_TRY(const IpAddress source, source_for(to));
-    if (const auto found = find_way(to, way); !found) return found;
+    if (const auto found = find_way(to, source, way); !found) return found;
     const std::size_t overhead = wire::k_icmp_header + wire::k_ipv4_header;
     if (data.size() + overhead > mtu(way)) return std::unexpected(Error::MessageTooLong);
     const u32 length = wire::k_icmp_header + static_cast<u32>(data.size());

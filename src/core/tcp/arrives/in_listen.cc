@@ -28,7 +28,7 @@ Verdict answer_by_cookie(Room& room, Listener& l, const FlowKey& key, const Segm
     const wire::TcpOptions& o = room.options;
     const u16 mss = o.has_mss ? o.mss : 536;
     inet::Way way;
-    if (!room.inet.find_way(key.remote_address(), way))
+    if (!room.inet.find_way(key.remote_address(), key.local_address(), way))
         return Verdict::drop(DropReason::OutNoRoute);
     ++room.cx.counters.tcp_cookies_sent;
     l.gave_cookies = true;
@@ -105,7 +105,7 @@ u32 learn_syn(const Room& room, const Listener& l, const FlowKey& key, const Seg
 Verdict make_embryo(Room& room, Listener& l, const FlowKey& key, const Segment& seg,
                     const Replaced& old, bool wants_cookie) {
     inet::Way way;
-    if (!room.inet.find_way(key.remote_address(), way))
+    if (!room.inet.find_way(key.remote_address(), key.local_address(), way))
         return Verdict::drop(DropReason::OutNoRoute);
     const Index i = room.embryos.allocate();
     if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);

@@ -171,7 +171,7 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
         above = room.time_waits[index_of(old)].snd_nxt;
     }
     inet::Way way;
-    if (auto found = room.inet.find_way(remote.address, way); !found)
+    if (auto found = room.inet.find_way(remote.address, local, way); !found)
         return std::unexpected(found.error());
     // All that can be refused comes before the TIME-WAIT that is replaced goes.
     const Ecn ecn = ecn_to_ask(room, o.options, remote.address);

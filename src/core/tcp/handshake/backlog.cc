@@ -23,7 +23,7 @@ u16 first_window(const Room& room, const Listener& l) {
 
 void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset, SendReason why) {
     inet::Way way;
-    if (!room.inet.find_way(e.key.remote_address(), way))
+    if (!room.inet.find_way(e.key.remote_address(), e.key.local_address(), way))
         return room.cx.drop(DropReason::OutNoRoute, 0);
     send_syn_ack(room, l, e, ts_offset, why, way);
 }
@@ -108,7 +108,7 @@ Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u
               bool fast_open) {
     Listener& l = room.listeners[listener];
     inet::Way way;
-    if (!room.inet.find_way(e.key.remote_address(), way)) return 0;
+    if (!room.inet.find_way(e.key.remote_address(), e.key.local_address(), way)) return 0;
     Extras extras;
     const bool cold_too = fast_open || e.ecn == Ecn::Accurate;
     const bool all = allocate_extras(room, l.options, extras, cold_too);

@@ -5,7 +5,7 @@ namespace tern {
 
 void send_bare(Room& room, const FlowKey& key, const Bare& bare, SendReason why) {
     inet::Way way;
-    if (!room.inet.find_way(key.remote_address(), way)) {
+    if (!room.inet.find_way(key.remote_address(), key.local_address(), way)) {
         room.cx.drop(DropReason::OutNoRoute, 0);
         return;
     }

@@ -293,7 +293,7 @@ u32 syn_window(const Tcb& tcb) {
 
 const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool& built) {
     built = false;
-    if (!room.inet.find_way(tcb.key.remote_address(), tcb.way)) {
+    if (!room.inet.find_way(tcb.key.remote_address(), tcb.key.local_address(), tcb.way)) {
         room.cx.drop(DropReason::OutNoRoute, tcb.way.interface);
         return nullptr;
     }
