@@ -30,7 +30,7 @@ Interface add_interface(Stack& stack, Offload link) {
     c.transmit_checksum = link != Offload::Frames;
     c.segmentation = link == Offload::Super;
     c.name = "link";
-    c.ethernet = false;
+    c.medium = Medium::Ip;
     return stack.add_interface(c).value();
 }
 

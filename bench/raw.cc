@@ -12,7 +12,7 @@ namespace tern::bench {
 Interface add_link(Stack& stack, Ipv4Address address) {
     InterfaceConfig c;
     c.name = "link";
-    c.ethernet = false;
+    c.medium = Medium::Ip;
     const Interface i = stack.add_interface(c).value();
     require(stack.add_address(i, {address, 8}).has_value(), "cannot add an address");
     return i;

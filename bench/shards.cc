@@ -51,7 +51,7 @@ public:
     }
 
 private:
-    LinkFacts facts_{.name = "pipe", .ethernet = false};
+    LinkFacts facts_{.name = "pipe", .medium = Medium::Ip};
     std::shared_ptr<Queue> in_, out_;
 };
 

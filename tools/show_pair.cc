@@ -37,7 +37,7 @@ Stack Pair::make_stack(Ipv4Address address, u64 seed, Observer& observer) {
     Stack stack{config};
     InterfaceConfig wire;
     wire.name = "wire";
-    wire.ethernet = false;
+    wire.medium = Medium::Ip;
     const Interface i = stack.add_interface(wire).value();
     if (const auto added = stack.add_address(i, {address, 24}); !added)
         throw std::runtime_error(std::string{message_of(added.error())});

@@ -35,7 +35,7 @@ public:
     explicit Sender(u32 segments) : stack_(config(segments)) {
         on_ = stack_
                   .add_interface({.name = "wire",
-                                  .ethernet = false,
+                                  .medium = Medium::Ip,
                                   .transmit_checksum = true,
                                   .segmentation = true})
                   .value();

@@ -6,20 +6,21 @@
 
 #include "tern/address.hh"
 #include "tern/export.hh"
+#include "tern/medium.hh"
 #include "tern/packet_batch.hh"
 
 namespace tern TERN_API {
 
 struct LinkFacts {
-    std::string name{};              // for messages: "tap:tern0"
-    std::string details = {};        // how it works, for people: "queue 0, native XDP, copy mode"
-    bool ethernet = true;            // false: packets begin with the IP header (TUN)
-    MacAddress mac = {};             // our address on it (a suggestion to the stack)
-    u32 mtu = 1500;                  // largest IP packet
-    bool transmit_checksum = false;  // takes ChecksumState::Partial and completes it
-    bool segmentation = false;       // takes packets with gso_size (TSO4)
-    u16 vlan = 0;                    // the interface on it lives in this VLAN (0: untagged)
-    u64 memory = 0;                  // bytes that it holds besides packets; count as the stack's
+    std::string name{};                // for messages: "tap:tern0"
+    std::string details = {};          // how it works, for people: "queue 0, native XDP, copy mode"
+    Medium medium = Medium::Ethernet;  // what its frames begin with
+    MacAddress mac = {};               // our address on it (a suggestion to the stack)
+    u32 mtu = 1500;                    // largest IP packet
+    bool transmit_checksum = false;    // takes ChecksumState::Partial and completes it
+    bool segmentation = false;         // takes packets with gso_size (TSO4)
+    u16 vlan = 0;                      // the interface on it lives in this VLAN (0: untagged)
+    u64 memory = 0;                    // bytes that it holds besides packets; count as the stack's
 };
 
 struct LinkCounters {

@@ -13,6 +13,7 @@
 
 #include "tern/export.hh"
 #include "tern/limits.hh"
+#include "tern/medium.hh"
 #include "tern/steering.hh"
 #include "tern/tcp.hh"
 #include "tern/udp.hh"
@@ -37,7 +38,7 @@ struct Interface {
 
 struct InterfaceConfig {
     std::string name{};
-    bool ethernet = true;
+    Medium medium = Medium::Ethernet;  // what the frames begin with, both ways
     MacAddress mac = {};
     u32 mtu = 1500;                  // 68 (RFC 791) to 65535
     u16 vlan = 0;                    // 0: untagged; at most 4094

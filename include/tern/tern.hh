@@ -13,6 +13,7 @@
 #include "tern/ladder.hh"
 #include "tern/limits.hh"
 #include "tern/link.hh"
+#include "tern/medium.hh"
 #include "tern/packet_batch.hh"
 #include "tern/pcapng.hh"
 #include "tern/result.hh"

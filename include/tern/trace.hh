@@ -10,6 +10,7 @@
 #include "tern/address.hh"
 #include "tern/drop_reason.hh"
 #include "tern/export.hh"
+#include "tern/medium.hh"
 #include "tern/time.hh"
 
 namespace tern TERN_API {
@@ -246,7 +247,7 @@ struct FrameEvent {
     Instant at;
     bool outbound;
     u8 interface;
-    bool ethernet;  // `bytes` begin with an Ethernet header
+    Medium medium;  // what `bytes` begin with
     u32 note;
     std::span<const std::byte> bytes;  // valid during the call only
     u16 gso_size;                      // not 0: a super-segment, to be cut in pieces of this size

@@ -20,16 +20,16 @@ ImpairDirection faults_of(u8 bits) {
     return d;
 }
 
-void leave(Packet p, bool ethernet, bool offloads) {
+void leave(Packet p, Medium medium, bool offloads) {
     if (!offloads && p->gso_segments > 1) {
         Chain segments;
-        segment_in_software(std::move(p), ethernet, segments);
-        while (!segments.empty()) leave(segments.pop_front(), ethernet, offloads);
+        segment_in_software(std::move(p), medium, segments);
+        while (!segments.empty()) leave(segments.pop_front(), medium, offloads);
         return;
     }
-    if (!offloads) fuzz::require(complete_checksum(p, ethernet));
+    if (!offloads) fuzz::require(complete_checksum(p, medium));
     std::byte header[k_virtio_header_max] = {};
-    write_virtio_header(header, *p, ethernet);
+    write_virtio_header(header, *p, medium);
 }
 
 }  // namespace
@@ -39,9 +39,10 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
     if (size < 2 || size > 60'000) return 0;
     MemoryBudget budget(u64{16} << 20);
     PacketPool pool(budget);
-    const bool ethernet = (data[0] & 1) == 0, offloads = (data[0] & 2) == 0;
+    const Medium medium = (data[0] & 1) == 0 ? Medium::Ethernet : Medium::Ip;
+    const bool offloads = (data[0] & 2) == 0;
     {
-        ImpairLane lane(faults_of(data[1]), 1, 64, ethernet);
+        ImpairLane lane(faults_of(data[1]), 1, 64, medium);
         Instant now{};
         auto rest = fuzz::bytes_of(data, size).subspan(2);
         while (rest.size() > k_header + 2) {
@@ -51,18 +52,18 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
             const auto part = frame.first(std::min(frame.size(), wanted + 1));
             Packet p = pool.copy_of(part);
             fuzz::require(static_cast<bool>(p));
-            read_virtio_header(rest.data() + 2, p, ethernet);
+            read_virtio_header(rest.data() + 2, p, medium);
             lane.put(now, std::move(p));
             rest = frame.subspan(part.size());
         }
         now += std::chrono::seconds(10);
         lane.advance(now);
         PacketBatch batch;
-        SegmentJoin joining{batch, ethernet};
+        SegmentJoin joining{batch, medium};
         while (lane.due(now) && batch.size() + 1 < PacketBatch::k_capacity)
             joining.add(lane.take());
         joining.finish();
-        for (u32 i = 0; i < batch.size(); ++i) leave(batch.take(i), ethernet, offloads);
+        for (u32 i = 0; i < batch.size(); ++i) leave(batch.take(i), medium, offloads);
     }
     fuzz::require(pool.packets_in_use() == 0);
     return 0;

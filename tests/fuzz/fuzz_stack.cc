@@ -45,7 +45,7 @@ struct Host {
     }
     explicit Host(PacketPool& pool) : stack(config(pool)) {
         InterfaceConfig w;
-        w.ethernet = false;
+        w.medium = Medium::Ip;
         wire = stack.add_interface(w).value();
         (void)stack.add_address(wire, *Cidr::parse("10.0.0.1/24"));
         InterfaceConfig e;

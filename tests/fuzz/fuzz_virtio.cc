@@ -10,15 +10,15 @@ using namespace tern;
 
 namespace {
 
-void cut_into_datagrams(const Packet& p, bool ethernet) {
+void cut_into_datagrams(const Packet& p, Medium medium) {
     Chain datagrams;
-    const u32 lost = cut_datagrams(p, ethernet, datagrams);
+    const u32 lost = cut_datagrams(p, medium, datagrams);
     const u32 payload = p->end - p->transport - 8u;
     fuzz::require(datagrams.count() + lost == (payload + p->gso_size - 1) / p->gso_size);
     while (!datagrams.empty()) {
         Packet one = datagrams.pop_front();
         fuzz::require(one.size() <= p.size());
-        fuzz::require(complete_checksum(one, ethernet));
+        fuzz::require(complete_checksum(one, medium));
     }
 }
 
@@ -30,13 +30,13 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
     static MemoryBudget budget(u64{16} << 20);
     static PacketPool pool(budget);
     const auto bytes = fuzz::bytes_of(data, size);
-    const bool ethernet = (data[0] & 1) == 0;
+    const Medium medium = (data[0] & 1) == 0 ? Medium::Ethernet : Medium::Ip;
     const auto frame = bytes.subspan(1 + k_header);
     Packet p = pool.copy_of(frame);
     fuzz::require(static_cast<bool>(p));
-    read_virtio_header(bytes.data() + 1, p, ethernet);
+    read_virtio_header(bytes.data() + 1, p, medium);
     if (p->checksum == ChecksumState::Partial) {
-        const auto place = checksum_place(p.bytes(), ethernet);
+        const auto place = checksum_place(p.bytes(), medium);
         fuzz::require(place && p->begin + place->transport == p->transport);
         fuzz::require(place->transport + place->field + 2 <= p.size());
     }
@@ -45,10 +45,10 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
         fuzz::require(p->transport + 8u < p->end);
     }
     std::byte out[k_virtio_header_max] = {};
-    write_virtio_header(out, *p, ethernet);
-    if (is_super_datagram(p, ethernet)) cut_into_datagrams(p, ethernet);
+    write_virtio_header(out, *p, medium);
+    if (is_super_datagram(p, medium)) cut_into_datagrams(p, medium);
     if (p->gso_segments > 1) return 0;
-    fuzz::require(complete_checksum(p, ethernet));
+    fuzz::require(complete_checksum(p, medium));
     fuzz::require(p->checksum != ChecksumState::Partial);
     return 0;
 }

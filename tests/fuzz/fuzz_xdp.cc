@@ -18,9 +18,9 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
     fuzz::require(static_cast<bool>(p));
     recognise_unfinished_sum(*p);
     std::byte header[k_virtio_header_max] = {};
-    write_virtio_header(header, *p, true);
+    write_virtio_header(header, *p, Medium::Ethernet);
     const bool unfinished = p->checksum == ChecksumState::Partial;
-    fuzz::require(complete_checksum(p, true));
+    fuzz::require(complete_checksum(p, Medium::Ethernet));
     fuzz::require(p->checksum == ChecksumState::Unknown && p.size() == size);
     // At most the two bytes of the checksum have changed.
     u32 changed = 0;

@@ -234,7 +234,7 @@ protected:
     }
     u8 add_plain() {
         InterfaceConfig config;
-        config.ethernet = false;
+        config.medium = Medium::Ip;
         return layer->add_interface(config).value();
     }
     // One interface, 10.0.0.1/24.

@@ -116,7 +116,7 @@ TEST(Pcapng, EveryPacketIsWhatTheWireSeesAndSaysWhy) {
     ASSERT_EQ(packets.size(), 3u + 10 + 3 + 1);
     u32 wrong = 0;
     for (const Captured& c : packets) {
-        const auto view = trace::view_of(std::as_bytes(std::span{c.bytes}), false);
+        const auto view = trace::view_of(std::as_bytes(std::span{c.bytes}), Medium::Ip);
         EXPECT_EQ(view.kind, trace::FrameView::Kind::Tcp);
         EXPECT_LE(view.length(), 1000u) << "super-segments are cut";
         EXPECT_EQ(c.original, c.bytes.size());

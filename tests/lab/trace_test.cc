@@ -78,7 +78,7 @@ struct Segment {
         wire::emit_tcp(tcp, bytes.data() + 20);
     }
     std::string text(trace::Numbers& n) const {
-        return trace::line_text(trace::view_of(bytes, false), n);
+        return trace::line_text(trace::view_of(bytes, Medium::Ip), n);
     }
 };
 
@@ -103,8 +103,8 @@ TEST(FrameView, ToleratesAnything) {
             junk[k] = static_cast<std::byte>((i * 2654435761u) >> (k % 24) ^ (k * i));
         if (i % 2) junk[0] = std::byte{0x45};
         for (std::size_t size : {0u, 1u, 13u, 14u, 20u, 34u, 64u}) {
-            for (bool ethernet : {true, false}) {
-                const auto view = trace::view_of(std::span{junk}.first(size), ethernet);
+            for (const Medium medium : {Medium::Ethernet, Medium::Ip}) {
+                const auto view = trace::view_of(std::span{junk}.first(size), medium);
                 trace::Numbers n;
                 EXPECT_FALSE(trace::line_text(view, n).empty());
                 trace::checksums_hold(view);

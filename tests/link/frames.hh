@@ -8,6 +8,7 @@
 #include "core/base/endian.hh"
 #include "core/base/random.hh"
 #include "tern/address.hh"
+#include "tern/medium.hh"
 #include "tern/packet_batch.hh"
 
 namespace tern::test {
@@ -22,7 +23,7 @@ inline u16 slow_sum(std::span<const std::byte> bytes, u64 sum = 0) {
 }
 
 struct FrameSpec {
-    bool ethernet = true;
+    Medium medium = Medium::Ethernet;
     u16 vlan = 0;
     u32 source = 0x0a080002, destination = 0x0a080001;
     u16 source_port = 4000, destination_port = 5000;
@@ -41,9 +42,9 @@ struct Layout {
     u32 ip, tcp, payload, end;
 };
 
-inline Layout layout_of(std::span<const std::byte> frame, bool ethernet) {
+inline Layout layout_of(std::span<const std::byte> frame, Medium medium) {
     Layout at{};
-    if (ethernet) at.ip = load16(&frame[12]) == 0x8100 ? 18 : 14;
+    if (medium == Medium::Ethernet) at.ip = load16(&frame[12]) == 0x8100 ? 18 : 14;
     at.tcp = at.ip + (std::to_integer<u32>(frame[at.ip]) & 15) * 4;
     at.payload = at.tcp + (std::to_integer<u32>(frame[at.tcp + 12]) >> 4) * 4;
     at.end = at.ip + load16(&frame[at.ip + 2]);
@@ -68,14 +69,14 @@ inline void put_link_header(const FrameSpec& spec, std::byte* f) {
 
 // The payload comes from a generator, so that bytes at the wrong place are seen.
 inline Packet tcp_frame(PacketPool& pool, const FrameSpec& spec, u64 payload_seed = 1) {
-    const u32 link = !spec.ethernet ? 0 : spec.vlan != 0 ? 18 : 14;
+    const u32 link = spec.medium == Medium::Ip ? 0 : spec.vlan != 0 ? 18 : 14;
     const u32 tcp = link + 20 + spec.ip_options;
     const u32 headers = tcp + 20 + spec.tcp_options;
     Packet p = pool.allocate(headers + spec.payload);
     if (!p) return p;
     std::byte* f = p.append(headers + spec.payload);
     std::memset(f, 0, headers);
-    if (spec.ethernet) put_link_header(spec, f);
+    if (spec.medium == Medium::Ethernet) put_link_header(spec, f);
     std::byte* ip = f + link;
     ip[0] = std::byte{static_cast<u8>(0x45 + spec.ip_options / 4)};
     store16(ip + 2, static_cast<u16>(headers - link + spec.payload));
@@ -98,7 +99,7 @@ inline Packet tcp_frame(PacketPool& pool, const FrameSpec& spec, u64 payload_see
     Random random{payload_seed};
     for (u32 i = 0; i < spec.payload; ++i) f[headers + i] = static_cast<std::byte>(random.next32());
 
-    const Layout at = layout_of(p.bytes(), spec.ethernet);
+    const Layout at = layout_of(p.bytes(), spec.medium);
     const u64 pseudo = pseudo_sum(p.bytes(), at);
     store16(t + 16, spec.partial
                         ? slow_sum({}, pseudo)
@@ -121,8 +122,8 @@ struct TcpSeen {
     std::vector<std::byte> payload;
 };
 
-inline TcpSeen read_tcp(std::span<const std::byte> frame, bool ethernet = true) {
-    const Layout at = layout_of(frame, ethernet);
+inline TcpSeen read_tcp(std::span<const std::byte> frame, Medium medium = Medium::Ethernet) {
+    const Layout at = layout_of(frame, medium);
     TcpSeen seen;
     seen.id = load16(&frame[at.ip + 4]);
     seen.source_port = load16(&frame[at.tcp]);
@@ -137,9 +138,9 @@ inline TcpSeen read_tcp(std::span<const std::byte> frame, bool ethernet = true) 
     return seen;
 }
 
-inline u32 seq_of(const PacketDescriptor& d, bool ethernet = true) {
+inline u32 seq_of(const PacketDescriptor& d, Medium medium = Medium::Ethernet) {
     const std::span<const std::byte> frame{d.slot + d.begin, d.end - d.begin};
-    return load32(&frame[layout_of(frame, ethernet).tcp + 4]);
+    return load32(&frame[layout_of(frame, medium).tcp + 4]);
 }
 
 }  // namespace tern::test

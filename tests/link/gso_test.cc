@@ -21,16 +21,16 @@ struct GsoTest : testing::Test {
     MemoryBudget budget{64 << 20};
     PacketPool pool{budget};
 
-    std::vector<TcpSeen> cut(Packet super, bool ethernet = true) {
+    std::vector<TcpSeen> cut(Packet super, Medium medium = Medium::Ethernet) {
         Chain chain;
-        EXPECT_EQ(segment_in_software(std::move(super), ethernet, chain), 0u);
+        EXPECT_EQ(segment_in_software(std::move(super), medium, chain), 0u);
         std::vector<TcpSeen> seen;
         while (!chain.empty()) {
             Packet p = chain.pop_front();
             EXPECT_EQ(p->gso_size, 0);
             EXPECT_EQ(p->checksum, ChecksumState::Unknown);
             EXPECT_TRUE(p.exclusive());
-            seen.push_back(read_tcp(p.bytes(), ethernet));
+            seen.push_back(read_tcp(p.bytes(), medium));
             EXPECT_TRUE(seen.back().ip_sum_good);
             EXPECT_TRUE(seen.back().tcp_sum_good);
         }
@@ -64,19 +64,19 @@ TEST_F(GsoTest, SequenceNumbersAndIdentificationsRunOnAndWrap) {
 
 TEST_F(GsoTest, AnySuperSegmentIsCutIntoTheSameBytes) {
     test::for_each_seed(200, [&](Random& random) {
-        FrameSpec spec{.ethernet = random.below(4) != 0,
+        FrameSpec spec{.medium = random.below(4) != 0 ? Medium::Ethernet : Medium::Ip,
                        .seq = random.next32(),
                        .ip_options = static_cast<u8>(random.below(3) * 4),
                        .tcp_options = static_cast<u8>(random.below(4) * 4),
                        .payload = 1 + random.below(60000),
                        .gso_size = static_cast<u16>(200 + random.below(9000)),
                        .partial = random.below(2) == 0};
-        if (spec.ethernet && random.below(3) == 0) spec.vlan = 42;
+        if (spec.medium == Medium::Ethernet && random.below(3) == 0) spec.vlan = 42;
         Packet super = tcp_frame(pool, spec, random.next64());
-        const TcpSeen whole = read_tcp(super.bytes(), spec.ethernet);
+        const TcpSeen whole = read_tcp(super.bytes(), spec.medium);
         std::vector<std::byte> together;
         u32 segments = 0;
-        for (const TcpSeen& s : cut(std::move(super), spec.ethernet)) {
+        for (const TcpSeen& s : cut(std::move(super), spec.medium)) {
             EXPECT_EQ(s.seq, whole.seq + static_cast<u32>(together.size()));
             EXPECT_EQ(s.ack, whole.ack);
             EXPECT_LE(s.payload.size(), spec.gso_size);
@@ -101,7 +101,7 @@ TEST_F(GsoTest, WhatIsNoTcpIsLostAndSaid) {
     Packet super = tcp_frame(pool, {.payload = 3000, .gso_size = 1000, .partial = true});
     store16(super.data() + 12, u16{0x86dd});
     Chain chain;
-    EXPECT_EQ(segment_in_software(std::move(super), true, chain), 3u);
+    EXPECT_EQ(segment_in_software(std::move(super), Medium::Ethernet, chain), 3u);
     EXPECT_TRUE(chain.empty());
     EXPECT_EQ(pool.packets_in_use(), 0u);
 }
@@ -115,19 +115,19 @@ TEST_F(GsoTest, WhatThePoolRefusesIsLostAndSaid) {
     Packet super = tcp_frame(poor, {.payload = 60000, .gso_size = 600, .partial = true});
     ASSERT_TRUE(super);
     Chain chain;
-    EXPECT_EQ(segment_in_software(std::move(super), true, chain), 100u - 64u);
+    EXPECT_EQ(segment_in_software(std::move(super), Medium::Ethernet, chain), 100u - 64u);
     EXPECT_EQ(chain.count(), 64u);
 }
 
 TEST_F(GsoTest, APartialChecksumIsCompleted) {
     test::for_each_seed(100, [&](Random& random) {
-        const bool ethernet = random.below(2) == 0;
+        const Medium medium = random.below(2) == 0 ? Medium::Ethernet : Medium::Ip;
         const u32 payload = random.below(1400);
-        const FrameSpec spec{.ethernet = ethernet, .payload = payload, .partial = true};
+        const FrameSpec spec{.medium = medium, .payload = payload, .partial = true};
         Packet p = tcp_frame(pool, spec, random.next64());
-        EXPECT_FALSE(read_tcp(p.bytes(), ethernet).tcp_sum_good);
-        ASSERT_TRUE(complete_checksum(p, ethernet));
-        EXPECT_TRUE(read_tcp(p.bytes(), ethernet).tcp_sum_good);
+        EXPECT_FALSE(read_tcp(p.bytes(), medium).tcp_sum_good);
+        ASSERT_TRUE(complete_checksum(p, medium));
+        EXPECT_TRUE(read_tcp(p.bytes(), medium).tcp_sum_good);
         EXPECT_EQ(p->checksum, ChecksumState::Unknown);
     });
 }
@@ -144,7 +144,7 @@ TEST_F(GsoTest, ACompletedUdpChecksumIsNeverZero) {
     Packet p = pool.copy_of(frame);
     p->transport = static_cast<u16>(p->begin + 20);
     p->checksum = ChecksumState::Partial;
-    ASSERT_TRUE(complete_checksum(p, false));
+    ASSERT_TRUE(complete_checksum(p, Medium::Ip));
     EXPECT_EQ(load16(p.data() + 26), 0xffff);
 }
 
@@ -152,7 +152,7 @@ TEST_F(GsoTest, ACompletedPacketLeavesOtherViewsAlone) {
     Packet p = tcp_frame(pool, {.payload = 100, .partial = true});
     Packet other = p.share();
     const std::vector<std::byte> before(other.bytes().begin(), other.bytes().end());
-    ASSERT_TRUE(complete_checksum(p, true));
+    ASSERT_TRUE(complete_checksum(p, Medium::Ethernet));
     EXPECT_NE(p->slot, other->slot);
     EXPECT_TRUE(std::equal(before.begin(), before.end(), other.bytes().begin()));
     EXPECT_TRUE(read_tcp(p.bytes()).tcp_sum_good);
@@ -162,7 +162,7 @@ TEST_F(GsoTest, AFinishedPacketIsNotTouched) {
     Packet p = tcp_frame(pool, {.payload = 100});
     const std::byte* slot = p->slot;
     Packet other = p.share();
-    ASSERT_TRUE(complete_checksum(p, true));
+    ASSERT_TRUE(complete_checksum(p, Medium::Ethernet));
     EXPECT_EQ(p->slot, slot);
 }
 

@@ -239,7 +239,7 @@ TEST(Impair, ANewRateHoldsForWhatWaits) {
 
 // ECN, byte by byte: the frames of this room have a type of service of zero.
 void set_ecn(Packet& p, u8 bits) {
-    const test::Layout where = test::layout_of(p.bytes(), true);
+    const test::Layout where = test::layout_of(p.bytes(), Medium::Ethernet);
     std::byte* ip = p.data() + where.ip;
     ip[1] = std::byte{static_cast<u8>(0xb8 | bits)};
     store16(ip + 10, u16{0});
@@ -247,7 +247,7 @@ void set_ecn(Packet& p, u8 bits) {
 }
 
 u32 ecn_of(const Packet& p) {
-    return std::to_integer<u32>(p.data()[test::layout_of(p.bytes(), true).ip + 1]) & 3;
+    return std::to_integer<u32>(p.data()[test::layout_of(p.bytes(), Medium::Ethernet).ip + 1]) & 3;
 }
 
 TEST(EcnMark, AMarkedHeaderHasItsSum) {
@@ -260,7 +260,7 @@ TEST(EcnMark, AMarkedHeaderHasItsSum) {
                                     .payload = 10});
         set_ecn(p, static_cast<u8>(1 + i % 2));
         const Packet kept = p.share();
-        EXPECT_EQ(mark_congestion(p, true), EcnMark::Marked);
+        EXPECT_EQ(mark_congestion(p, Medium::Ethernet), EcnMark::Marked);
         EXPECT_EQ(ecn_of(p), 3u);
         EXPECT_EQ(ecn_of(kept), 1 + i % 2) << "who else views the bytes saw them change";
         EXPECT_TRUE(test::read_tcp(p.bytes()).ip_sum_good);
@@ -272,15 +272,15 @@ TEST(EcnMark, WhoDoesNotSpeakItIsNotMarked) {
     MemoryBudget budget{64 << 20};
     PacketPool pool{budget};
     Packet plain = tcp_frame(pool, {.payload = 10});
-    EXPECT_EQ(mark_congestion(plain, true), EcnMark::NotCapable);
+    EXPECT_EQ(mark_congestion(plain, Medium::Ethernet), EcnMark::NotCapable);
     EXPECT_EQ(ecn_of(plain), 0u);
     std::byte arp[42] = {};
     store16(arp + 12, u16{0x0806});
     Packet no_ip = pool.copy_of(arp);
-    EXPECT_EQ(mark_congestion(no_ip, true), EcnMark::NotCapable);
+    EXPECT_EQ(mark_congestion(no_ip, Medium::Ethernet), EcnMark::NotCapable);
     EXPECT_EQ(std::memcmp(no_ip.data(), arp, sizeof arp), 0);
     Packet cut = pool.copy_of(std::span{arp}.first(15));
-    EXPECT_EQ(mark_congestion(cut, true), EcnMark::NotCapable);
+    EXPECT_EQ(mark_congestion(cut, Medium::Ethernet), EcnMark::NotCapable);
 }
 
 TEST(EcnMark, TheTrafficClassOfIpv6LiesAcrossTwoBytes) {
@@ -288,12 +288,12 @@ TEST(EcnMark, TheTrafficClassOfIpv6LiesAcrossTwoBytes) {
     PacketPool pool{budget};
     std::byte packet[48] = {std::byte{0x6b}, std::byte{0x9a}};  // class 0xb9, a flow label 0xa....
     Packet p = pool.copy_of(packet);
-    EXPECT_EQ(mark_congestion(p, false), EcnMark::Marked);
+    EXPECT_EQ(mark_congestion(p, Medium::Ip), EcnMark::Marked);
     EXPECT_EQ(std::to_integer<u32>(p.data()[0]), 0x6bu);
     EXPECT_EQ(std::to_integer<u32>(p.data()[1]), 0xbau);
     packet[1] = std::byte{0x8a};  // class 0xb8: not capable
     Packet other = pool.copy_of(packet);
-    EXPECT_EQ(mark_congestion(other, false), EcnMark::NotCapable);
+    EXPECT_EQ(mark_congestion(other, Medium::Ip), EcnMark::NotCapable);
 }
 
 // Of ten at once, which come marked?

@@ -24,14 +24,14 @@ struct SegmentJoinTest : testing::Test {
 
     std::vector<Packet> cut(const FrameSpec& spec) {
         Chain chain;
-        EXPECT_EQ(segment_in_software(tcp_frame(pool, spec), spec.ethernet, chain), 0u);
+        EXPECT_EQ(segment_in_software(tcp_frame(pool, spec), spec.medium, chain), 0u);
         std::vector<Packet> all;
         while (!chain.empty()) all.push_back(chain.pop_front());
         return all;
     }
-    PacketBatch join(std::vector<Packet> packets, bool ethernet = true) {
+    PacketBatch join(std::vector<Packet> packets, Medium medium = Medium::Ethernet) {
         PacketBatch batch;
-        SegmentJoin joining{batch, ethernet};
+        SegmentJoin joining{batch, medium};
         for (Packet& p : packets) joining.add(std::move(p));
         joining.finish();
         return batch;
@@ -39,17 +39,17 @@ struct SegmentJoinTest : testing::Test {
 };
 
 TEST_F(SegmentJoinTest, WhatWasCutIsWholeAgain) {
-    for (const bool ethernet : {true, false}) {
+    for (const Medium medium : {Medium::Ethernet, Medium::Ip}) {
         for (const u32 payload : {2001u, 4000u, 40'960u, 60'001u}) {
-            const FrameSpec spec{.ethernet = ethernet,
-                                 .vlan = static_cast<u16>(ethernet ? 5 : 0),
+            const FrameSpec spec{.medium = medium,
+                                 .vlan = static_cast<u16>(medium == Medium::Ethernet ? 5 : 0),
                                  .flags = 0x18,
                                  .tcp_options = 12,
                                  .payload = payload,
                                  .gso_size = 1000,
                                  .partial = true};
             const Packet whole = tcp_frame(pool, spec);
-            PacketBatch got = join(cut(spec), ethernet);
+            PacketBatch got = join(cut(spec), medium);
             ASSERT_EQ(got.size(), 1u) << payload;
             Packet p = got.take(0);
             EXPECT_TRUE(std::ranges::equal(p.bytes(), whole.bytes())) << payload;
@@ -147,7 +147,7 @@ TEST_F(SegmentJoinTest, NoPacketGrowsBeyondWhatIpCanSay) {
         }
     }
     PacketBatch batch;
-    SegmentJoin joining{batch, true};
+    SegmentJoin joining{batch, Medium::Ethernet};
     for (Packet& p : all) joining.add(std::move(p));
     joining.finish();
     ASSERT_EQ(batch.size(), 2u);

@@ -113,12 +113,13 @@ struct TunTapTest : testing::Test {
         return {};
     }
     bool is_ip(const Packet& p, u8 protocol) const {
-        if (!link->facts().ethernet) return std::to_integer<u8>(p.data()[9]) == protocol;
+        if (link->facts().medium == Medium::Ip) return std::to_integer<u8>(p.data()[9]) == protocol;
         return load16(p.data() + 12) == 0x0800 && std::to_integer<u8>(p.data()[23]) == protocol;
     }
     Packet receive_ip(u8 protocol) {
         return receive_until([&](const Packet& p) {
-            if (link->facts().ethernet && load16(p.data() + 12) == 0x0806) answer_arp(p);
+            if (link->facts().medium == Medium::Ethernet && load16(p.data() + 12) == 0x0806)
+                answer_arp(p);
             return is_ip(p, protocol);
         });
     }
@@ -140,7 +141,7 @@ struct TunTapTest : testing::Test {
         send(std::move(p));
     }
     FrameSpec to_kernel(FrameSpec spec) const {
-        spec.ethernet = link->facts().ethernet;
+        spec.medium = link->facts().medium;
         spec.to = kernel_mac;
         return spec;
     }
@@ -181,13 +182,13 @@ TEST_F(TunTapTest, OpenErrorsNameTheRemedy) {
     EXPECT_EQ(busy.code, Error::AlreadyExists);
     EXPECT_NE(busy.message.find("another program holds this interface"), std::string::npos);
 
-    EXPECT_EQ(error_for({.name = "held", .ethernet = false}).code, Error::InvalidArgument);
+    EXPECT_EQ(error_for({.name = "held", .medium = Medium::Ip}).code, Error::InvalidArgument);
     EXPECT_EQ(error_for({.name = "a-name-that-is-too-long"}).code, Error::InvalidArgument);
     EXPECT_EQ(error_for({.name = "held", .multi_queue = true}).code, Error::InvalidArgument);
     EXPECT_EQ(error_for({.vnet_hdr = false}).code, Error::InvalidArgument);
     EXPECT_EQ(error_for({.vnet_hdr_size = 11}).code, Error::InvalidArgument);
     EXPECT_EQ(error_for({.mtu = 67}).code, Error::InvalidArgument);
-    EXPECT_EQ(error_for({.ethernet = false, .vlan = 5}).code, Error::InvalidArgument);
+    EXPECT_EQ(error_for({.medium = Medium::Ip, .vlan = 5}).code, Error::InvalidArgument);
     const OpenError nowhere = error_for({.network_namespace = "/run/netns/no-such-namespace"});
     EXPECT_EQ(nowhere.code, Error::NoSuchInterface);
     EXPECT_NE(nowhere.message.find("ip netns add"), std::string::npos) << nowhere.message;
@@ -275,12 +276,12 @@ TEST_P(TunTapModeTest, ReadsWhatTheKernelSends) {
     ASSERT_EQ(::send(udp.fd, "sterna", 6, 0), 6);
     Packet p = receive_ip(17);
     ASSERT_TRUE(p);
-    const u32 ip = options.ethernet ? 14 : 0;
+    const u32 ip = options.medium == Medium::Ethernet ? 14 : 0;
     EXPECT_EQ(p.size(), ip + 20 + 8 + 6);
     EXPECT_EQ(std::memcmp(p.data() + ip + 28, "sterna", 6), 0);
     EXPECT_EQ(p->capacity, PacketPool::k_slot_bytes[0]) << "a small frame pins a large slot";
     EXPECT_EQ(p->checksum, options.offloads ? ChecksumState::Partial : ChecksumState::Unknown);
-    ASSERT_TRUE(complete_checksum(p, options.ethernet));
+    ASSERT_TRUE(complete_checksum(p, options.medium));
     const std::span<const std::byte> packet = p.bytes().subspan(ip);
     const u64 pseudo = u64{test::slow_sum(packet.subspan(12, 8))} + 17 + 14;
     EXPECT_EQ(test::slow_sum(packet.subspan(20), pseudo), 0xffff);
@@ -296,7 +297,7 @@ TEST_P(TunTapModeTest, WritesWhatTheKernelAccepts) {
     tcp.connect(k_ours, 80);
     Packet syn = receive_ip(6);
     ASSERT_TRUE(syn);
-    const TcpSeen seen = read_tcp(syn.bytes(), options.ethernet);
+    const TcpSeen seen = read_tcp(syn.bytes(), options.medium);
     EXPECT_EQ(seen.flags, k_syn);
     const u64 before = statistic(link->facts().name.substr(4), "rx_packets");
     send(tcp_frame(pool, to_kernel({.source = k_ours,
@@ -309,7 +310,7 @@ TEST_P(TunTapModeTest, WritesWhatTheKernelAccepts) {
                                     .partial = options.offloads})));
     Packet ack = receive_ip(6);
     ASSERT_TRUE(ack);
-    EXPECT_EQ(read_tcp(ack.bytes(), options.ethernet).ack, 5001u);
+    EXPECT_EQ(read_tcp(ack.bytes(), options.medium).ack, 5001u);
     EXPECT_EQ(statistic(link->facts().name.substr(4), "rx_packets"), before + 1);
     EXPECT_EQ(link->counters().send_refused, 0u);
 }
@@ -322,8 +323,9 @@ INSTANTIATE_TEST_SUITE_P(
         Mode{"TapHeaderOnly", {.name = "t0", .offloads = false}},
         Mode{"TapPlain", {.name = "t0", .vnet_hdr = false, .offloads = false}},
         Mode{"TapJumbo", {.name = "t0", .vnet_hdr = false, .offloads = false, .mtu = 1700}},
-        Mode{"TunOffloads", {.name = "t0", .ethernet = false}},
-        Mode{"TunPlain", {.name = "t0", .ethernet = false, .vnet_hdr = false, .offloads = false}}),
+        Mode{"TunOffloads", {.name = "t0", .medium = Medium::Ip}},
+        Mode{"TunPlain",
+             {.name = "t0", .medium = Medium::Ip, .vnet_hdr = false, .offloads = false}}),
     [](const auto& one) { return one.param.name; });
 
 TEST_F(TunTapTest, ADownInterfaceRefusesFramesAndItIsCounted) {
@@ -338,7 +340,7 @@ TEST_F(TunTapTest, ADownInterfaceRefusesFramesAndItIsCounted) {
 
 // Nobody reads: the kernel's queue in front of us fills up and drops, which only it knows of.
 TEST_F(TunTapTest, WhatTheDeviceDroppedUnreadIsCounted) {
-    open({.name = "t0", .ethernet = false});
+    open({.name = "t0", .medium = Medium::Ip});
     Socket udp{SOCK_DGRAM, 7};
     udp.connect(k_ours, 9);
     constexpr u64 more_than_a_queue = 3000;
@@ -394,7 +396,7 @@ TEST_F(TunTapTest, JumboFramesComeWhole) {
 }
 
 TEST_F(TunTapTest, OneCallReadsManyFramesButNoMoreThanThereIsRoomFor) {
-    open({.name = "t0", .ethernet = false});
+    open({.name = "t0", .medium = Medium::Ip});
     Socket udp{SOCK_DGRAM, 7};
     udp.connect(k_ours, 9);
     for (int i = 0; i < 100; ++i) ASSERT_EQ(::send(udp.fd, "x", 1, 0), 1);
@@ -408,7 +410,7 @@ TEST_F(TunTapTest, OneCallReadsManyFramesButNoMoreThanThereIsRoomFor) {
 }
 
 TEST_F(TunTapTest, OneCallStopsAfterManyBytesAndTheNextGoesOn) {
-    open({.name = "t0", .ethernet = false, .mtu = 65535});
+    open({.name = "t0", .medium = Medium::Ip, .mtu = 65535});
     const std::vector<char> large(60000, 'x');
     for (u16 port = 1; port <= 8; ++port) {  // one socket's send buffer holds three of these
         Socket udp{SOCK_DGRAM, port};
@@ -431,7 +433,7 @@ TEST_F(TunTapTest, OneCallStopsAfterManyBytesAndTheNextGoesOn) {
 TEST_F(TunTapTest, WithoutMemoryFramesAreDroppedAndTheDescriptorComesToRest) {
     MemoryBudget none{0};
     PacketPool poor{none};
-    open({.name = "t0", .ethernet = false});
+    open({.name = "t0", .medium = Medium::Ip});
     Socket udp{SOCK_DGRAM, 7};
     udp.connect(k_ours, 9);
     for (int i = 0; i < 10; ++i) ASSERT_EQ(::send(udp.fd, "x", 1, 0), 1);
@@ -448,7 +450,7 @@ TEST_F(TunTapTest, UnderShortMemorySmallFramesStillComeAndCutOnesAreDropped) {
     MemoryBudget little{200'000};
     PacketPool poor{little};
     {
-        open({.name = "t0", .ethernet = false, .mtu = 9000});
+        open({.name = "t0", .medium = Medium::Ip, .mtu = 9000});
         Socket udp{SOCK_DGRAM, 7};
         udp.connect(k_ours, 9);
         const std::vector<char> large(5000, 'x');
@@ -479,7 +481,7 @@ struct TunTapSuperTest : TunTapTest {
         tcp.connect(k_ours, 80);
         Packet syn = receive_ip(6);
         if (!syn) return {};
-        Conversation c{9001, read_tcp(syn.bytes(), true).seq + 1};
+        Conversation c{9001, read_tcp(syn.bytes(), Medium::Ethernet).seq + 1};
         send(tcp_frame(pool, segment(c, {.seq = 9000, .flags = k_syn | k_ack, .partial = true})));
         receive_ip(6);
         return c;
@@ -512,7 +514,7 @@ TEST_F(TunTapSuperTest, TheKernelHandsOverASuperSegment) {
     EXPECT_EQ(std::memcmp(whole.payload.data(), data.data(), whole.payload.size()), 0);
 
     Chain segments;
-    EXPECT_EQ(segment_in_software(std::move(p), true, segments), 0u);
+    EXPECT_EQ(segment_in_software(std::move(p), Medium::Ethernet, segments), 0u);
     std::size_t at = 0;
     while (!segments.empty()) {
         const TcpSeen s = read_tcp(segments.pop_front().bytes());
@@ -559,9 +561,9 @@ TEST_F(TunTapSuperTest, FactsSurviveFromOneTapToAnother) {
     const Packet p = receive_until([&](const Packet& q) { return q->gso_segments > 1; });
     ASSERT_TRUE(p);
     std::byte header[k_virtio_header_max] = {};
-    write_virtio_header(header, *p, true);
+    write_virtio_header(header, *p, Medium::Ethernet);
     Packet q = pool.copy_of(p.bytes());
-    read_virtio_header(header, q, true);
+    read_virtio_header(header, q, Medium::Ethernet);
     EXPECT_EQ(q->checksum, p->checksum);
     EXPECT_EQ(q->gso_size, p->gso_size);
     EXPECT_EQ(q->gso_segments, p->gso_segments);

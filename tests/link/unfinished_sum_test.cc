@@ -53,8 +53,8 @@ TEST_F(UnfinishedSumTest, WhatASenderLeftToItsDeviceIsPartial) {
 TEST_F(UnfinishedSumTest, ItCanBeFinishedForAnotherDevice) {
     Packet p = arrived(unfinished(1000));
     ASSERT_EQ(p->checksum, ChecksumState::Partial);
-    ASSERT_TRUE(complete_checksum(p, true));
-    EXPECT_TRUE(read_tcp(p.bytes(), true).tcp_sum_good);
+    ASSERT_TRUE(complete_checksum(p, Medium::Ethernet));
+    EXPECT_TRUE(read_tcp(p.bytes(), Medium::Ethernet).tcp_sum_good);
 }
 
 TEST_F(UnfinishedSumTest, FinishedSumsStayUnknown) {
@@ -67,7 +67,7 @@ TEST_F(UnfinishedSumTest, FinishedSumsStayUnknown) {
         const Packet p = arrived(spec);
         if (p->checksum == ChecksumState::Unknown) continue;
         ++mistaken;
-        EXPECT_TRUE(read_tcp(p.bytes(), true).tcp_sum_good);
+        EXPECT_TRUE(read_tcp(p.bytes(), Medium::Ethernet).tcp_sum_good);
     }
     EXPECT_LT(mistaken, 5u) << "one in 65,535 is chance";
 }
@@ -78,13 +78,13 @@ TEST_F(UnfinishedSumTest, AGoodPacketThatLooksUnfinishedStaysAsItIs) {
     Packet p = pool.copy_of(made.bytes());
     std::byte* tcp = p.data() + 34;
     store16(tcp + 20, u16{0});
-    const u64 pseudo = test::pseudo_sum(p.bytes(), test::layout_of(p.bytes(), true));
+    const u64 pseudo = test::pseudo_sum(p.bytes(), test::layout_of(p.bytes(), Medium::Ethernet));
     store16(tcp + 20, static_cast<u16>(~test::slow_sum({tcp, 30}, pseudo)));
-    ASSERT_TRUE(read_tcp(p.bytes(), true).tcp_sum_good);
+    ASSERT_TRUE(read_tcp(p.bytes(), Medium::Ethernet).tcp_sum_good);
     const Packet before = pool.copy_of(p.bytes());
     recognise_unfinished_sum(*p);
     EXPECT_EQ(p->checksum, ChecksumState::Partial);
-    ASSERT_TRUE(complete_checksum(p, true));
+    ASSERT_TRUE(complete_checksum(p, Medium::Ethernet));
     EXPECT_TRUE(std::ranges::equal(p.bytes(), before.bytes()));
 }
 

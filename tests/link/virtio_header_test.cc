@@ -38,29 +38,29 @@ Bytes finished(Bytes frame, u32 start, u32 offset) {
 }
 
 struct VirtioHeaderTest : testing::Test {
-    Packet read(const Bytes& frame, const Claim& claim, bool ethernet = true) {
+    Packet read(const Bytes& frame, const Claim& claim, Medium medium = Medium::Ethernet) {
         Packet p = pool.copy_of(frame);
-        read_virtio_header(reinterpret_cast<const std::byte*>(&claim), p, ethernet);
+        read_virtio_header(reinterpret_cast<const std::byte*>(&claim), p, medium);
         return p;
     }
-    Claim written(const Packet& p, bool ethernet = true) {
+    Claim written(const Packet& p, Medium medium = Medium::Ethernet) {
         std::byte header[k_virtio_header_max] = {};
-        write_virtio_header(header, *p, ethernet);
+        write_virtio_header(header, *p, medium);
         Claim claim;
         std::memcpy(&claim, header, sizeof claim);
         return claim;
     }
     // Reads the frame, passes it on, and finishes whatever is still left to the link.
-    Bytes passed_on(const Bytes& frame, const Claim& claim, bool ethernet) {
-        const Packet p = read(frame, claim, ethernet);
-        const Claim on = written(p, ethernet);
+    Bytes passed_on(const Bytes& frame, const Claim& claim, Medium medium) {
+        const Packet p = read(frame, claim, medium);
+        const Claim on = written(p, medium);
         const Bytes out = bytes_of(p);
         return (on.flags & k_needs_csum) != 0 ? finished(out, on.csum_start, on.csum_offset) : out;
     }
-    Bytes partial_tcp(bool ethernet = true, u8 ip_options = 0, u32 payload = 40) {
+    Bytes partial_tcp(Medium medium = Medium::Ethernet, u8 ip_options = 0, u32 payload = 40) {
         return bytes_of(tcp_frame(
             pool,
-            {.ethernet = ethernet, .ip_options = ip_options, .payload = payload, .partial = true}));
+            {.medium = medium, .ip_options = ip_options, .payload = payload, .partial = true}));
     }
     // An IPv6 packet with a hop-by-hop header in front of its transport.
     static Bytes ipv6(u8 protocol, u32 payload) {
@@ -92,15 +92,15 @@ TEST_F(VirtioHeaderTest, UdpsChecksumOffsetOnATcpHeaderNearTheEnd) {
 }
 
 TEST_F(VirtioHeaderTest, EveryPlaceIsReadAndPassedOnAsTheKernelWould) {
-    for (const bool ethernet : {true, false}) {
+    for (const Medium medium : {Medium::Ethernet, Medium::Ip}) {
         for (const u8 options : {u8{0}, u8{8}}) {
-            const Bytes frame = partial_tcp(ethernet, options);
+            const Bytes frame = partial_tcp(medium, options);
             const u32 size = static_cast<u32>(frame.size());
             for (u32 start = 0; start <= size + 2; ++start) {
                 for (u32 offset = 0; offset <= size + 2 - start; ++offset) {
                     const Claim claim{.csum_start = static_cast<u16>(start),
                                       .csum_offset = static_cast<u16>(offset)};
-                    ASSERT_EQ(passed_on(frame, claim, ethernet), finished(frame, start, offset))
+                    ASSERT_EQ(passed_on(frame, claim, medium), finished(frame, start, offset))
                         << "csum_start " << start << ", csum_offset " << offset;
                 }
             }
@@ -109,15 +109,15 @@ TEST_F(VirtioHeaderTest, EveryPlaceIsReadAndPassedOnAsTheKernelWould) {
 }
 
 TEST_F(VirtioHeaderTest, ShortFramesHaveNoHeadersToAgreeWith) {
-    for (const bool ethernet : {true, false}) {
-        const Bytes whole = partial_tcp(ethernet);
+    for (const Medium medium : {Medium::Ethernet, Medium::Ip}) {
+        const Bytes whole = partial_tcp(medium);
         for (u32 size = 1; size < whole.size(); ++size) {
             const Bytes frame(whole.begin(), whole.begin() + size);
             for (u32 start = 0; start < size; ++start) {
                 for (const u32 offset : {0u, 6u, 16u}) {
                     const Claim claim{.csum_start = static_cast<u16>(start),
                                       .csum_offset = static_cast<u16>(offset)};
-                    ASSERT_EQ(passed_on(frame, claim, ethernet), finished(frame, start, offset));
+                    ASSERT_EQ(passed_on(frame, claim, medium), finished(frame, start, offset));
                 }
             }
         }
@@ -174,9 +174,9 @@ TEST_F(VirtioHeaderTest, SuperDatagramsBehindExtensionHeadersAreCut) {
     const Bytes frame = ipv6(17, 500 - 12);  // UDP's header is 12 bytes shorter than TCP's
     Packet p = read(
         frame, {.gso_type = k_udp_l4, .gso_size = 200, .csum_start = 14 + 48, .csum_offset = 6});
-    ASSERT_TRUE(is_super_datagram(p, true));
+    ASSERT_TRUE(is_super_datagram(p, Medium::Ethernet));
     Chain datagrams;
-    EXPECT_EQ(cut_datagrams(p, true, datagrams), 0u);
+    EXPECT_EQ(cut_datagrams(p, Medium::Ethernet, datagrams), 0u);
     ASSERT_EQ(datagrams.count(), 3u);
     for (const u32 payload : {200u, 200u, 100u}) {
         const Packet one = datagrams.pop_front();
@@ -198,7 +198,7 @@ TEST_F(VirtioHeaderTest, ManySegmentsOfOneByteStayASuperSegment) {
 
 // Segmentation without a checksum that waits makes no sense, and is not believed.
 TEST_F(VirtioHeaderTest, SegmentationNeedsTheTransportsChecksum) {
-    const Bytes frame = partial_tcp(true, 0, 3000);
+    const Bytes frame = partial_tcp(Medium::Ethernet, 0, 3000);
     for (const Claim& claim :
          {Claim{.flags = 0, .gso_type = k_tcpv4, .gso_size = 1000},
           Claim{.gso_type = k_tcpv4, .gso_size = 1000, .csum_start = 30, .csum_offset = 16},

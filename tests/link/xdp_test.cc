@@ -126,7 +126,7 @@ TEST_F(XdpTest, FactsAndTheKernelAgree) {
     EXPECT_EQ(facts.details, "queue 0, native XDP, copy mode");
     EXPECT_EQ(facts.mac, (MacAddress{{2, 0, 0, 0, 0, 0xaa}}));
     EXPECT_EQ(facts.mtu, 1400u);
-    EXPECT_TRUE(facts.ethernet);
+    EXPECT_EQ(facts.medium, Medium::Ethernet);
     EXPECT_FALSE(facts.transmit_checksum || facts.segmentation);
     EXPECT_EQ(facts.memory, u64{1} << 20);
     EXPECT_TRUE(has_program("veth0"));
@@ -225,7 +225,7 @@ TEST_F(XdpTest, ADeviceThatKnowsNoXdpWorksInGenericMode) {
     send(1, to_kernel());
     const Packet answer = receive_ip(*link, pool, k_tcp);
     ASSERT_TRUE(answer);
-    EXPECT_EQ(read_tcp(answer.bytes(), true).flags & k_rst, k_rst);
+    EXPECT_EQ(read_tcp(answer.bytes(), Medium::Ethernet).flags & k_rst, k_rst);
     EXPECT_EQ(answer->checksum, ChecksumState::Unknown) << "it may have crossed a wire";
 }
 
@@ -248,7 +248,7 @@ TEST_F(XdpTest, TheKernelAnswersAFrame) {
     send(1, to_kernel());
     const Packet answer = receive_ip(*link, pool, k_tcp);
     ASSERT_TRUE(answer);
-    EXPECT_EQ(read_tcp(answer.bytes(), true).flags & k_rst, k_rst) << "nobody listens";
+    EXPECT_EQ(read_tcp(answer.bytes(), Medium::Ethernet).flags & k_rst, k_rst) << "nobody listens";
     EXPECT_EQ(answer->capacity, PacketPool::k_slot_bytes[0]);
     const LinkCounters c = link->counters();
     EXPECT_EQ(c.sent_packets, 1u);

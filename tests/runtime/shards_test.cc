@@ -30,8 +30,8 @@ struct SteeringTest : testing::Test {
     PacketPool pool{budget};
     Steering steering{.shard = 0, .shards = k_shards, .key = {1, 2}};
 
-    u32 home(const Packet& p, bool ethernet = true) const {
-        return home_of(steering, p.bytes(), ethernet);
+    u32 home(const Packet& p, Medium medium = Medium::Ethernet) const {
+        return home_of(steering, p.bytes(), medium);
     }
     static FrameSpec from_port(u16 port) {
         FrameSpec spec;
@@ -65,7 +65,8 @@ TEST_F(SteeringTest, AnotherKeyIsAnotherOrder) {
     u32 same = 0;
     for (u16 port = 1; port <= 1000; ++port) {
         const Packet p = tcp_frame(pool, from_port(port));
-        same += home_of(steering, p.bytes(), true) == home_of(other, p.bytes(), true);
+        same += home_of(steering, p.bytes(), Medium::Ethernet) ==
+                home_of(other, p.bytes(), Medium::Ethernet);
     }
     EXPECT_GT(same, 150u);
     EXPECT_LT(same, 350u);
@@ -79,8 +80,8 @@ TEST_F(SteeringTest, HeadersOfEveryLengthLeadToTheSamePlace) {
     spec.vlan = 5;
     EXPECT_EQ(home(tcp_frame(pool, spec)), expected);
     spec.vlan = 0;
-    spec.ethernet = false;
-    EXPECT_EQ(home(tcp_frame(pool, spec), false), expected);
+    spec.medium = Medium::Ip;
+    EXPECT_EQ(home(tcp_frame(pool, spec), Medium::Ip), expected);
 }
 
 TEST_F(SteeringTest, AnIcmpErrorGoesToWhoSentWhatItQuotes) {
@@ -89,7 +90,7 @@ TEST_F(SteeringTest, AnIcmpErrorGoesToWhoSentWhatItQuotes) {
         FrameSpec sent = from_port(port);
         std::swap(sent.source, sent.destination);
         std::swap(sent.source_port, sent.destination_port);
-        sent.ethernet = false;
+        sent.medium = Medium::Ip;
         const Packet quoted = tcp_frame(pool, sent);
         FrameSpec carrier;
         carrier.payload = 28;
@@ -118,7 +119,7 @@ TEST_F(SteeringTest, EveryShardHearsItsNeighboursAnswer) {
 TEST_F(SteeringTest, WhatIsCutShortIsTheFirstShards) {
     const Packet whole = tcp_frame(pool, from_port(77));
     for (u32 n = 0; n < 14 + 20 + 4; ++n)
-        EXPECT_EQ(home_of(steering, whole.bytes().first(n), true), 0u);
+        EXPECT_EQ(home_of(steering, whole.bytes().first(n), Medium::Ethernet), 0u);
 }
 
 TEST_F(SteeringTest, AUdpPortOfOursHasOneHome) {
@@ -143,7 +144,7 @@ struct ShareTest : testing::Test {
         c.steering = {.shard = shard, .shards = k_shards, .key = {1, 2}};
         auto stack = std::make_unique<Stack>(c);
         InterfaceConfig link;
-        link.ethernet = false;
+        link.medium = Medium::Ip;
         const Interface i = stack->add_interface(link).value();
         EXPECT_TRUE(stack->add_address(i, {Ipv4Address{k_ours}, 24}));
         return stack;

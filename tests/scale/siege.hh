@@ -31,7 +31,7 @@ struct Host {
     Host(Ipv4Address address, u64 seed, u64 limit, const Limits& limits = {})
         : stack(config(seed, limit, limits)) {
         InterfaceConfig link;
-        link.ethernet = false;
+        link.medium = Medium::Ip;
         on = stack.add_interface(link).value();
         EXPECT_TRUE(stack.add_address(on, {address, 8}).has_value());
     }

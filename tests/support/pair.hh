@@ -78,7 +78,7 @@ private:
     static Interface join(Stack& s, const char* address, const Options& o) {
         InterfaceConfig wire;
         wire.name = "wire";
-        wire.ethernet = false;
+        wire.medium = Medium::Ip;
         wire.mtu = o.mtu;
         wire.segmentation = wire.transmit_checksum = o.segmentation;
         const Interface i = s.add_interface(wire).value();

@@ -63,11 +63,11 @@ Result<void> Inet::add_address(u8 interface, Cidr address, bool probe) {
         if (i->own(own.ip) != nullptr) return std::unexpected(Error::AlreadyExists);
 
     InterfaceState& i = in.at(interface);
-    if (probe && i.config.ethernet) in.start_claim(interface, own);
+    if (probe && has_neighbors(i.config.medium)) in.start_claim(interface, own);
     i.addresses.push_back(own);
     in.addresses_changed(interface);
     // Where nobody can be asked, the address is free.
-    if (probe && !i.config.ethernet) in.tell_address(interface, own.ip, Error::None);
+    if (probe && !has_neighbors(i.config.medium)) in.tell_address(interface, own.ip, Error::None);
     return {};
 }
 

@@ -13,7 +13,8 @@ Arrived Inet::arrives(u8 interface, Packet& packet, Arrival& arrival, IcmpError&
         ++context.note;
         told_frame(interface, packet, false);
     }
-    if (in.at(interface).config.ethernet) return in.link_input(interface, packet, arrival, error);
+    if (has_neighbors(in.at(interface).config.medium))
+        return in.link_input(interface, packet, arrival, error);
     packet->link_broadcast = false;
     return in.ipv4_input(interface, packet, arrival, error);
 }
@@ -44,7 +45,7 @@ void Inet::told_frame(u8 interface, const Packet& packet, bool outbound) {
     context.observer->on_frame({.at = context.now,
                                 .outbound = outbound,
                                 .interface = interface,
-                                .ethernet = inside_->at(interface).config.ethernet,
+                                .medium = inside_->at(interface).config.medium,
                                 .note = outbound ? packet->note : context.note,
                                 .bytes = packet.bytes(),
                                 .gso_size = packet->gso_size,

@@ -66,7 +66,7 @@ struct InterfaceState {
     OwnAddress* own(Ipv4Address ip);
     const OwnPrefix* prefix_of(Ipv4Address ip) const;
     u32 link_header() const {
-        if (!config.ethernet) return 0;
+        if (config.medium == Medium::Ip) return 0;
         return wire::k_ethernet_header + (config.vlan != 0 ? wire::k_vlan_tag : 0);
     }
     bool is_subnet_broadcast(Ipv4Address ip) const {

@@ -44,7 +44,7 @@ Result<void> Inet::Inside::find_way(Ipv4Address to, Ipv4Address source, Way& way
         return {};
     }
     if (auto found = search_way(to, only, way); !found) return found;
-    const bool complete = way.neighbor != 0 || !at(way.interface).config.ethernet;
+    const bool complete = way.neighbor != 0 || !has_neighbors(at(way.interface).config.medium);
     if (complete) lately = {to, only, way};
     return {};
 }
@@ -61,7 +61,8 @@ Result<void> Inet::Inside::search_way(Ipv4Address to, u8 only, Way& way) {
     const bool group =
         hop->next.is_multicast() || hop->next.is_broadcast() || i.is_subnet_broadcast(hop->next);
     // No entry, for the cache is full: whoever sends will try again.
-    if (i.config.ethernet && !group) way.neighbor = neighbor_for(hop->interface, hop->next, false);
+    if (has_neighbors(i.config.medium) && !group)
+        way.neighbor = neighbor_for(hop->interface, hop->next, false);
     way.epoch = epoch;
     return {};
 }
@@ -102,7 +103,7 @@ const PacketDescriptor* Inet::Inside::send(Packet packet, const Outgoing& outgoi
     if (length > i.config.mtu && (packet->gso_size == 0 || length > k_ipv4_packet_max))
         return drop_outgoing(packet, DropReason::OutTooBig, way.interface);
     push_ipv4(packet, outgoing);
-    if (!i.config.ethernet) return enqueue(way.interface, std::move(packet));
+    if (!has_neighbors(i.config.medium)) return enqueue(way.interface, std::move(packet));
 
     Ask ask = Ask::Nothing;
     if (way.neighbor == 0 || !neighbors.is_live(way.neighbor)) [[unlikely]]

@@ -30,10 +30,10 @@ struct Parts {
     Seq seq;
 };
 
-std::optional<Parts> parts_of(const Packet& p, bool ethernet) {
+std::optional<Parts> parts_of(const Packet& p, Medium medium) {
     Parts parts{};
     const auto frame = p.bytes();
-    if (ethernet) {
+    if (medium == Medium::Ethernet) {
         const auto link = wire::parse_ethernet(frame);
         if (!link || link->ether_type != static_cast<u16>(wire::EtherType::Ipv4)) return {};
         parts.ip = link->header_length;
@@ -130,15 +130,15 @@ std::optional<Transport> transport_of_ipv6(std::span<const std::byte> packet) {
 
 }  // namespace
 
-u32 ip_offset(const std::byte* frame, bool ethernet) {
-    if (!ethernet) return 0;
+u32 ip_offset(const std::byte* frame, Medium medium) {
+    if (medium == Medium::Ip) return 0;
     const bool tagged = load16(frame + 12) == static_cast<u16>(wire::EtherType::Vlan);
     return wire::k_ethernet_header + (tagged ? wire::k_vlan_tag : 0);
 }
 
-std::optional<ChecksumPlace> checksum_place(std::span<const std::byte> frame, bool ethernet) {
+std::optional<ChecksumPlace> checksum_place(std::span<const std::byte> frame, Medium medium) {
     u32 ip = 0;
-    if (ethernet) {
+    if (medium == Medium::Ethernet) {
         const auto link = wire::parse_ethernet(frame);
         if (!link) return {};
         ip = link->header_length;
@@ -159,9 +159,9 @@ std::optional<ChecksumPlace> checksum_place(std::span<const std::byte> frame, bo
     return place;
 }
 
-u32 segment_in_software(Packet super, bool ethernet, Chain& to) {
+u32 segment_in_software(Packet super, Medium medium, Chain& to) {
     check(super->gso_size != 0);
-    const auto at = parts_of(super, ethernet);
+    const auto at = parts_of(super, medium);
     if (!at) return std::max<u32>(super->gso_segments, 1);
     const u32 size = at->end - at->payload;
     u32 lost = 0;
@@ -179,10 +179,10 @@ u32 segment_in_software(Packet super, bool ethernet, Chain& to) {
     return lost;
 }
 
-bool complete_checksum(Packet& packet, bool ethernet) {
+bool complete_checksum(Packet& packet, Medium medium) {
     if (packet->checksum != ChecksumState::Partial) return true;
     check(packet->gso_segments <= 1);
-    const auto place = checksum_place(packet.bytes(), ethernet);
+    const auto place = checksum_place(packet.bytes(), medium);
     check(place && packet->begin + place->transport == packet->transport);
     if (!make_exclusive(packet)) return false;
     const u32 offset = place->field;

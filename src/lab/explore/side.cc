@@ -54,7 +54,7 @@ void Seen::on_state(const StateEvent& e) {
 Side::Side(const char* side_name, PacketPool& pool, u64 seed, const char* address,
            const std::vector<Step>& wanted, bool listening)
     : name(side_name), stack(config_of(pool, seed, &seen)),
-      interface(stack.add_interface({.name = "wire", .ethernet = false}).value()), steps(wanted),
+      interface(stack.add_interface({.name = "wire", .medium = Medium::Ip}).value()), steps(wanted),
       put_off(wanted.size(), 0), listens(listening) {
     (void)stack.add_address(interface, *Cidr::parse(address));
     if (!listens) return;

@@ -58,7 +58,7 @@ void Script::start() {
     in.stack->set_header_prediction(setup.header_prediction);
     InterfaceConfig config;
     config.name = "script";
-    config.ethernet = false;
+    config.medium = Medium::Ip;
     config.mtu = setup.mtu;
     config.transmit_checksum = setup.transmit_checksum;
     config.segmentation = setup.segmentation;
@@ -106,7 +106,7 @@ void Script::Inside::capture(Packet packet) {
     s.at = now;
     s.bytes.assign(packet.bytes().begin(), packet.bytes().end());
     s.checksum_partial = packet->checksum == ChecksumState::Partial;
-    s.view = trace::view_of(s.bytes, false);
+    s.view = trace::view_of(s.bytes, Medium::Ip);
     if (s.view.kind == trace::FrameView::Kind::Tcp) {
         // Only ports of flows the script speaks of: a reset to a stranger has none.
         const auto it = flows.find({s.view.source.port, s.view.destination.port});

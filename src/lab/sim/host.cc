@@ -46,7 +46,7 @@ void Host::Inside::boot() {
     stack.emplace(config);
     told = Instant::min();
     interface =
-        stack->add_interface({.name = out->name(), .ethernet = false, .mtu = out->full_mtu()})
+        stack->add_interface({.name = out->name(), .medium = Medium::Ip, .mtu = out->full_mtu()})
             .value();
     check(stack->add_address(interface, address).has_value());
     check(stack->add_route({Ipv4Address::any(), 0}, interface).has_value());

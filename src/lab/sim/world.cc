@@ -142,7 +142,7 @@ Wire& World::wire(Node& a, Node& b, const Impairment& there, const Impairment& b
     for (const u32 way : {0, 1}) {
         const std::string name = way == 0 ? parts->name : b.name() + "-" + a.name();
         parts->lanes[way] = std::make_unique<Lane>(
-            in, number + way, name, LinkFacts{.name = name, .ethernet = false, .mtu = mtu},
+            in, number + way, name, LinkFacts{.name = name, .medium = Medium::Ip, .mtu = mtu},
             in.derive("wire " + name, number));
     }
     for (const u32 way : {0, 1}) {

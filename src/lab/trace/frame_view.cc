@@ -58,10 +58,10 @@ void read_ipv4(FrameView& v, std::span<const std::byte> bytes) {
 
 }  // namespace
 
-FrameView view_of(std::span<const std::byte> frame, bool ethernet) {
+FrameView view_of(std::span<const std::byte> frame, Medium medium) {
     FrameView v;
     v.network = frame;
-    if (!ethernet) {
+    if (medium == Medium::Ip) {
         read_ipv4(v, frame);
         return v;
     }

@@ -29,8 +29,8 @@ struct FrameView {
     u32 length() const { return static_cast<u32>(payload.size()); }
 };
 
-FrameView view_of(std::span<const std::byte> frame, bool ethernet);
-inline FrameView view_of(const FrameEvent& e) { return view_of(e.bytes, e.ethernet); }
+FrameView view_of(std::span<const std::byte> frame, Medium medium);
+inline FrameView view_of(const FrameEvent& e) { return view_of(e.bytes, e.medium); }
 
 // Whether IP header and transport checksums are right; true where there is none to check.
 bool checksums_hold(const FrameView& view);

@@ -110,7 +110,7 @@ private:
         if (std::fwrite(bytes.data(), 1, bytes.size(), file) != bytes.size()) good = false;
         size_ += bytes.size();
     }
-    u32 interface_of(u8 index, bool ethernet);
+    u32 interface_of(u8 index, Medium medium);
     void hold(const FrameEvent& e, std::span<const std::byte> bytes, std::string comment);
     void hold_pieces(const FrameEvent& e, const trace::FrameView& view, const std::string& why);
     void write_front();
@@ -119,15 +119,15 @@ private:
     u64 size_ = 0;
     MemoryBudget budget_;
     PacketPool pool_;
-    std::map<std::pair<u8, bool>, u32> interfaces_;
+    std::map<std::pair<u8, Medium>, u32> interfaces_;
 };
 
-u32 PcapngWriter::Inside::interface_of(u8 index, bool ethernet) {
+u32 PcapngWriter::Inside::interface_of(u8 index, Medium medium) {
     const auto next = static_cast<u32>(interfaces_.size());
-    const auto [it, fresh] = interfaces_.try_emplace({index, ethernet}, next);
+    const auto [it, fresh] = interfaces_.try_emplace({index, medium}, next);
     if (!fresh) return it->second;
     Block block{k_interface};
-    block.add(ethernet ? k_link_ethernet : k_link_raw);
+    block.add(medium == Medium::Ethernet ? k_link_ethernet : k_link_raw);
     block.add(u16{0});
     block.add(options.snap_length);
     const auto name = names.find(index);
@@ -179,7 +179,7 @@ void PcapngWriter::Inside::hold_pieces(const FrameEvent& e, const trace::FrameVi
     p->checksum = e.checksum_partial ? ChecksumState::Partial : ChecksumState::Unknown;
     const bool cut = e.gso_size != 0 && view.kind == trace::FrameView::Kind::Tcp;
     if (!cut) {
-        complete_checksum(p, e.ethernet);
+        complete_checksum(p, e.medium);
         hold(e, p.bytes(), why);
         return;
     }
@@ -187,7 +187,7 @@ void PcapngWriter::Inside::hold_pieces(const FrameEvent& e, const trace::FrameVi
     const u32 pieces = std::max(1u, (view.length() + e.gso_size - 1) / e.gso_size);
     p->gso_segments = static_cast<u16>(pieces);
     Chain chain;
-    left_out += segment_in_software(std::move(p), e.ethernet, chain);
+    left_out += segment_in_software(std::move(p), e.medium, chain);
     for (u32 n = 1; !chain.empty(); ++n) {
         const Packet piece = chain.pop_front();
         std::string text = why;
@@ -202,7 +202,7 @@ void PcapngWriter::Inside::hold(const FrameEvent& e, std::span<const std::byte> 
                                 std::string comment) {
     Held h;
     h.at = e.at;
-    h.interface = interface_of(e.interface, e.ethernet);
+    h.interface = interface_of(e.interface, e.medium);
     h.note = e.note;
     h.outbound = e.outbound;
     h.length = static_cast<u32>(bytes.size());

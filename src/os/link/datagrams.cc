@@ -27,10 +27,10 @@ struct View {
     u32 size = 0;                      // of the payload
 };
 
-bool read(const PacketDescriptor& d, bool ethernet, View& v) {
+bool read(const PacketDescriptor& d, Medium medium, View& v) {
     v.frame = d.slot + d.begin;
     if (d.checksum != ChecksumState::Partial || d.gso_segments > 1) return false;
-    v.ip = ip_offset(v.frame, ethernet);
+    v.ip = ip_offset(v.frame, medium);
     v.udp = v.ip + wire::k_ipv4_header;
     v.payload = v.udp + wire::k_udp_header;
     const u32 end = d.end - d.begin;
@@ -98,14 +98,14 @@ Packet cut(const Packet& super, u32 ip, u32 udp, u32 from, u32 n) {
 
 }  // namespace
 
-bool is_super_datagram(const Packet& p, bool ethernet) {
+bool is_super_datagram(const Packet& p, Medium medium) {
     if (p->gso_segments <= 1 || p->checksum != ChecksumState::Partial) return false;
-    const auto place = checksum_place(p.bytes(), ethernet);
+    const auto place = checksum_place(p.bytes(), medium);
     return place && place->field == k_udp_sum && p.size() > place->transport + wire::k_udp_header;
 }
 
-u32 cut_datagrams(const Packet& super, bool ethernet, Chain& to) {
-    const u32 ip = ip_offset(super.data(), ethernet);
+u32 cut_datagrams(const Packet& super, Medium medium, Chain& to) {
+    const u32 ip = ip_offset(super.data(), medium);
     const u32 udp = super->transport - super->begin;
     const u32 size = super.size() - udp - wire::k_udp_header;
     u32 lost = 0;
@@ -119,14 +119,14 @@ u32 cut_datagrams(const Packet& super, bool ethernet, Chain& to) {
     return lost;
 }
 
-u32 datagrams_together(const PacketBatch& batch, u32 first, bool ethernet) {
+u32 datagrams_together(const PacketBatch& batch, u32 first, Medium medium) {
     View head, next;
-    if (batch.peek(first) == nullptr || !read(*batch.peek(first), ethernet, head)) return 1;
+    if (batch.peek(first) == nullptr || !read(*batch.peek(first), medium, head)) return 1;
     const u32 most = std::min(batch.size(), first + k_datagrams_most);
     u32 all = head.payload - head.ip + head.size;
     u32 n = first + 1;
     for (; n < most && batch.peek(n) != nullptr; ++n) {
-        if (!read(*batch.peek(n), ethernet, next) || !same_flow(head, next)) break;
+        if (!read(*batch.peek(n), medium, next) || !same_flow(head, next)) break;
         all += next.size;
         if (next.size > head.size || all > k_ip_most) break;
         if (next.size < head.size) return n + 1 - first;  // a short one is the last
@@ -134,9 +134,9 @@ u32 datagrams_together(const PacketBatch& batch, u32 first, bool ethernet) {
     return n - first;
 }
 
-u32 join_headers(const PacketDescriptor& first, u32 payload_of_all, bool ethernet, std::byte* to) {
+u32 join_headers(const PacketDescriptor& first, u32 payload_of_all, Medium medium, std::byte* to) {
     const std::byte* frame = first.slot + first.begin;
-    const u32 ip = ip_offset(frame, ethernet);
+    const u32 ip = ip_offset(frame, medium);
     const u32 udp = ip + wire::k_ipv4_header;
     std::memcpy(to, frame, udp + wire::k_udp_header);
     settle(to, ip, udp, payload_of_all);

@@ -33,11 +33,12 @@ void set_ipv4(std::byte* ip) {
 
 }  // namespace
 
-std::optional<u32> find_ip(const Packet& p, bool ethernet) {
-    if (ethernet && p.size() < wire::k_ethernet_header + wire::k_vlan_tag) return {};
-    const u32 ip = ip_offset(p.data(), ethernet);
+std::optional<u32> find_ip(const Packet& p, Medium medium) {
+    if (medium == Medium::Ethernet && p.size() < wire::k_ethernet_header + wire::k_vlan_tag)
+        return {};
+    const u32 ip = ip_offset(p.data(), medium);
     if (p.size() < ip + wire::k_ipv4_header) return {};
-    if (ethernet) {
+    if (medium == Medium::Ethernet) {
         const u16 type = load16(p.data() + ip - 2);
         if (type != static_cast<u16>(wire::EtherType::Ipv4) &&
             type != static_cast<u16>(wire::EtherType::Ipv6)) {
@@ -48,8 +49,8 @@ std::optional<u32> find_ip(const Packet& p, bool ethernet) {
     return ip;
 }
 
-EcnMark mark_congestion(Packet& p, bool ethernet) {
-    const auto ip = find_ip(p, ethernet);
+EcnMark mark_congestion(Packet& p, Medium medium) {
+    const auto ip = find_ip(p, medium);
     if (!ip) return EcnMark::NotCapable;
     const u32 version = version_at(p, *ip);
     if (version != 4 && version != 6) return EcnMark::NotCapable;

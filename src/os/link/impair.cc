@@ -9,12 +9,12 @@ namespace tern {
 Impair::Impair(Link& inner, ImpairOptions options) : inner_(&inner) {
     // Far apart, so that the two directions share no die.
     constexpr u64 other = 0x9e3779b97f4a7c15;
-    const bool ethernet = inner.facts().ethernet;
+    const Medium medium = inner.facts().medium;
     const u32 bound = options.in_flight_packets;
     const u64 seed = options.seed;
-    outbound_ = std::make_unique<ImpairLane>(std::move(options.outbound), seed, bound, ethernet);
+    outbound_ = std::make_unique<ImpairLane>(std::move(options.outbound), seed, bound, medium);
     inbound_ =
-        std::make_unique<ImpairLane>(std::move(options.inbound), seed + other, bound, ethernet);
+        std::make_unique<ImpairLane>(std::move(options.inbound), seed + other, bound, medium);
 }
 
 Impair::~Impair() = default;
@@ -64,7 +64,7 @@ u32 forward(Instant now, Link& from, Link& to, PacketPool& pool) {
     const u32 count = arrived.size();
     const LinkFacts& able = to.facts();
     auto send = [&](Packet p) {
-        if (!able.transmit_checksum && !complete_checksum(p, able.ethernet)) return;
+        if (!able.transmit_checksum && !complete_checksum(p, able.medium)) return;
         batch.push(std::move(p));
         if (batch.full()) to.transmit(now, std::exchange(batch, PacketBatch{}));
     };
@@ -75,7 +75,7 @@ u32 forward(Instant now, Link& from, Link& to, PacketPool& pool) {
             continue;
         }
         Chain segments;
-        segment_in_software(std::move(p), able.ethernet, segments);
+        segment_in_software(std::move(p), able.medium, segments);
         while (!segments.empty()) send(segments.pop_front());
     }
     if (!batch.empty()) to.transmit(now, std::move(batch));

@@ -18,9 +18,9 @@ bool strikes(Random& dice, double probability) {
 u32 segments_of(const PacketDescriptor& d) { return std::max<u32>(d.gso_segments, 1); }
 
 // First byte that may be damaged; the end of the frame: none.
-u32 damage_begins(const Packet& p, bool ethernet, CorruptWhere where) {
+u32 damage_begins(const Packet& p, Medium medium, CorruptWhere where) {
     if (where == CorruptWhere::Frame) return 0;
-    const auto ip = find_ip(p, ethernet);
+    const auto ip = find_ip(p, medium);
     if (!ip) return p.size();
     if (where == CorruptWhere::Ip) return *ip;
     const u32 first = std::to_integer<u32>(p.data()[*ip]);
@@ -33,8 +33,8 @@ ImpairLane::Dice::Dice(u64 seed)
     : loss(seed), duplicate(seed + 1), corrupt(seed + 2), corrupt_bit(seed + 3), reorder(seed + 4),
       jitter(seed + 5), bursts(seed + 6, seed + 7) {}
 
-ImpairLane::ImpairLane(ImpairDirection options, u64 seed, u32 bound, bool ethernet)
-    : dice_(seed), bound_(bound), ethernet_(ethernet) {
+ImpairLane::ImpairLane(ImpairDirection options, u64 seed, u32 bound, Medium medium)
+    : dice_(seed), bound_(bound), medium_(medium) {
     change(std::move(options));
 }
 
@@ -97,7 +97,7 @@ void ImpairLane::put_super(Instant now, Packet p) {
     const u32 count = segments_of(*p);
     if (may_pass_whole(count)) return enqueue(now, std::move(p), false);
     Chain segments;
-    counters_.memory_dropped += segment_in_software(std::move(p), ethernet_, segments);
+    counters_.memory_dropped += segment_in_software(std::move(p), medium_, segments);
     for (u32 i = 0; !segments.empty() && i < count; ++i) {
         put_segment(now, segments.pop_front(), verdicts_[i]);
     }
@@ -126,10 +126,10 @@ void ImpairLane::put_segment(Instant now, Packet p, const Verdict& verdict) {
 
 // Flips one bit, in bytes that nobody else views. False: no memory for that.
 bool ImpairLane::damage(Packet& p) {
-    const u32 begin = damage_begins(p, ethernet_, options_.corrupt_where);
+    const u32 begin = damage_begins(p, medium_, options_.corrupt_where);
     if (begin >= p.size()) return true;
     // A receiver would trust a checksum that is still to be computed, and one that was vouched for.
-    if (!complete_checksum(p, ethernet_) || !make_exclusive(p)) return false;
+    if (!complete_checksum(p, medium_) || !make_exclusive(p)) return false;
     p->checksum = ChecksumState::Unknown;
     p->payload_sum_known = false;
     const u32 bit = dice_.corrupt_bit.below((p.size() - begin) * 8);
@@ -147,7 +147,7 @@ bool ImpairLane::queue_has_room(Instant now, u32 bytes) const {
 }
 
 EcnMark ImpairLane::mark(Packet& p, u64& counter) {
-    const EcnMark done = mark_congestion(p, ethernet_);
+    const EcnMark done = mark_congestion(p, medium_);
     if (done == EcnMark::Marked) ++counter;
     if (done == EcnMark::NoMemory) ++counters_.memory_dropped;
     return done;

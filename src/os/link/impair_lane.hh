@@ -16,7 +16,7 @@ namespace tern {
 class ImpairLane {
 public:
     // `bound`: most packets that it holds.
-    ImpairLane(ImpairDirection options, u64 seed, u32 bound, bool ethernet);
+    ImpairLane(ImpairDirection options, u64 seed, u32 bound, Medium medium);
     ~ImpairLane();
     ImpairLane(const ImpairLane&) = delete;
     ImpairLane& operator=(const ImpairLane&) = delete;
@@ -87,7 +87,7 @@ private:
     ImpairCounters counters_;
     Dice dice_;
     u32 bound_;
-    bool ethernet_;
+    Medium medium_;
     bool cuts_always_ = false;  // some part wants each packet for itself
     std::vector<Verdict> verdicts_;
 

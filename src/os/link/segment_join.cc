@@ -30,7 +30,7 @@ u32 pseudo_sum(const std::byte* ip, u32 length) {
 // False for all that is no whole TCP segment with payload, plain headers and good sums.
 bool SegmentJoin::read(const Packet& p, Segment& s) const {
     if (p->gso_segments > 1 || p->checksum == ChecksumState::Partial) return false;
-    const auto ip = find_ip(p, ethernet_);
+    const auto ip = find_ip(p, medium_);
     if (!ip || byte_at(p, *ip) != 0x45) return false;
     const auto header = wire::parse_ipv4(p.bytes().subspan(*ip));
     if (!header || header->protocol != static_cast<u8>(wire::IpProtocol::Tcp)) return false;

@@ -3,6 +3,7 @@
 // hold stay apart, so that damage is not healed.
 #pragma once
 
+#include "tern/medium.hh"
 #include "tern/packet_batch.hh"
 
 namespace tern {
@@ -10,7 +11,7 @@ namespace tern {
 class SegmentJoin {
 public:
     // `to` takes super-segments and completes checksums.
-    SegmentJoin(PacketBatch& to, bool ethernet) : to_(&to), ethernet_(ethernet) {}
+    SegmentJoin(PacketBatch& to, Medium medium) : to_(&to), medium_(medium) {}
     // In order; what cannot be joined goes on as it is.
     void add(Packet p);
     // The last ones go on too. Call it before the batch is used.
@@ -28,7 +29,7 @@ private:
     bool begin_super();
 
     PacketBatch* to_;
-    bool ethernet_;
+    Medium medium_;
     Packet first_;  // alone, or the packet that is being made of several
     Segment at_;
     u32 size_ = 0;      // of the payload of each segment but the last

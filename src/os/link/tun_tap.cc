@@ -157,7 +157,7 @@ Packet TunTap::read_packet(PacketPool& pool, bool& dry) {
         return {};
     }
     p.append(size);
-    if (header_size_ != 0) read_virtio_header(p.data() - header_size_, p, facts_.ethernet);
+    if (header_size_ != 0) read_virtio_header(p.data() - header_size_, p, facts_.medium);
     if (slot_class(size) < p->size_class) {
         // A small frame must not pin a large slot: its reader may keep it for long.
         if (Packet small = copy_with_facts(pool, *p)) return small;
@@ -174,13 +174,13 @@ void TunTap::take_cut(PacketBatch& into) {
 
 void TunTap::take(Packet p, PacketBatch& into) {
     counters_.received_bytes += p.size();
-    if (is_super_datagram(p, facts_.ethernet)) {
-        counters_.receive_refused += cut_datagrams(p, facts_.ethernet, cut_);
+    if (is_super_datagram(p, facts_.medium)) {
+        counters_.receive_refused += cut_datagrams(p, facts_.medium, cut_);
         take_cut(into);
         return;
     }
     if (p->gso_segments > 1 && !facts_.segmentation) {
-        counters_.receive_refused += segment_in_software(std::move(p), facts_.ethernet, cut_);
+        counters_.receive_refused += segment_in_software(std::move(p), facts_.medium, cut_);
         take_cut(into);
         return;
     }
@@ -212,14 +212,14 @@ bool TunTap::write_packet(Packet& p) {
     std::byte header[k_virtio_header_max] = {};
     check(facts_.transmit_checksum || p->checksum != ChecksumState::Partial);
     check(facts_.segmentation || p->gso_segments <= 1);
-    write_virtio_header(header, *p, facts_.ethernet);
+    write_virtio_header(header, *p, facts_.medium);
     const iovec parts[2] = {{header, header_size_}, {p.data(), p.size()}};
     return ::writev(fd_.get(), parts, 2) >= 0;
 }
 
 // Datagrams that could leave together do; returns how many left, 0: the first is no such one.
 u32 TunTap::write_datagrams(PacketBatch& batch, u32 first) {
-    const u32 n = datagrams_ ? datagrams_together(batch, first, facts_.ethernet) : 1;
+    const u32 n = datagrams_ ? datagrams_together(batch, first, facts_.medium) : 1;
     if (n <= 1) return 0;
     const PacketDescriptor& head = *batch.peek(first);
     const u32 transport = head.transport - head.begin;
@@ -235,7 +235,7 @@ u32 TunTap::write_datagrams(PacketBatch& batch, u32 first) {
     }
     write_datagrams_header(virtio, transport, head.end - head.begin - headers);
     parts[0] = {virtio, header_size_};
-    parts[1] = {joined, join_headers(head, payload, facts_.ethernet, joined)};
+    parts[1] = {joined, join_headers(head, payload, facts_.medium, joined)};
     ++counters_.system_calls;
     if (::writev(fd_.get(), parts, static_cast<int>(2 + n)) >= 0) {
         counters_.sent_packets += n;
@@ -307,7 +307,7 @@ std::expected<void, OpenError> validate(const TapOptions& o) {
         return open_refused(Error::InvalidArgument, "MTU must lie between 68 and 65535");
     }
     if (o.vlan > 4094) return open_refused(Error::InvalidArgument, "a VLAN id is at most 4094");
-    if (o.vlan != 0 && !o.ethernet) {
+    if (o.vlan != 0 && o.medium != Medium::Ethernet) {
         return open_refused(Error::InvalidArgument,
                             "a VLAN needs a TAP, a TUN has no Ethernet header");
     }
@@ -317,7 +317,7 @@ std::expected<void, OpenError> validate(const TapOptions& o) {
 // Creates the interface, or attaches to the persistent one of this name. Returns its name.
 std::expected<std::string, OpenError> attach(int fd, const TapOptions& o) {
     ifreq request = request_for(o.name);
-    const int kind = o.ethernet ? IFF_TAP : IFF_TUN;
+    const int kind = o.medium == Medium::Ethernet ? IFF_TAP : IFF_TUN;
     const int flags =
         kind | IFF_NO_PI | (o.vnet_hdr ? IFF_VNET_HDR : 0) | (o.multi_queue ? IFF_MULTI_QUEUE : 0);
     request.ifr_flags = static_cast<short>(flags);
@@ -347,7 +347,7 @@ std::expected<bool, OpenError> set_offloads(int fd, const TapOptions& o) {
 // A locally administered address that differs from the kernel end's and stays the same for as
 // long as the interface lives.
 MacAddress mac_for(int fd, const TapOptions& o) {
-    if (!o.ethernet || !o.mac.is_zero()) return o.mac;
+    if (o.medium != Medium::Ethernet || !o.mac.is_zero()) return o.mac;
     MacAddress mac{{0x02, 0, 0, 0, 0, 0x01}};
     ifreq request{};
     if (::ioctl(fd, SIOCGIFHWADDR, &request) == 0) {
@@ -379,8 +379,8 @@ std::expected<std::unique_ptr<Link>, OpenError> open_tap(const TapOptions& optio
         }
     }
     wait_until_running(*name);
-    LinkFacts facts{.name = (options.ethernet ? "tap:" : "tun:") + *name,
-                    .ethernet = options.ethernet,
+    LinkFacts facts{.name = (options.medium == Medium::Ethernet ? "tap:" : "tun:") + *name,
+                    .medium = options.medium,
                     .mac = mac_for(fd.get(), options),
                     .mtu = options.mtu,
                     .transmit_checksum = options.offloads,

@@ -12,13 +12,13 @@
 namespace tern {
 
 struct TapOptions {
-    std::string name = "tern0";  // "" or "tap%d": the kernel chooses; see facts().name
-    bool ethernet = true;        // true: TAP, false: TUN (packets begin with the IP header)
-    bool multi_queue = false;    // one queue of several; each call with this name opens one more
-    bool vnet_hdr = true;        // a virtio-net header in front of each frame
-    u32 vnet_hdr_size = 10;      // or 12
-    bool offloads = true;        // checksum and TSO for IPv4, both directions; needs vnet_hdr
-    bool tso6 = false;           // the kernel may hand over TCP/IPv6 super-segments too
+    std::string name = "tern0";        // "" or "tap%d": the kernel chooses; see facts().name
+    Medium medium = Medium::Ethernet;  // Ethernet: a TAP device; Ip: a TUN device
+    bool multi_queue = false;  // one queue of several; each call with this name opens one more
+    bool vnet_hdr = true;      // a virtio-net header in front of each frame
+    u32 vnet_hdr_size = 10;    // or 12
+    bool offloads = true;      // checksum and TSO for IPv4, both directions; needs vnet_hdr
+    bool tso6 = false;         // the kernel may hand over TCP/IPv6 super-segments too
     u32 mtu = 1500;
     u16 vlan = 0;
     MacAddress mac{};                 // our end's; zero: made from the kernel end's address

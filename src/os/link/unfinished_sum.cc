@@ -27,7 +27,7 @@ void recognise_unfinished_sum(PacketDescriptor& d) {
     const std::byte* ip = frame.data() + link->header_length;
     if (size < wire::k_ipv4_header || std::to_integer<u8>(ip[0]) >> 4 != 4) return;
     const u8 protocol = std::to_integer<u8>(ip[k_protocol]);
-    const auto place = checksum_place(frame, true);
+    const auto place = checksum_place(frame, Medium::Ethernet);
     if (!place || load16(ip + k_total_length) != size) return;
     u16 held;
     std::memcpy(&held, frame.data() + place->transport + place->field, sizeof held);

@@ -39,10 +39,10 @@ u8 byte_at(const std::byte* p, u32 at) { return std::to_integer<u8>(p[at]); }
 // Believes the header only as far as the packet's own headers agree: a checksum may wait for
 // another link where they say that TCP's or UDP's lies there. Any other sum is finished here, at
 // the place that the header names, so that nobody later has to know that place.
-void read_partial_checksum(const VirtioHeader& h, Packet& p, bool ethernet) {
+void read_partial_checksum(const VirtioHeader& h, Packet& p, Medium medium) {
     p->checksum = ChecksumState::Unknown;
     if (u32{h.csum_start} + h.csum_offset + 2 > p.size()) return;
-    const auto place = checksum_place(p.bytes(), ethernet);
+    const auto place = checksum_place(p.bytes(), medium);
     if (place && place->transport == h.csum_start && place->field == h.csum_offset) {
         p->transport = static_cast<u16>(p->begin + h.csum_start);
         p->checksum = ChecksumState::Partial;
@@ -87,18 +87,18 @@ void write_datagrams_header(std::byte* header, u32 transport, u32 size) {
     std::memcpy(header, &h, sizeof h);
 }
 
-void write_virtio_header(std::byte* header, const PacketDescriptor& d, bool ethernet) {
+void write_virtio_header(std::byte* header, const PacketDescriptor& d, Medium medium) {
     VirtioHeader h;
     const std::byte* frame = d.slot + d.begin;
     const bool super = d.gso_segments > 1;
     if (d.checksum == ChecksumState::Partial) {
-        const auto place = checksum_place({frame, d.end - d.begin}, ethernet);
+        const auto place = checksum_place({frame, d.end - d.begin}, medium);
         check(place && d.begin + place->transport == d.transport);
         h.flags = k_needs_csum;
         h.csum_start = static_cast<u16>(place->transport);
         h.csum_offset = static_cast<u16>(place->field);
         if (super) {
-            const bool v6 = byte_at(frame, ip_offset(frame, ethernet)) >> 4 == 6;
+            const bool v6 = byte_at(frame, ip_offset(frame, medium)) >> 4 == 6;
             const u8 flags = byte_at(d.slot, d.transport + 13u);
             h.gso_type = v6 ? k_gso_tcpv6 : k_gso_tcpv4;
             // CWR belongs on the first segment only (RFC 3168 6.1.2); this asks the kernel for it.
@@ -113,11 +113,11 @@ void write_virtio_header(std::byte* header, const PacketDescriptor& d, bool ethe
     std::memcpy(header, &h, sizeof h);
 }
 
-void read_virtio_header(const std::byte* header, Packet& p, bool ethernet) {
+void read_virtio_header(const std::byte* header, Packet& p, Medium medium) {
     VirtioHeader h;
     std::memcpy(&h, header, sizeof h);
     if ((h.flags & k_data_valid) != 0) p->checksum = ChecksumState::Verified;
-    if ((h.flags & k_needs_csum) != 0) read_partial_checksum(h, p, ethernet);
+    if ((h.flags & k_needs_csum) != 0) read_partial_checksum(h, p, medium);
     const u8 type = static_cast<u8>(h.gso_type & ~k_gso_ecn);
     if (type == k_gso_tcpv4 || type == k_gso_tcpv6) {
         read_segmentation(h, p);

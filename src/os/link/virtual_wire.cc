@@ -20,7 +20,7 @@ class VirtualWire::End final : public Link {
 public:
     End(LinkFacts facts, u32 queue_packets)
         : facts_(std::move(facts)), mask_(std::bit_ceil(std::max(queue_packets, 1u)) - 1),
-          size_max_(facts_.mtu + (facts_.ethernet ? k_link_header_max : 0)),
+          size_max_(facts_.mtu + (facts_.medium == Medium::Ethernet ? k_link_header_max : 0)),
           ring_(std::make_unique<PacketDescriptor*[]>(mask_ + 1)) {}
     ~End() override { clear(); }
 
@@ -90,7 +90,7 @@ private:
 
 VirtualWire::VirtualWire(const VirtualWireOptions& options) {
     LinkFacts facts{.name = options.name_a,
-                    .ethernet = options.ethernet,
+                    .medium = options.medium,
                     .mac = options.mac_a,
                     .mtu = options.mtu,
                     .transmit_checksum = options.transmit_checksum,

@@ -10,7 +10,7 @@ namespace tern {
 
 struct VirtualWireOptions {
     u32 mtu = 1500;
-    bool ethernet = true;
+    Medium medium = Medium::Ethernet;
     std::string name_a = "wire:a";
     std::string name_b = "wire:b";
     MacAddress mac_a{{0x02, 0, 0, 0, 0, 0x0a}};

@@ -89,7 +89,7 @@ void XdpLink::transmit(Instant now, PacketBatch&& batch) {
         if (!p) continue;
         check(p->gso_segments <= 1);
         // One that came like this goes on its way.
-        if (p->checksum == ChecksumState::Partial && !complete_checksum(p, facts_.ethernet)) {
+        if (p->checksum == ChecksumState::Partial && !complete_checksum(p, facts_.medium)) {
             ++refused_;
             continue;
         }

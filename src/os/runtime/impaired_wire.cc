@@ -80,7 +80,7 @@ private:
 
 struct Way {
     Way(Link& near, Link& far, ImpairDirection options, u64 seed)
-        : from(&near), to(&far), lane(std::move(options), seed, k_in_flight, near.facts().ethernet),
+        : from(&near), to(&far), lane(std::move(options), seed, k_in_flight, near.facts().medium),
           joins(far.facts().segmentation && far.facts().transmit_checksum) {}
 
     bool take_in(PacketPool& pool, Duration tolerance);
@@ -124,7 +124,7 @@ bool Way::send_out(Duration tolerance) {
     int bursts = 0;
     for (; bursts < k_bursts && lane.due(now); ++bursts) {
         PacketBatch batch;
-        SegmentJoin joining{batch, to->facts().ethernet};
+        SegmentJoin joining{batch, to->facts().medium};
         std::array<std::pair<Instant, u32>, k_burst_packets> planned;
         u32 bytes = 0, count = 0;
         while (count < k_burst_packets && bytes < k_burst_bytes && lane.due(now)) {
@@ -133,7 +133,7 @@ bool Way::send_out(Duration tolerance) {
             planned[count++] = {due, segments_of(*p)};
             bytes += p.size();
             // One end may tell of unfinished checksums that the other end cannot finish.
-            if (!able.transmit_checksum && !complete_checksum(p, able.ethernet)) {
+            if (!able.transmit_checksum && !complete_checksum(p, able.medium)) {
                 ++record.no_memory;
             } else if (joins) {
                 joining.add(std::move(p));
@@ -175,7 +175,7 @@ std::unique_ptr<Link> open_end(std::unique_ptr<Link> device, const std::string& 
 
 void check_pair(const Link& a, const Link& b) {
     const LinkFacts &one = a.facts(), &other = b.facts();
-    if (one.ethernet != other.ethernet) {
+    if (one.medium != other.medium) {
         throw RuntimeError(Error::InvalidArgument,
                            one.name + " and " + other.name +
                                ": a wire joins two of a kind: name two TAPs, or two TUNs");

@@ -88,7 +88,7 @@ std::unique_ptr<Link> open_tun_tap(const DeviceText& device, const DeviceOptions
     // Without offloads no header has anything to say. An interface that was there before is its
     // owner's to configure.
     auto link = open_tap({.name = device.name,
-                          .ethernet = device.kind == "tap:",
+                          .medium = device.kind == "tap:" ? Medium::Ethernet : Medium::Ip,
                           .multi_queue = multi_queue,
                           .vnet_hdr = o.offloads,
                           .offloads = o.offloads,

@@ -26,7 +26,7 @@ Interface Shard::add_link(std::unique_ptr<Link> link, const ImpairOptions* impai
     }
     const LinkFacts& facts = port.outer->facts();
     const auto interface = stack_.add_interface({.name = facts.name,
-                                                 .ethernet = facts.ethernet,
+                                                 .medium = facts.medium,
                                                  .mac = facts.mac,
                                                  .mtu = facts.mtu,
                                                  .vlan = facts.vlan,

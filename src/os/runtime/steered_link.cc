@@ -61,9 +61,9 @@ u32 home_of_icmp(const Steering& s, std::span<const std::byte> message) {
 }  // namespace
 
 // What has no flow is the first shard's; but each shard asks for its neighbours itself.
-u32 home_of(const Steering& s, std::span<const std::byte> frame, bool ethernet) {
+u32 home_of(const Steering& s, std::span<const std::byte> frame, Medium medium) {
     u32 at = 0;
-    if (ethernet) {
+    if (medium == Medium::Ethernet) {
         const auto header = wire::parse_ethernet(frame);
         if (!header) return 0;
         at = header->header_length;
@@ -116,7 +116,7 @@ void SteeredLink::give_away(u32 to, const PacketDescriptor& d) {
 
 bool SteeredLink::keeps(const PacketDescriptor& d) {
     const u32 home =
-        home_of(steering_, {d.slot + d.begin, d.end - d.begin}, queue_->facts().ethernet);
+        home_of(steering_, {d.slot + d.begin, d.end - d.begin}, queue_->facts().medium);
     if (home == steering_.shard) return true;
     if (home != k_everywhere) {
         give_away(home, d);

@@ -67,6 +67,6 @@ private:
 
 // Where a frame belongs: a shard, or k_everywhere.
 inline constexpr u32 k_everywhere = ~u32{0};
-u32 home_of(const Steering& steering, std::span<const std::byte> frame, bool ethernet);
+u32 home_of(const Steering& steering, std::span<const std::byte> frame, Medium medium);
 
 }  // namespace tern

@@ -25,7 +25,8 @@ tern::Instant now() {
 
 struct Node {
     Node(std::uint64_t seed, const char* address, int fd) : stack({.seed = seed}), link(fd) {
-        interface = stack.add_interface({.name = "pair", .ethernet = false, .mtu = k_mtu}).value();
+        interface =
+            stack.add_interface({.name = "pair", .medium = tern::Medium::Ip, .mtu = k_mtu}).value();
         if (!stack.add_address(interface, *tern::Cidr::parse(address)).has_value()) std::abort();
     }
 

@@ -86,7 +86,7 @@ Host::Host(const HostOptions& options) {
     }
     const LinkFacts& facts = link_->facts();
     const auto interface = stack_->add_interface({.name = facts.name,
-                                                  .ethernet = facts.ethernet,
+                                                  .medium = facts.medium,
                                                   .mac = facts.mac,
                                                   .mtu = facts.mtu,
                                                   .vlan = facts.vlan,

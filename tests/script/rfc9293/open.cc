@@ -271,7 +271,7 @@ SCRIPT("without a local address the internet layer is asked before the first SYN
     // Another interface has the better route to 10.1.0.0/16.
     InterfaceConfig config;
     config.name = "second";
-    config.ethernet = false;
+    config.medium = Medium::Ip;
     const Interface second = t.stack().add_interface(config).value();
     const Ipv4Address there{10, 1, 0, 1};
     CHECK(t.stack().add_address(second, {there, 16}).has_value());

@@ -222,7 +222,7 @@ SCRIPT("each connection announces the MTU of the way that it takes",
        covers("RFC9293:SHLD-6", "RFC9293:SHLD-5")) {
     InterfaceConfig narrow;
     narrow.name = "narrow";
-    narrow.ethernet = false;
+    narrow.medium = Medium::Ip;
     narrow.mtu = 1280;
     const Interface second = t.stack().add_interface(narrow).value();
     CHECK(t.stack().add_address(second, {Ipv4Address{10, 1, 0, 1}, 16}).has_value());

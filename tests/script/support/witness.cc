@@ -92,7 +92,7 @@ class Witness final : public test::Seen {
 public:
     Witness() { script::set_witness(this); }
     void on_frame(const FrameEvent& e) override {
-        if (e.ethernet || e.bytes.size() < 40 || at(e.bytes, 9) != 6) return;
+        if (e.medium != Medium::Ip || e.bytes.size() < 40 || at(e.bytes, 9) != 6) return;
         const trace::FrameView view = trace::view_of(e);
         if (view.kind == trace::FrameView::Kind::Tcp) ecn_.see(view, e.outbound);
         if (!e.outbound) return;
