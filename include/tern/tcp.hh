@@ -184,7 +184,9 @@ struct TcpStatus {  // RFC 9293 3.9.1.6, and what engineers ask next
     TcpOptions options;  // as the application gave them
 };
 
+namespace tcp {
 struct TERN_LOCAL Room;  // the stack's inside
+}
 
 class Tcp {
 public:
@@ -249,8 +251,8 @@ public:
 
 private:
     friend class Stack;
-    explicit Tcp(Room& room) : room_(&room) {}
-    Room* room_;
+    explicit Tcp(tcp::Room& room) : room_(&room) {}
+    tcp::Room* room_;
 };
 
 }  // namespace tern

@@ -8,9 +8,9 @@ namespace tern {
 namespace {
 
 TEST(Sizes, Records) {
-    EXPECT_EQ(sizeof(Tcb), 256u);
-    EXPECT_EQ(sizeof(Embryo), 64u);
-    EXPECT_EQ(sizeof(TimeWait), 64u);
+    EXPECT_EQ(sizeof(tcp::Tcb), 256u);
+    EXPECT_EQ(sizeof(tcp::Embryo), 64u);
+    EXPECT_EQ(sizeof(tcp::TimeWait), 64u);
     EXPECT_EQ(sizeof(PacketDescriptor), 64u);
     EXPECT_EQ(sizeof(Packet), 8u);
 }

@@ -8,7 +8,7 @@
 #include "core/tcp/congestion/bbr.hh"
 #include "support/covers.hh"
 
-namespace tern {
+namespace tern::tcp {
 namespace {
 
 using bbr_draft::Model;
@@ -152,4 +152,4 @@ TEST(Bbr, follows_a_path_that_changes) {
     EXPECT_GT(model(path).max_bw.most(), 2'200'000u);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

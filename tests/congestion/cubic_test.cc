@@ -7,7 +7,7 @@
 #include "core/tcp/congestion/algorithms.hh"
 #include "support/covers.hh"
 
-namespace tern {
+namespace tern::tcp {
 namespace {
 
 constexpr double k_beta = 0.7;
@@ -185,4 +185,4 @@ TEST(Cubic, fills_a_bottleneck_and_shares_its_losses) {
     EXPECT_GT(path.losses(), 0u);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

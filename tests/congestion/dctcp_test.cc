@@ -3,7 +3,7 @@
 #include "congestion/path.hh"
 #include "core/tcp/congestion/algorithms.hh"
 
-namespace tern {
+namespace tern::tcp {
 namespace {
 
 // Marks above 20 packets, as RFC 8257 3.1 asks of switches.
@@ -49,4 +49,4 @@ TEST(Dctcp, cuts_by_the_share_of_marked_bytes) {
               std::min(path.c.cwnd, path.c.flight_size) / 2);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -5,7 +5,7 @@
 
 #include "support/covers.hh"
 
-namespace tern {
+namespace tern::tcp {
 namespace {
 
 constexpr u32 k_mss = 1000;
@@ -127,4 +127,4 @@ TEST(HyStart, takes_at_most_eight_segments_a_step_where_nothing_paces) {
     EXPECT_EQ(burst.c.cwnd, 28 * k_mss);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -4,7 +4,7 @@
 #include "core/tcp/congestion/algorithms.hh"
 #include "support/covers.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 TEST(Reno, doubles_then_adds_a_segment_for_each_round_trip) {
     Path path(reno(), {.rate = 1'000'000'000, .rtt_us = 100'000, .queue = 1 << 30});
@@ -40,4 +40,4 @@ TEST(Reno, does_not_grow_a_window_that_nobody_fills) {
     EXPECT_LE(path.c.cwnd, before + Path::k_mss);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -48,8 +48,8 @@ TEST(Flights, OnlySoManyRest) {
     ask_all(p, all);
     const u64 first = p.a.memory_used() - before;
     // As many records as may rest, and the slabs that they come in; all would take five times that.
-    EXPECT_LE(first, u64{k_most_at_rest} * sizeof(Flight) * 5 / 4);
-    EXPECT_GE(first, u64{k_most_at_rest} * sizeof(Flight));
+    EXPECT_LE(first, u64{k_most_at_rest} * sizeof(tcp::Flight) * 5 / 4);
+    EXPECT_GE(first, u64{k_most_at_rest} * sizeof(tcp::Flight));
     ask_all(p, all);
     EXPECT_EQ(p.a.memory_used() - before, first) << "the oldest gave its place";
     EXPECT_EQ(p.a.counters().tcp_retransmissions, 0u);

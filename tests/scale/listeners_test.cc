@@ -15,7 +15,7 @@ TEST(Listeners, EachHasAPlaceOfItsOwn) {
     const SipKey key{1, 2};
     std::vector<u64> one_port, one_address;
     for (u32 n = 0; n < 4000; ++n) {
-        one_port.push_back(hash_of_listener(key, Ipv4Address{k_addresses + n}, 80));
+        one_port.push_back(tcp::hash_of_listener(key, Ipv4Address{k_addresses + n}, 80));
         one_address.push_back(
             hash_of_listener(key, Ipv4Address{k_addresses}, static_cast<u16>(n + 1)));
     }

@@ -5,7 +5,7 @@
 #include "core/tcp/state.hh"
 
 int main() {
-    for (const tern::Transition& t : tern::transitions())
+    for (const tern::tcp::Transition& t : tern::tcp::transitions())
         std::printf("transition %s %s %s\n", std::string(name_of(t.from)).c_str(),
                     std::string(name_of(t.cause)).c_str(), std::string(name_of(t.to)).c_str());
 }

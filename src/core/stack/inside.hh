@@ -15,7 +15,7 @@ struct alignas(64) Stack::Inside {
     PacketPool own_pool;  // empty when the configuration shares one
     Context cx;
     inet::Inet inet;
-    Room tcp_room;
+    tcp::Room tcp_room;
     UdpRoom udp_room;
     Tcp tcp;
     Udp udp;

@@ -14,7 +14,7 @@ void Stack::receive(Instant now, Interface i, PacketBatch&& batch) {
     // RFC 9293 3.10.7.4 [MUST-58] [MUST-59]: no ACK leaves before the whole batch was processed.
     inet::Arrival arrival;
     inet::IcmpError error;
-    Room::Train& train = in.tcp_room.train;
+    tcp::Room::Train& train = in.tcp_room.train;
     const u32 size = batch.size();
     in.tcp_room.look_ahead(batch, in.inet.link_header(i.index));
     for (u32 k = 0; k < size; ++k) {

@@ -54,7 +54,7 @@ const Counters& Stack::counters() const { return inside_->cx.counters; }
 u64 Stack::memory_used() const { return inside_->budget.used(); }
 void Stack::set_observer(Observer* observer) { inside_->cx.observer = observer; }
 std::optional<BrokenInvariant> Stack::broken_invariant() const {
-    return tern::broken_invariant(inside_->tcp_room);
+    return tcp::broken_invariant(inside_->tcp_room);
 }
 void Stack::set_header_prediction(bool on) { inside_->tcp_room.header_prediction = on; }
 

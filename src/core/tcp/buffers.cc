@@ -3,7 +3,7 @@
 // that was offered stays (RFC 9293 3.8.6 [SHLD-14]).
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -161,4 +161,4 @@ u64 bytes_received(const Room& room, const Tcb& tcb) {
     return tcb.buffers != 0 ? widened(room.buffers[tcb.buffers].received, low) : low;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -3,7 +3,7 @@
 // else does, for the answer walks all that the records hold.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -215,4 +215,4 @@ std::optional<BrokenInvariant> broken_invariant(const Room& room) {
     return std::nullopt;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -6,7 +6,7 @@
 #include "core/base/pool.hh"
 #include "core/tcp/records.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 class Orphans {
 public:
@@ -41,4 +41,4 @@ private:
     AgeList delivery_, peer_fin_;
 };
 
-}  // namespace tern
+}  // namespace tern::tcp

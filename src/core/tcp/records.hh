@@ -4,7 +4,7 @@
 #include "core/tcp/tcb.hh"
 #include "core/wire/tcp_options.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 // What a flow-table value points at: two bits of kind above thirty of Index.
 enum class RecordKind : u32 { Tcb = 0, Embryo = 1, TimeWait = 2 };
@@ -236,4 +236,4 @@ void age_remove(AgeList& list, Pool& pool, Index i) {
     --list.count;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -3,10 +3,10 @@
 
 #include "core/tcp/congestion/algorithms.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 u64 HashOfFlow::operator()(u32 value) const {
-    const Index i = tern::index_of(value);
+    const Index i = index_of(value);
     switch (kind_of(value)) {
         case RecordKind::Tcb: return room->tcbs[i].key.hash(room->table_key);
         case RecordKind::Embryo: return room->embryos[i].key.hash(room->table_key);
@@ -428,4 +428,4 @@ Index find_listener(Room& room, const IpAddress& address, u16 port) {
     return found;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -15,7 +15,7 @@
 #include "core/tcp/state.hh"
 #include "core/wire/tcp_options.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 struct HashOfFlow {
     Room* room;
@@ -177,7 +177,7 @@ struct Room {
 };
 
 inline void HashOfFlow::prefetch(u32 value) const {
-    const Index i = tern::index_of(value);
+    const Index i = index_of(value);
     switch (kind_of(value)) {
         case RecordKind::Tcb: return room->tcbs.prefetch(i, offsetof(Tcb, key));
         case RecordKind::Embryo: return room->embryos.prefetch(i);
@@ -604,4 +604,4 @@ u32 fast_open_text(const Room& room, const Tcb& tcb);  // bytes that SYN may car
 void fast_open_answered(Room& room, Tcb& tcb);
 void fast_open_unanswered(Room& room, Tcb& tcb);
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -5,7 +5,7 @@
 #include "core/inet/inet.hh"
 #include "core/wire/tcp.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 struct Segment {
     Seq seq, ack;
@@ -56,4 +56,4 @@ struct Verdict {
     static constexpr Verdict reset(DropReason r) { return {Act::Reset, r}; }
 };
 
-}  // namespace tern
+}  // namespace tern::tcp

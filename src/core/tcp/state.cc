@@ -3,7 +3,7 @@
 
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -107,4 +107,4 @@ void become(Room& room, Tcb& tcb, Cause cause) {
         room.cx.observer->on_state({room.cx.now, tcb.key.id(), from, tcb.state, cause});
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -5,7 +5,7 @@
 
 #include "tern/trace.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 struct Room;
 struct Tcb;
@@ -25,4 +25,4 @@ void tell_transition(Room& room, const FlowId& flow, State from, Cause cause);
 // The row of a listener's SYN, for the Tcb that the handshake becomes: it was told before.
 void begin_passive(Tcb& tcb);
 
-}  // namespace tern
+}  // namespace tern::tcp

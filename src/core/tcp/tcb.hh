@@ -10,7 +10,7 @@
 #include "core/inet/inet.hh"
 #include "tern/tcp.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 // Deadlines a connection may have at once. Persist shares the place of Retransmission: a closed
 // window has nothing to retransmit. Linger shares that of KeepAlive: a connection that the
@@ -178,4 +178,4 @@ constexpr bool may_receive_state(State s) {
     return s == State::Established || s == State::FinWait1 || s == State::FinWait2;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -2,7 +2,7 @@
 // something in flight, and a synchronized connection is never killed by it.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -41,4 +41,4 @@ void Room::undelivered(const inet::IcmpError& e) {
     soft_error(*this, tcbs[i], Error::HostUnreachable);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -1,7 +1,7 @@
 // RFC 9293 3.10.7.1: nobody is home.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 Verdict in_closed(Room&, Segment& seg) {
     // RFC 9293 3.10.7.1 [U-2]: a RST is never answered, everything else is.
@@ -9,4 +9,4 @@ Verdict in_closed(Room&, Segment& seg) {
     return Verdict::reset(DropReason::TcpNoConnection);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

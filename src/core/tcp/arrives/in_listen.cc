@@ -2,7 +2,7 @@
 // full, nothing at all but a cookie (RFC 4987 3.6).
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -164,4 +164,4 @@ Verdict in_listen(Room& room, Index listener, Segment& seg) {
     return syn_arrives(room, listener, seg, {});
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -2,7 +2,7 @@
 // third step of the handshake makes it a Tcb.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -105,4 +105,4 @@ Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
     return other_states(room, i, seg);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

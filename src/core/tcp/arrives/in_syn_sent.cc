@@ -1,7 +1,7 @@
 // RFC 9293 3.10.7.3: we have sent SYN.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -111,4 +111,4 @@ Verdict in_syn_sent(Room& room, Index i, Segment& seg) {
     return step7_text(room, i, seg);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -1,7 +1,7 @@
 // The steps of RFC 9293 3.10.7.4 on a TIME-WAIT record; RFC 6191 for a new SYN, RFC 1337 for RST.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -99,4 +99,4 @@ Verdict in_time_wait(Room& room, Index record, Segment& seg) {
     return Verdict::drop(DropReason::TcpTimeWaitOld);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

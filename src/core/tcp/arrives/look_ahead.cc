@@ -6,7 +6,7 @@
 #include "core/tcp/room.hh"
 #include "core/wire/ipv4.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -65,4 +65,4 @@ void Room::look_ahead(const PacketBatch& batch, u32 network_at) {
     }
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -1,7 +1,7 @@
 // RFC 9293 3.10.7.4 "Other States": the eight checks, in the RFC's order.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -70,4 +70,4 @@ Verdict other_states(Room& room, Index i, Segment& seg) {
     return step8_fin(room, i, seg);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -2,7 +2,7 @@
 // established connection without holes, recovery or urgent data; "not mine" at the first doubt.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 bool predicted(Room& room, Index i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
@@ -49,4 +49,4 @@ bool predicted(Room& room, Index i, Segment& seg) {
     return true;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

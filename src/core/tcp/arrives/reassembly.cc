@@ -3,7 +3,7 @@
 #include "core/base/splay.hh"
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -162,4 +162,4 @@ DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg) {
     return DropReason::None;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -3,7 +3,7 @@
 #include "core/base/checksum.hh"
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 // RFC 9293 3.1 [MUST-3].
 bool intact(const Packet& packet, const inet::Arrival& arrival) {
@@ -218,4 +218,4 @@ void Room::arrives(Packet packet, const inet::Arrival& arrival, bool more) {
         segment_arrives(*this, seg);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -3,7 +3,7 @@
 // ACK have been checked as well.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -124,4 +124,4 @@ void update_ts_recent(Room& room, Tcb& tcb, const Segment& seg) {
     tcb.ts_recent_second = room.now_second();
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -1,7 +1,7 @@
 // Second check of RFC 9293 3.10.7.4: the RST bit, with the protection of RFC 5961 3.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 Verdict step2_reset(Room& room, Index i, Segment& seg) {
     if (!seg.rst()) return Verdict::next();
@@ -16,4 +16,4 @@ Verdict step2_reset(Room& room, Index i, Segment& seg) {
     return Verdict::done();
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

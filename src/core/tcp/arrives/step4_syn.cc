@@ -1,7 +1,7 @@
 // Fourth check of RFC 9293 3.10.7.4: the SYN bit.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 Verdict step4_syn(Room& room, Tcb& tcb, Segment& seg) {
     if (!seg.syn()) return Verdict::next();
@@ -10,4 +10,4 @@ Verdict step4_syn(Room& room, Tcb& tcb, Segment& seg) {
     return Verdict::challenge(DropReason::TcpSynChallenged);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -2,7 +2,7 @@
 // congestion control; what an acknowledged FIN does to the state.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -270,4 +270,4 @@ Verdict step5_ack(Room& room, Index i, Segment& seg) {
     return Verdict::next();
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

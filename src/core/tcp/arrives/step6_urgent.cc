@@ -2,7 +2,7 @@
 // behind the urgent data.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 Verdict step6_urgent(Room& room, Tcb& tcb, Segment& seg) {
     if (!seg.has(wire::Urg) || !may_receive_state(tcb.state)) return Verdict::next();
@@ -20,4 +20,4 @@ Verdict step6_urgent(Room& room, Tcb& tcb, Segment& seg) {
     return Verdict::next();
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

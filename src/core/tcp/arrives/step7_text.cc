@@ -2,7 +2,7 @@
 // behind a hole it waits (reassembly.cc); and when to acknowledge is decided here.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -112,4 +112,4 @@ Verdict step7_text(Room& room, Index i, Segment& seg) {
     return Verdict::drop(bad);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -1,7 +1,7 @@
 // Eighth check of RFC 9293 3.10.7.4: the FIN bit and the closing states [U-12].
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -40,4 +40,4 @@ Verdict step8_fin(Room& room, Index i, Segment& seg) {
     return Verdict::done();
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

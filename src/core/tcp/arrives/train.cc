@@ -4,7 +4,7 @@
 #include "core/base/endian.hh"
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -119,4 +119,4 @@ void Room::end_train() {
     }
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

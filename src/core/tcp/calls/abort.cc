@@ -3,6 +3,8 @@
 
 namespace tern {
 
+using namespace tcp;
+
 Result<void> Tcp::abort(TcpConnection c) {
     Room& room = *room_;
     Tcb* tcb = room.tcb_of(c);

@@ -3,6 +3,8 @@
 
 namespace tern {
 
+using namespace tcp;
+
 namespace {
 
 Result<void> close_sending(Room& room, Index i) {

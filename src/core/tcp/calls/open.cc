@@ -3,6 +3,8 @@
 
 namespace tern {
 
+using namespace tcp;
+
 namespace {
 
 // Does any record still use this local port? Control plane: a walk is affordable.

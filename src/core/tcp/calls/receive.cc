@@ -3,6 +3,8 @@
 
 namespace tern {
 
+using namespace tcp;
+
 namespace {
 
 // What a reader is told when nothing waits for it. RFC 9293 3.6 [MUST-12]: a RST is an error, a

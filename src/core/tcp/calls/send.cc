@@ -5,6 +5,8 @@
 
 namespace tern {
 
+using namespace tcp;
+
 namespace {
 
 Error send_error(const Tcb& tcb) {

@@ -3,6 +3,8 @@
 
 namespace tern {
 
+using namespace tcp;
+
 namespace {
 
 State shown_state(Room& room, const Tcb& tcb) {

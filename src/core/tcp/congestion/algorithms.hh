@@ -3,7 +3,7 @@
 
 #include "tern/congestion.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 const CongestionControl& cubic();
 const CongestionControl& reno();
@@ -14,4 +14,4 @@ const CongestionControl& dctcp();
 // avoidance; `most` bounds a step of slow start.
 u32 reno_growth(u32 cwnd, u32 ssthresh, u32 acked, u32 most, u32 mss, u32& credit);
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -6,7 +6,7 @@
 
 #include "core/tcp/congestion/algorithms.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace bbr_draft {
 
@@ -147,4 +147,4 @@ const CongestionControl& bbr() {
     return algorithm;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -4,7 +4,7 @@
 
 #include "tern/congestion.hh"
 
-namespace tern::bbr_draft {
+namespace tern::tcp::bbr_draft {
 
 inline constexpr u64 k_none = ~u64{0};   // a bound that does not bind
 inline constexpr u32 k_one = 1024;       // gains and shares
@@ -76,4 +76,4 @@ void enter_startup(Model& m);
 void update_state(Model& m, Congestion& c, const CongestionAck& ack);
 void inflight_too_high(Model& m, const Congestion& c, u64 in_flight, bool app_limited);
 
-}  // namespace tern::bbr_draft
+}  // namespace tern::tcp::bbr_draft

@@ -3,7 +3,7 @@
 
 #include "core/tcp/congestion/bbr.hh"
 
-namespace tern::bbr_draft {
+namespace tern::tcp::bbr_draft {
 
 namespace {
 
@@ -129,4 +129,4 @@ void check_full_bw(Model& m, const CongestionAck& ack) {
     m.full_bw_now = m.full_bw_reached = true;
 }
 
-}  // namespace tern::bbr_draft
+}  // namespace tern::tcp::bbr_draft

@@ -4,7 +4,7 @@
 
 #include "core/tcp/congestion/bbr.hh"
 
-namespace tern::bbr_draft {
+namespace tern::tcp::bbr_draft {
 
 namespace {
 
@@ -199,4 +199,4 @@ void update_state(Model& m, Congestion& c, const CongestionAck& ack) {
     check_probe_rtt(m, c, ack);
 }
 
-}  // namespace tern::bbr_draft
+}  // namespace tern::tcp::bbr_draft

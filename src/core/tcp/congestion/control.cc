@@ -2,7 +2,7 @@
 // the algorithm may know.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -146,14 +146,4 @@ void tell_window_moved(Room& room, const Tcb& tcb, std::string_view why) {
                                  Duration(i64{backed_off_rto(room, tcb)} * k_tick_ns), why});
 }
 
-Result<void> Tcp::add_congestion_control(const CongestionControl& algorithm) {
-    Room& room = *room_;
-    if (algorithm.name().empty() || algorithm.state_bytes() > k_congestion_state)
-        return std::unexpected(Error::InvalidArgument);
-    if (find_algorithm(room, algorithm.name())) return std::unexpected(Error::AlreadyExists);
-    if (room.algorithm_count == room.algorithms.size()) return std::unexpected(Error::OutOfMemory);
-    room.algorithms[room.algorithm_count++] = &algorithm;
-    return {};
-}
-
-}  // namespace tern
+}  // namespace tern::tcp

@@ -9,7 +9,7 @@
 #include "core/tcp/congestion/algorithms.hh"
 #include "core/tcp/congestion/hystart.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -152,4 +152,4 @@ const CongestionControl& cubic() {
     return algorithm;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -4,7 +4,7 @@
 
 #include "core/tcp/congestion/algorithms.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -64,4 +64,4 @@ const CongestionControl& dctcp() {
     return algorithm;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

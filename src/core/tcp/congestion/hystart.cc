@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -64,4 +64,4 @@ u32 HyStart::growth(const Congestion& c, const CongestionAck& ack, bool& ended) 
     return in_css_ ? step / k_css_growth_divisor : step;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

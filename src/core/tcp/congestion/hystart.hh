@@ -3,7 +3,7 @@
 
 #include "tern/congestion.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 class HyStart {
 public:
@@ -25,4 +25,4 @@ private:
     bool in_css_ = false, begun_ = false, done_ = false, was_done_ = false;
 };
 
-}  // namespace tern
+}  // namespace tern::tcp

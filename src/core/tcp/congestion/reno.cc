@@ -3,7 +3,7 @@
 #include "core/tcp/congestion/algorithms.hh"
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 u32 initial_window(const Room& room, u32 mss) {
     // RFC 6928 2 [RFC5681:2].
@@ -62,4 +62,4 @@ const CongestionControl& reno() {
     return algorithm;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

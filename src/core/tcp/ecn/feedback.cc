@@ -2,7 +2,7 @@
 // CWR. RFC 8257 3.2: ECE as the last packet was. RFC 9768 3.2: counters.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -165,4 +165,4 @@ void put_acc_ecn_option(Room& room, Tcb& tcb, const Plan& plan, wire::TcpOptions
     note_option(room, tcb, plan, carried);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -2,7 +2,7 @@
 // [RFC9768:1], RFC 9293 3.8.2 [SHLD-8]), and what the last ACK of the handshake tells.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -180,4 +180,4 @@ void learn_ecn_of_last_ack(Room& room, Tcb& tcb, const Segment& seg) {
     if (seg.has_options) learn_option_test(room, a);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

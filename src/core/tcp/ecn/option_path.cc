@@ -4,7 +4,7 @@
 // option stays out of this connection, and for a while out of the next ones with that host.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -83,4 +83,4 @@ void option_unheard(Room& room, Tcb& tcb, const Segment& seg) {
     option_lost(room, tcb, path);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

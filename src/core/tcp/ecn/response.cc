@@ -2,7 +2,7 @@
 // a round trip as if a packet were lost. RFC 9768 3.2.2.5.2: how many an ACK stands for.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -105,4 +105,4 @@ void take_marks(Room& room, Tcb& tcb, const Segment& seg) {
     reduce(room, tcb);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -2,7 +2,7 @@
 // that wait for accept().
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 u8 wind_shift_for(u32 buffer) {
     u8 shift = 0;
@@ -160,4 +160,4 @@ Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u
     return i;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -4,7 +4,7 @@
 
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -167,4 +167,4 @@ void fast_open_unanswered(Room& room, Tcb& tcb) {
     if (std::exchange(room.colds[tcb.cold].fast_open_asks, false)) avoid(room, tcb);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -2,7 +2,7 @@
 // newer host takes the place of an older one, and whose warnings end by themselves.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -32,4 +32,4 @@ KnownHost* remember_host(Room& room, const IpAddress& address) {
     return &h;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

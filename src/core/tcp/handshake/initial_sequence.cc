@@ -2,7 +2,7 @@
 // of the timestamp clock, from different halves.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 Sequence initial_sequence(const Room& room, const FlowKey& key) {
     // RFC 6528 3 [RFC6528:1] [MUST-9] [SHLD-1]: keyed by a secret that never leaves this object.
@@ -12,4 +12,4 @@ Sequence initial_sequence(const Room& room, const FlowKey& key) {
     return {Seq{static_cast<u32>(f) + static_cast<u32>(m)}, static_cast<u32>(f >> 32)};
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -3,7 +3,7 @@
 // (CVE-2022-1012).
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 bool at_home(const Room& room, const FlowKey& key) {
     const Steering& s = room.cx.steering;
@@ -31,4 +31,4 @@ std::optional<ChosenPort> choose_port(Room& room, const IpAddress& local, const 
     return std::nullopt;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -3,7 +3,7 @@
 // probability 2 x 2^-24: two periods are accepted.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -36,4 +36,4 @@ std::optional<u16> check_cookie(const Room& room, const FlowKey& key, Seq irs, S
     return k_mss[which];
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -2,7 +2,7 @@
 // sizes that SYN announces.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -159,4 +159,4 @@ u32 sack_blocks(Room& room, Tcb& tcb, std::array<wire::SackBlock, 4>& out) {
     return n;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -1,7 +1,7 @@
 // Segments of records that have no send queue, and RST.
 #include "core/tcp/output/build.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 void send_bare(Room& room, const FlowKey& key, const Bare& bare, SendReason why) {
     inet::Way way;
@@ -125,4 +125,4 @@ void send_reset(Room& room, Tcb& tcb, SendReason why) {
     }
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

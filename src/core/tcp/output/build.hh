@@ -3,7 +3,7 @@
 
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 // The text of a segment: a second view of the send queue's buffer, or a copy. Empty: no memory.
 Packet payload_of(Room& room, Tcb& tcb, Seq seq, u32 len);
@@ -18,4 +18,4 @@ const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool
 // What it means for the sender's variables and timers that the segments of a plan have left.
 void sent(Room& room, Tcb& tcb, const Plan& plan);
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -4,7 +4,7 @@
 
 #include "core/base/checksum.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -359,4 +359,4 @@ bool build_segment(Room& room, Tcb& tcb, const Plan& plan) {
     return built;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

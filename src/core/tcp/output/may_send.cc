@@ -2,7 +2,7 @@
 // retransmission, probes, and acknowledgements when nothing else carries them.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -339,4 +339,4 @@ Plan may_send(Room& room, Tcb& tcb, u32 room_for) {
     return {};
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -5,7 +5,7 @@
 #include "core/base/endian.hh"
 #include "core/tcp/output/build.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -142,4 +142,4 @@ u32 output(Room& room, Index i, u32 room_for) {
     return built;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

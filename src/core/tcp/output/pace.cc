@@ -3,7 +3,7 @@
 // is due by then.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -86,4 +86,4 @@ void note_paced(const Room& room, const Tcb& tcb, Flight& f, u32 len) {
     take(f.pace, len, earliest);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -1,7 +1,7 @@
 // draft-ietf-ccwg-bbr 4.1: the rate at which the path delivers, one sample for each ACK.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 void note_left(Flight& f, Sent& s, u32 now_us, u32 in_flight) {
     Flight::Delivery& d = f.delivery;
@@ -49,4 +49,4 @@ void note_app_limited(const Tcb& tcb, Flight& f) {
         f.delivery.app_limited_until = std::max<u64>(f.delivery.delivered + on_the_way, 1);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

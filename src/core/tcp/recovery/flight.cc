@@ -1,7 +1,7 @@
 // Flights: how they come and go, and what sending and acknowledging does to the records.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -277,4 +277,4 @@ LostRange next_lost(const Tcb& tcb, Flight& f) {
     return {};
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -10,7 +10,7 @@
 #include "core/wire/tcp_options.hh"
 #include "tern/congestion.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 // The last piece may be shorter than `mss`, and holds the FIN if there is one.
 struct Sent {
@@ -162,4 +162,4 @@ struct AckSample {
     u32 lost_in_flight = 0, lost_before = 0;  // of the newest piece that was lost
 };
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -2,7 +2,7 @@
 // to repair them.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -134,4 +134,4 @@ void reordering_timeout(Room& room, Tcb& tcb, Flight& f) {
     want_output(room, tcb);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -1,7 +1,7 @@
 // Fast retransmit and fast recovery: RFC 5681 3.2 with the careful ending of RFC 6582.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 void duplicate_ack(Room& room, Tcb& tcb) {
     constexpr u8 most = 15;  // in four bits; behind the third their number does not matter
@@ -54,4 +54,4 @@ bool recovery_acknowledged(Room& room, Tcb& tcb, Seq ack, u32 acked) {
     return true;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

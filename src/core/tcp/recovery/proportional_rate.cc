@@ -2,7 +2,7 @@
 // by what arrives.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 void prr_begin(Flight& f, u32 flight_before, u32 sacked_before) {
     f.prr = {flight_before - sacked_before, 0, 0};
@@ -34,4 +34,4 @@ void prr_update(const Room& room, Tcb& tcb, Flight& f, const AckSample& a) {
     tcb.cwnd = std::max<u32>(in_flight + static_cast<u32>(more), tcb.send_mss);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -2,7 +2,7 @@
 // explanation any more.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -143,4 +143,4 @@ void rack_recovery_ended(Flight& f) {
     if (f.rack.reo_persist > 0 && --f.rack.reo_persist == 0) f.rack.reo_mult = 1;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

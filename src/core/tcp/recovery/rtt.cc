@@ -1,7 +1,7 @@
 // RFC 6298 2 and 3: SRTT, RTTVAR, RTO.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 u32 initial_rto(const Room& room) {  // 2.1
     return room.tick_after(room.cx.limits.tcp_rto_initial) - room.tick();
@@ -47,4 +47,4 @@ void measure_rtt(Room& room, Tcb& tcb, const Segment& seg) {
     if (rtt_ms < 600'000) rtt_sample(room, tcb, rtt_ms * 1000);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -2,7 +2,7 @@
 // duplicate.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -98,4 +98,4 @@ void take_sack_blocks(Room& room, Tcb& tcb, Flight& f, const Segment& seg, AckSa
     f.seen_count = static_cast<u8>(count);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

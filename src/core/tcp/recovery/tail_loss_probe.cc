@@ -1,7 +1,7 @@
 // RFC 8985 7: a lost tail is found by a probe after two round trips instead of RTO.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -91,4 +91,4 @@ void take_probe_answer(Room& room, Tcb& tcb, Flight& f, const AckSample& a) {
     }
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

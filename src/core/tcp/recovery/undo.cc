@@ -3,7 +3,7 @@
 // and the window is given back.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -57,4 +57,4 @@ bool undo_if_spurious(Room& room, Tcb& tcb, Flight& f, const Segment& seg, const
     return true;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

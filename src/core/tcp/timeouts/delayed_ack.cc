@@ -1,10 +1,10 @@
 // RFC 5681 4.2, RFC 9293 3.8.6.3: an acknowledgement waited for company in vain.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 void delayed_ack_timeout(Room& room, Tcb& tcb) {
     if (tcb.unacked() > 0) acknowledge(room, tcb, SendReason::AckDelayed);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -1,7 +1,7 @@
 // RFC 9293 3.8.4: is an idle peer still there? Off unless the application asks.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 void note_activity(Room& room, Tcb& tcb) {
     if (!tcb.has(k_keep_alive)) [[likely]]
@@ -32,4 +32,4 @@ void keep_alive_timeout(Room& room, Index i) {
     want_output(room, tcb);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -5,7 +5,7 @@
 // exhausted (docs/decisions/0025-orphans.md).
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -102,4 +102,4 @@ void relieve_memory(Room& room) {
     }
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

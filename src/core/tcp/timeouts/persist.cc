@@ -1,7 +1,7 @@
 // RFC 9293 3.8.6.1: the peer's window is closed, and a lost window update would lock both sides.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 void arm_persist(Room& room, Tcb& tcb) {
     tcb.set(k_persist);
@@ -18,4 +18,4 @@ void persist_timeout(Room& room, Tcb& tcb) {
     want_output(room, tcb);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -1,7 +1,7 @@
 // RFC 6298 5: the retransmission timer; RFC 9293 3.8.3: R1.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -87,4 +87,4 @@ void retransmission_timeout(Room& room, Index i) {
     want_output(room, tcb);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

@@ -2,7 +2,7 @@
 // of the wheel.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -158,4 +158,4 @@ void expire_embryos(Room& room) {
     }
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

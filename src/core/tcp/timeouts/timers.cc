@@ -3,7 +3,7 @@
 // the node finds its new place when it fires.
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -145,4 +145,4 @@ Instant Room::next_deadline() const {
     return earliest;
 }
 
-}  // namespace tern
+}  // namespace tern::tcp

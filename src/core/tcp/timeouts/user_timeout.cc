@@ -3,7 +3,7 @@
 // (docs/decisions/0026-user-timeout-behind-a-closed-window.md).
 #include "core/tcp/room.hh"
 
-namespace tern {
+namespace tern::tcp {
 
 namespace {
 
@@ -96,4 +96,4 @@ void user_timeout(Room& room, Index i) {
     finish(room, i, Cause::TimedOut, unreachable ? tcb.soft_error : Error::TimedOut);
 }
 
-}  // namespace tern
+}  // namespace tern::tcp
