@@ -26,6 +26,7 @@ struct alignas(64) Record {
 u64 hash_of_key(u64 key) { return siphash13(SipKey{1, 2}, key, 3); }
 struct HashOf {
     const std::vector<Record>* records;
+    using Value = u32;
     u64 operator()(u32 value) const { return hash_of_key((*records)[value].key); }
     [[gnu::always_inline]] void prefetch(u32 value) const {
         __builtin_prefetch(&(*records)[value]);

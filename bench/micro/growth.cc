@@ -63,6 +63,7 @@ struct alignas(64) Record {
 };
 struct HashOf {
     const std::vector<Record>* records;
+    using Value = u32;
     u64 operator()(u32 value) const { return hash_of_key((*records)[value].key); }
     [[gnu::always_inline]] void prefetch(u32 value) const {
         __builtin_prefetch(&(*records)[value]);
@@ -70,7 +71,12 @@ struct HashOf {
 };
 struct NodeOf {
     std::vector<Record>* records;
-    TimerNode& operator()(Index i) const { return (*records)[i].timer; }
+    struct Id {
+        u32 index = 0;
+        constexpr Id(u32 i = 0) : index(i) {}
+        operator u32() const { return index; }
+    };
+    TimerNode& operator()(Id i) const { return (*records)[i].timer; }
 };
 
 std::vector<Record> records_of(u32 count) {
@@ -131,7 +137,7 @@ void set_and_fire(benchmark::State& state) {
         }
         while (const auto due = wheel.next_deadline()) {
             wheel.advance(
-                *due, [&](Index) { ++fired; }, 1024);
+                *due, [&](u32) { ++fired; }, 1024);
             steps.step_done();
         }
     }

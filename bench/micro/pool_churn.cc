@@ -22,14 +22,14 @@ void free_and_allocate(benchmark::State& state) {
     const u32 count = static_cast<u32>(state.range(0));
     MemoryBudget budget{u64{1} << 40};
     Pool<Record> pool{budget};
-    std::vector<Index> live(count);
-    for (Index& i : live) i = pool.allocate();
+    std::vector<Handle<Record>> live(count);
+    for (Handle<Record>& i : live) i = pool.allocate();
     Random random{1};
     std::vector<u32> whom(k_steps);
     for (u32& w : whom) w = random.below(count);
     u32 step = 0;
     for (auto _ : state) {
-        Index& i = live[whom[step++ % k_steps]];
+        Handle<Record>& i = live[whom[step++ % k_steps]];
         pool.free(i);
         i = pool.allocate();
     }
@@ -47,7 +47,8 @@ void access(benchmark::State& state) {
     for (u32& w : whom) w = 1 + random.below(count);
     u32 step = 0;
     u64 sum = 0;
-    for (auto _ : state) benchmark::DoNotOptimize(sum += pool[whom[step++ % k_steps]].words[0]);
+    for (auto _ : state)
+        benchmark::DoNotOptimize(sum += pool[Handle<Record>(whom[step++ % k_steps])].words[0]);
 }
 BENCHMARK(access)->Arg(100)->Arg(1'000'000);
 

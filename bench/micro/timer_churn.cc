@@ -19,7 +19,12 @@ struct alignas(64) Record {
 };
 struct NodeOf {
     std::vector<Record>* records;
-    TimerNode& operator()(Index i) const { return (*records)[i].node; }
+    struct Id {
+        u32 index = 0;
+        constexpr Id(u32 i = 0) : index(i) {}
+        operator u32() const { return index; }
+    };
+    TimerNode& operator()(Id i) const { return (*records)[i].node; }
 };
 
 // A busy connection: its retransmission timer moves on with every ACK and hardly ever fires.
@@ -33,7 +38,7 @@ void move(benchmark::State& state) {
     u32 now = 0, step = 0;
     for (auto _ : state) {
         wheel.set(whom[step % k_steps], now + 200 + step % 64);
-        if (++step % 1024 == 0) wheel.advance(++now, [](Index) {});
+        if (++step % 1024 == 0) wheel.advance(++now, [](u32) {});
     }
 }
 BENCHMARK(move)->Arg(1000)->Arg(100'000)->Arg(1'000'000);
@@ -44,11 +49,11 @@ void set_and_fire(benchmark::State& state) {
     std::vector<Record> records(count + 1);
     TimerWheel<NodeOf> wheel{NodeOf{&records}, 0};
     Random random{1};
-    for (Index i = 1; i <= count; ++i) wheel.set(i, 1 + random.below(60'000));
+    for (u32 i = 1; i <= count; ++i) wheel.set(i, 1 + random.below(60'000));
     u32 now = 0;
     u64 fired = 0;
     for (auto _ : state) {
-        wheel.advance(++now, [&](Index i) {
+        wheel.advance(++now, [&](u32 i) {
             wheel.set(i, now + 1 + random.below(60'000));
             ++fired;
         });
@@ -65,7 +70,7 @@ void jump_over_a_day(benchmark::State& state) {
     for (auto _ : state) {
         wheel.set(1, now + 86'400'000);
         benchmark::DoNotOptimize(wheel.next_deadline());
-        wheel.advance(now += 86'400'000, [](Index) {});
+        wheel.advance(now += 86'400'000, [](u32) {});
     }
 }
 BENCHMARK(jump_over_a_day);

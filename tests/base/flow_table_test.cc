@@ -26,6 +26,7 @@ struct Records {
 };
 struct HashOf {
     Records* records;
+    using Value = u32;
     u64 operator()(u32 value) const {
         ++records->hash_calls;
         return records->hash_of_key(records->keys[value]);

@@ -35,16 +35,16 @@ TEST(Pool, AnEmptyPoolOwnsNothing) {
     EXPECT_EQ(pool.in_use(), 0u);
     EXPECT_EQ(pool.capacity(), 0u);
     EXPECT_FALSE(pool.is_live(0));
-    EXPECT_FALSE(pool.is_live(1));
-    pool.for_each([](Index) { FAIL(); });
-    EXPECT_EQ(pool.allocate(), 0u);
+    EXPECT_FALSE(pool.is_live(Handle<Large>(1)));
+    pool.for_each([](Handle<Large>) { FAIL(); });
+    EXPECT_FALSE(pool.allocate());
     EXPECT_EQ(budget.used(), 0u);
 }
 
 TEST(Pool, TheLastFreedIsTheNextHandedOutAndIsNewAgain) {
     MemoryBudget budget{1 << 20};
     Pool<Large> pool{budget};
-    const Index a = pool.allocate(), b = pool.allocate(), c = pool.allocate();
+    const auto a = pool.allocate(), b = pool.allocate(), c = pool.allocate();
     EXPECT_TRUE(a != 0 && b != 0 && c != 0 && a != b && b != c && a != c);
     pool[a].id = 1;
     pool[b].rest[7] = 2;
@@ -61,56 +61,56 @@ TEST(Pool, TheLastFreedIsTheNextHandedOutAndIsNewAgain) {
 TEST(Pool, FreeingTwiceStops) {
     MemoryBudget budget{1 << 20};
     Pool<Tiny> pool{budget};
-    const Index a = pool.allocate();
+    const auto a = pool.allocate();
     pool.free(a);
     EXPECT_DEATH(pool.free(a), "");
     EXPECT_DEATH(pool.free(0), "");
-    EXPECT_DEATH(pool.free(1u << 20), "");
+    EXPECT_DEATH(pool.free(decltype(a)(1u << 20)), "");
 }
 
 #ifdef TERN_ADDRESS_SANITIZER
 TEST(Pool, AddressSanitizerSeesAReadAfterFree) {
     MemoryBudget budget{1 << 20};
     Pool<Large> pool{budget};
-    const Index a = pool.allocate();
+    const auto a = pool.allocate();
     volatile u64* id = &pool[a].id;
     pool.free(a);
     EXPECT_DEATH(static_cast<void>(*id), "use-after-poison");
 }
 #endif
 
-// The pool against a map from Index to what was written there.
+// The pool against a map from the handle to what was written there.
 template <class T>
 void agrees_with_a_map(Random& random) {
     MemoryBudget budget{u64{1} << 30};
     {
         Pool<T> pool{budget};
-        std::map<Index, std::pair<T*, u8>> model;
+        std::map<u32, std::pair<T*, u8>> model;
         for (int step = 0; step < 3000; ++step) {
             // Long runs of one kind, so that the pool both grows and drains.
             if (model.empty() || random.below(10) < (step / 500 % 2 == 0 ? 8u : 3u)) {
-                const Index i = pool.allocate();
-                ASSERT_NE(i, 0u);
-                ASSERT_FALSE(model.contains(i));
+                const Handle<T> i = pool.allocate();
+                ASSERT_TRUE(i);
+                ASSERT_FALSE(model.contains(i.index));
                 ASSERT_EQ(pool[i].id, 42u);
                 ASSERT_EQ(reinterpret_cast<std::uintptr_t>(&pool[i]) % alignof(T), 0u);
                 const u8 id = static_cast<u8>(random.next32());
                 pool[i].id = id;
-                model[i] = {&pool[i], id};
+                model[i.index] = {&pool[i], id};
             } else {
                 auto victim = model.lower_bound(random.below(pool.capacity() + 1));
                 if (victim == model.end()) victim = model.begin();
-                pool.free(victim->first);
-                ASSERT_FALSE(pool.is_live(victim->first));
+                pool.free(Handle<T>(victim->first));
+                ASSERT_FALSE(pool.is_live(Handle<T>(victim->first)));
                 model.erase(victim);
             }
             ASSERT_EQ(pool.in_use(), model.size());
             ASSERT_LE(pool.in_use(), pool.capacity());
         }
         auto next = model.begin();
-        pool.for_each([&](Index i) {
+        pool.for_each([&](Handle<T> i) {
             ASSERT_NE(next, model.end());
-            EXPECT_EQ(i, next->first);
+            EXPECT_EQ(i.index, next->first);
             EXPECT_EQ(&pool[i], next->second.first) << "an element has moved";
             EXPECT_EQ(pool[i].id, next->second.second);
             ++next;
@@ -134,10 +134,11 @@ TEST(Pool, ForEachAllowsFreeingAnyElement) {
     Pool<Counted> pool{budget};
     for (int i = 0; i < 200; ++i) pool.allocate();
     u32 visits = 0;
-    pool.for_each([&](Index i) {
+    pool.for_each([&](Handle<Counted> i) {
         ++visits;
         pool.free(i);
-        if (pool.is_live(i + 1)) pool.free(i + 1);
+        const Handle<Counted> behind(i.index + 1);
+        if (pool.is_live(behind)) pool.free(behind);
     });
     EXPECT_EQ(visits, 100u);
     EXPECT_EQ(pool.in_use(), 0u);
@@ -157,9 +158,9 @@ void survives_every_ceiling(u64 step) {
         MemoryBudget budget{limit};
         {
             Pool<T> pool{budget};
-            std::vector<Index> got;
+            std::vector<Handle<T>> got;
             for (u32 i = 0; i < wanted; ++i) {
-                if (const Index at = pool.allocate()) got.push_back(at);
+                if (const Handle<T> at = pool.allocate()) got.push_back(at);
                 ASSERT_LE(budget.used(), limit);
             }
             ASSERT_EQ(pool.in_use(), got.size());
@@ -169,7 +170,7 @@ void survives_every_ceiling(u64 step) {
                 pool.free(got.back());
                 ASSERT_EQ(pool.allocate(), got.back());
             }
-            for (const Index i : got) ASSERT_EQ(pool[i].id, 42u);
+            for (const Handle<T> i : got) ASSERT_EQ(pool[i].id, 42u);
         }
         ASSERT_EQ(budget.used(), 0u);
     }
@@ -193,17 +194,17 @@ TEST(Pool, ALargeDirectoryDoublesInParts) {
         std::vector<bool> lives(1);
         u64 before = 0, steps_down = 0;
         const auto directories = [&] {
-            return budget.used() - (u64{pool.capacity()} + 1) * sizeof(Index);
+            return budget.used() - (u64{pool.capacity()} + 1) * sizeof(u32);
         };
         const auto add = [&] {
-            const Index i = pool.allocate();
-            ASSERT_NE(i, 0u);
-            if (i == where.size()) {
+            const Handle<Tiny> i = pool.allocate();
+            ASSERT_TRUE(i);
+            if (i.index == where.size()) {
                 where.push_back(&pool[i]);
                 lives.push_back(false);
             }
-            ASSERT_FALSE(lives[i]);
-            lives[i] = true;
+            ASSERT_FALSE(lives[i.index]);
+            lives[i.index] = true;
         };
         for (u32 n = 0; n < 1'200'000; ++n) {
             add();
@@ -214,20 +215,20 @@ TEST(Pool, ALargeDirectoryDoublesInParts) {
             }
             before = after;
             if (n % 8 != 0) continue;
-            const Index gone = 1 + random.below(static_cast<u32>(where.size()) - 1);
-            if (lives[gone]) pool.free(gone);
+            const u32 gone = 1 + random.below(static_cast<u32>(where.size()) - 1);
+            if (lives[gone]) pool.free(Handle<Tiny>(gone));
             lives[gone] = false;
         }
         EXPECT_GE(steps_down, 3u) << "two of the directories, at least, went in parts";
-        for (Index i = 1; i < where.size(); ++i) {
-            ASSERT_EQ(pool.is_live(i), lives[i]) << i;
+        for (u32 i = 1; i < where.size(); ++i) {
+            ASSERT_EQ(pool.is_live(Handle<Tiny>(i)), lives[i]) << i;
             if (!lives[i]) continue;
-            ASSERT_EQ(&pool[i], where[i]) << i;
+            ASSERT_EQ(&pool[Handle<Tiny>(i)], where[i]) << i;
         }
         u32 count = 0;
-        pool.for_each([&](Index i) {
+        pool.for_each([&](Handle<Tiny> i) {
             ++count;
-            ASSERT_TRUE(lives[i]);
+            ASSERT_TRUE(lives[i.index]);
         });
         EXPECT_EQ(count, pool.in_use());
     }
@@ -247,9 +248,9 @@ TEST(Pool, ALargeDirectoryThatIsRefusedComesLater) {
     EXPECT_GE(pool.in_use(), full / 8 * 7);
     EXPECT_LT(pool.in_use(), full);
     budget.give_back(taken);
-    while (pool.in_use() < full * 2) ASSERT_NE(pool.allocate(), 0u);
+    while (pool.in_use() < full * 2) ASSERT_TRUE(pool.allocate());
     u32 count = 0;
-    pool.for_each([&](Index i) {
+    pool.for_each([&](Handle<Tiny> i) {
         ++count;
         ASSERT_EQ(pool[i].id, 42u);
     });

@@ -10,7 +10,7 @@ namespace {
 
 struct Node {
     u32 number = 0;
-    Index child[2] = {0, 0};
+    u32 child[2] = {0, 0};
     mutable u32* looks = nullptr;  // counts what is touched
     u32 key() const {
         ++*looks;
@@ -21,15 +21,16 @@ struct Node {
 struct Nodes {
     std::vector<Node> all{1};
     u32 looks = 0;
-    Node& operator[](Index i) { return all[i]; }
-    Index add(u32 number) {
+    using Id = u32;
+    Node& operator[](u32 i) { return all[i]; }
+    u32 add(u32 number) {
         all.push_back({.number = number, .looks = &looks});
-        return static_cast<Index>(all.size() - 1);
+        return static_cast<u32>(all.size() - 1);
     }
 };
 
 // In order, from the least on.
-void list(Nodes& nodes, Index root, std::vector<u32>& out) {
+void list(Nodes& nodes, u32 root, std::vector<u32>& out) {
     if (root == 0) return;
     list(nodes, nodes[root].child[0], out);
     out.push_back(nodes[root].number);
@@ -39,8 +40,8 @@ void list(Nodes& nodes, Index root, std::vector<u32>& out) {
 TEST(Splay, AgreesWithAMap) {
     test::for_each_seed(50, [](Random& random) {
         Nodes nodes;
-        std::map<u32, Index> map;
-        Index root = 0;
+        std::map<u32, u32> map;
+        u32 root = 0;
         for (int step = 0; step < 1'000; ++step) {
             const u32 number = static_cast<u32>(random.below(200));
             const auto at = map.find(number);
@@ -69,7 +70,7 @@ TEST(Splay, AgreesWithAMap) {
 template <class Next>
 double looks_per_search(u32 size, Next next) {
     Nodes nodes;
-    Index root = 0;
+    u32 root = 0;
     for (u32 n = 0; n < size; ++n) root = splay_insert(nodes, root, nodes.add(n));
     nodes.looks = 0;
     const u32 searches = 4 * size;

@@ -16,21 +16,26 @@ namespace {
 
 struct NodeOf {
     std::vector<TimerNode>* nodes;
-    TimerNode& operator()(Index i) const { return (*nodes)[i]; }
+    struct Id {
+        u32 index = 0;
+        constexpr Id(u32 i = 0) : index(i) {}
+        operator u32() const { return index; }
+    };
+    TimerNode& operator()(Id i) const { return (*nodes)[i]; }
 };
 using Wheel = TimerWheel<NodeOf>;
 
 struct Fixture {
     explicit Fixture(u32 now, u32 count = 100) : nodes(count), wheel(NodeOf{&nodes}, now) {}
-    std::vector<Index> advance(u32 now) {
-        std::vector<Index> order;
-        wheel.advance(now, [&](Index i) { order.push_back(i); });
+    std::vector<u32> advance(u32 now) {
+        std::vector<u32> order;
+        wheel.advance(now, [&](u32 i) { order.push_back(i); });
         return order;
     }
     std::vector<TimerNode> nodes;
     Wheel wheel;
 };
-using Order = std::vector<Index>;
+using Order = std::vector<u32>;
 
 TEST(TimerWheel, FiresInDeadlineOrderAndEqualsAsTheyWereSet) {
     Fixture f{1000};
@@ -109,7 +114,7 @@ TEST(TimerWheel, ATimerThatAlwaysAsksForNowEndsTheAdvance) {
     Fixture f{100};
     f.wheel.set(1, 200);
     std::vector<u32> fired_at;
-    const auto again = [&](Index i) {
+    const auto again = [&](u32 i) {
         fired_at.push_back(f.wheel.now());
         f.wheel.set(i, 100'000);  // being armed and cancelled in between must not hide it
         f.wheel.cancel(i);
@@ -128,7 +133,7 @@ TEST(TimerWheel, TwoTimersThatWakeEachOtherEndTheAdvance) {
     Fixture f{0};
     f.wheel.set(1, 10);
     int fires = 0;
-    f.wheel.advance(10, [&](Index i) {
+    f.wheel.advance(10, [&](u32 i) {
         ++fires;
         f.wheel.set(3 - i, 10);
     });
@@ -141,7 +146,7 @@ TEST(TimerWheel, WhatIsSetForNowDuringAnAdvanceFiresInIt) {
     f.wheel.set(1, 10);
     f.wheel.set(2, 20);
     Order order;
-    f.wheel.advance(20, [&](Index i) {
+    f.wheel.advance(20, [&](u32 i) {
         order.push_back(i);
         if (i == 1) f.wheel.set(3, 15);
         if (i == 2) f.wheel.set(4, 20), f.wheel.set(5, 3);
@@ -174,15 +179,15 @@ public:
 private:
     using Key = std::pair<i64, u64>;  // deadline, order of setting
 
-    Index pick() { return 1 + random_.below(nodes_); }
+    u32 pick() { return 1 + random_.below(nodes_); }
     i64 distance() { return random_.next32() >> (1 + random_.below(31)); }
     i64 ahead(u32 tick) const { return static_cast<i32>(tick - static_cast<u32>(now_)); }
 
-    void erase(Index i) {
+    void erase(u32 i) {
         sorted_.erase(at_[i]);
         at_.erase(i);
     }
-    void set(Index i, i64 deadline) {
+    void set(u32 i, i64 deadline) {
         if (!at_.contains(i) && at_.size() == most_armed_) return;
         deadline = std::min<i64>(deadline, now_ + 0x7fffffff);
         f_.wheel.set(i, static_cast<u32>(deadline));
@@ -197,7 +202,7 @@ private:
         at_[i] = {deadline, ++order_};
         sorted_[at_[i]] = i;
     }
-    void cancel(Index i) {
+    void cancel(u32 i) {
         f_.wheel.cancel(i);
         if (at_.contains(i)) erase(i);
         ASSERT_FALSE(f_.wheel.armed(i));
@@ -221,14 +226,14 @@ private:
     bool advance_a_part(u32 most) {
         u32 fires = 0;
         advancing_ = true;
-        const auto fire_one = [&](Index i) { ++fires, fire(i); };
+        const auto fire_one = [&](u32 i) { ++fires, fire(i); };
         const bool all = f_.wheel.advance(static_cast<u32>(target_), fire_one, most);
         advancing_ = false;
         fired_.clear();
         EXPECT_LE(fires, most);
         return all;
     }
-    void fire(Index i) {
+    void fire(u32 i) {
         ASSERT_FALSE(sorted_.empty());
         const auto [key, expected] = *sorted_.begin();
         ASSERT_EQ(i, expected);
@@ -239,7 +244,7 @@ private:
         fired_.insert(i);
         erase(i);
         while (random_.below(3) == 0) {
-            const Index whom = random_.below(2) == 0 ? i : pick();
+            const u32 whom = random_.below(2) == 0 ? i : pick();
             switch (random_.below(3)) {
                 case 0: cancel(whom); break;
                 case 1: set(whom, target_); break;
@@ -268,9 +273,9 @@ private:
     u32 nodes_;
     u32 most_armed_;
     Fixture f_;
-    std::map<Index, Key> at_;
-    std::map<Key, Index> sorted_;
-    std::set<Index> fired_;  // at now_, in the running advance
+    std::map<u32, Key> at_;
+    std::map<Key, u32> sorted_;
+    std::set<u32> fired_;  // at now_, in the running advance
     u64 order_ = 0;
 };
 
@@ -294,10 +299,10 @@ TEST(TimerWheel, FewTimersHaveAnExactDeadline) {
 TEST(TimerWheel, ACrowdIsMovedAndFiredInPieces) {
     constexpr u32 count = 10'000, most = 100, far = 1 << 20;
     Fixture f{0, count + 1};
-    for (Index i = 1; i <= count; ++i) f.wheel.set(i, far + i % 7);
+    for (u32 i = 1; i <= count; ++i) f.wheel.set(i, far + i % 7);
     u32 calls = 0, in_this_call = 0;
     Order order;
-    const auto fire = [&](Index i) {
+    const auto fire = [&](u32 i) {
         ASSERT_LE(++in_this_call, most);
         ASSERT_EQ(f.wheel.now(), far + i % 7);
         order.push_back(i);
@@ -311,7 +316,7 @@ TEST(TimerWheel, ACrowdIsMovedAndFiredInPieces) {
     }
     EXPECT_EQ(order.size(), count);
     EXPECT_GE(calls, 2 * count / most - 2) << "moved once at least, and fired";
-    EXPECT_TRUE(std::is_sorted(order.begin(), order.end(), [](Index a, Index b) {
+    EXPECT_TRUE(std::is_sorted(order.begin(), order.end(), [](u32 a, u32 b) {
         return std::pair(a % 7, a) < std::pair(b % 7, b);
     }));
     EXPECT_EQ(f.wheel.next_deadline(), std::nullopt);
@@ -320,7 +325,7 @@ TEST(TimerWheel, ACrowdIsMovedAndFiredInPieces) {
 // A crowd in one slot whose earliest leaves: at most one wake-up for nothing.
 TEST(TimerWheel, ACancelledTimerOfACrowdCostsOneEarlyWakeup) {
     Fixture f{0, 200};
-    for (Index i = 1; i <= 100; ++i) f.wheel.set(i, 5000 + i);
+    for (u32 i = 1; i <= 100; ++i) f.wheel.set(i, 5000 + i);
     f.wheel.cancel(1);
     EXPECT_EQ(f.wheel.next_deadline(), 5001u);
     EXPECT_EQ(f.advance(5001), Order{});

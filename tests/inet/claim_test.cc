@@ -136,7 +136,7 @@ TEST_F(Claim, an_address_is_not_used_before_it_is_ours) {
     }
     EXPECT_TRUE(owned());
     EXPECT_EQ(layer->source_for(k_peer), IpAddress{k_wanted});
-    EXPECT_TRUE(layer->is_source_on({.interface = eth}, k_wanted));
+    EXPECT_TRUE(layer->is_source_on({.interface = eth, .epoch = 0, .neighbor = {}}, k_wanted));
 }
 
 TEST_F(Claim, an_address_that_somebody_has_is_not_used) {

@@ -182,17 +182,17 @@ TEST(Flood, HonestTransfersBesideAFloodingPeer) {
     EXPECT_EQ(s.server.stack.tcp().count().embryos, 1024u);
 }
 
-double probes_of(const std::vector<tcp::FlowKey>& keys, const SipKey& key) {
+double probes_of(const std::vector<FlowKey>& keys, const SipKey& key) {
     std::vector<u64> hashes;
-    for (const tcp::FlowKey& k : keys) hashes.push_back(k.hash(key));
+    for (const FlowKey& k : keys) hashes.push_back(k.hash(key));
     return probes_each(hashes);
 }
 
 template <class Chosen>
-std::vector<tcp::FlowKey> choose(u32 count, Chosen&& chosen) {
-    std::vector<tcp::FlowKey> keys;
+std::vector<FlowKey> choose(u32 count, Chosen&& chosen) {
+    std::vector<FlowKey> keys;
     for (u64 n = 0; keys.size() < count; ++n) {
-        const tcp::FlowKey key(k_server, 80,
+        const FlowKey key(k_server, 80,
                                Ipv4Address{(u32{10} << 24) + static_cast<u32>(n >> 14)},
                                static_cast<u16>(1024 + (n & 0x3fff)));
         if (chosen(key)) keys.push_back(key);
@@ -204,11 +204,11 @@ TEST(Flood, ChosenTuplesDoNotMakeProbesLonger) {
     test::covers({"VULN:hash-collision"});
     constexpr u32 count = 4000;
     const SipKey secret{0x0123456789abcdef, 0xfedcba9876543210}, guess{1, 2};
-    const auto in_order = choose(count, [](const tcp::FlowKey&) { return true; });
-    const auto one_slot = choose(count, [](const tcp::FlowKey& k) { return k.slot() == 7; });
+    const auto in_order = choose(count, [](const FlowKey&) { return true; });
+    const auto one_slot = choose(count, [](const FlowKey& k) { return k.slot() == 7; });
     // All at one place of a table whose key the enemy believes to know.
     const auto collide =
-        choose(count, [&](const tcp::FlowKey& k) { return k.hash(guess) >> 56 == 0; });
+        choose(count, [&](const FlowKey& k) { return k.hash(guess) >> 56 == 0; });
     EXPECT_GE(probes_of(collide, guess), 3.0) << "where the key is known it does work";
     EXPECT_LE(probes_of(in_order, secret), 1.2);
     EXPECT_LE(probes_of(one_slot, secret), 1.2);

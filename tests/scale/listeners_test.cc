@@ -17,7 +17,7 @@ TEST(Listeners, EachHasAPlaceOfItsOwn) {
     for (u32 n = 0; n < 4000; ++n) {
         one_port.push_back(tcp::hash_of_listener(key, Ipv4Address{k_addresses + n}, 80));
         one_address.push_back(
-            hash_of_listener(key, Ipv4Address{k_addresses}, static_cast<u16>(n + 1)));
+            tcp::hash_of_listener(key, Ipv4Address{k_addresses}, static_cast<u16>(n + 1)));
     }
     EXPECT_LE(probes_each(one_port), 1.2);
     EXPECT_LE(probes_each(one_address), 1.2);

@@ -18,6 +18,7 @@ struct CountingGroup : GroupNative {
 inline double probes_each(const std::vector<u64>& hashes) {
     struct HashOf {
         const std::vector<u64>* hashes;
+        using Value = u32;
         u64 operator()(u32 value) const { return (*hashes)[value - 1]; }
     };
     MemoryBudget budget{u64{1} << 30};

@@ -8,7 +8,7 @@
 #include "core/base/siphash.hh"
 #include "tern/trace.hh"
 
-namespace tern::tcp {
+namespace tern {
 
 struct FlowKey {
     u32 local[4]{};
@@ -97,4 +97,4 @@ private:
 };
 static_assert(sizeof(FlowKey) == 36);
 
-}  // namespace tern::tcp
+}  // namespace tern

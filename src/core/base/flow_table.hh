@@ -1,9 +1,9 @@
 // The table that finds a flow: open addressing by groups of sixteen slots (the "Swiss table" of
-// Kulukundis, 2017). A slot is a 32-bit value, a tagged Index that the table does not interpret,
-// and a control byte with seven bits of its hash; keys stay in the records. At 7/8 full an entry
-// costs under six bytes, in a large table never above 7.7. The table grows without a stall: old and
-// new stand side by side, and every insert and erase moves one group over. The hash is the caller's
-// and should be keyed.
+// Kulukundis, 2017). A slot is a 32-bit value, a handle of some kind that the table does not
+// interpret, and a control byte with seven bits of its hash; keys stay in the records. At 7/8 full
+// an entry costs under six bytes, in a large table never above 7.7. The table grows without a
+// stall: old and new stand side by side, and every insert and erase moves one group over. The hash
+// is the caller's and should be keyed.
 #pragma once
 
 #include <bit>
@@ -27,13 +27,17 @@ using GroupNative = GroupSse2;
 using GroupNative = GroupPlain;
 #endif
 
-// HashOf recomputes the hash of a value in the table: u64 operator()(u32 value). It is called from
+// HashOf names the type of the values, Value, and recomputes the hash of one in the table: u64
+// operator()(Value). It is called from
 // insert() and erase(), so a record must stay readable until its value is erased. Where it has a
-// prefetch(u32 value), that is called for what the next insert or erase will move. (Always inline:
+// prefetch(Value), that is called for what the next insert or erase will move. (Always inline:
 // GCC 12 takes a function that only prefetches for one without effect, and drops calls to it.)
 template <class HashOf, class Group = GroupNative>
 class FlowTable {
 public:
+    using Value = typename HashOf::Value;  // Value{} is none
+    static_assert(sizeof(Value) == 4);
+
     FlowTable(MemoryBudget& budget, HashOf hash_of)
         : budget_(&budget), hash_of_(std::move(hash_of)) {}
     ~FlowTable() {
@@ -44,20 +48,20 @@ public:
     FlowTable(const FlowTable&) = delete;
     FlowTable& operator=(const FlowTable&) = delete;
 
-    // The value for which eq(value) holds, or 0. eq is asked about values whose hash agrees in
+    // The value for which eq(value) holds, or none. eq is asked about values whose hash agrees in
     // place and in seven more bits: nearly always only the right one.
     template <class Eq>
-    u32 find(u64 hash, Eq&& eq) const {
-        if (const u32* place = search(table_, hash, eq)) return *place;
+    Value find(u64 hash, Eq&& eq) const {
+        if (const Value* place = search(table_, hash, eq)) return *place;
         if (migrating()) [[unlikely]]
-            if (const u32* place = search(old_, hash, eq)) return *place;
-        return 0;
+            if (const Value* place = search(old_, hash, eq)) return *place;
+        return Value{};
     }
 
-    // value is not 0 and not in the table. False when the table is full and the memory ceiling
+    // value is not none and not in the table. False when the table is full and the memory ceiling
     // refuses a larger one; nothing has changed then.
-    bool insert(u64 hash, u32 value) {
-        debug_check(value != 0);
+    bool insert(u64 hash, Value value) {
+        debug_check(value != Value{});
         do_some_housekeeping();
         if (!put(table_, hash, value)) {
             if (!make_room() || !put(table_, hash, value)) return false;
@@ -67,12 +71,12 @@ public:
     }
 
     // False when the value is not there.
-    bool erase(u64 hash, u32 value) {
+    bool erase(u64 hash, Value value) {
         do_some_housekeeping();
-        const auto same = [value](u32 v) { return v == value; };
-        if (const u32* place = search(table_, hash, same)) {
+        const auto same = [value](Value v) { return v == value; };
+        if (const Value* place = search(table_, hash, same)) {
             remove(table_, place);
-        } else if (const u32* old_place = search(old_, hash, same)) {
+        } else if (const Value* old_place = search(old_, hash, same)) {
             remove(old_, old_place);
         } else {
             return false;
@@ -82,13 +86,13 @@ public:
     }
 
     // Puts another value, which has the same hash, in the place of old_value.
-    bool replace(u64 hash, u32 old_value, u32 new_value) {
-        debug_check(new_value != 0);
-        const auto same = [old_value](u32 v) { return v == old_value; };
-        const u32* place = search(table_, hash, same);
+    bool replace(u64 hash, Value old_value, Value new_value) {
+        debug_check(new_value != Value{});
+        const auto same = [old_value](Value v) { return v == old_value; };
+        const Value* place = search(table_, hash, same);
         if (place == nullptr) place = search(old_, hash, same);
         if (place == nullptr) return false;
-        *const_cast<u32*>(place) = new_value;
+        *const_cast<Value*>(place) = new_value;
         return true;
     }
 
@@ -105,7 +109,7 @@ public:
         __builtin_prefetch(table_.values + g * k_group_slots);
     }
 
-    // f(u32 value) for every value. f must not insert or erase.
+    // f(value) for every value. f must not insert or erase.
     template <class F>
     void for_each(F&& f) const {
         for (const Table* t : {&table_, &old_}) {
@@ -118,17 +122,17 @@ public:
 
 private:
     struct Table {
-        u8* controls = nullptr;  // sixteen per group: one load each
-        u32* values = nullptr;   // sixteen per group: one cache line each
-        u64 groups = 0;          // see larger(); at most 2^32
-        u64 used = 0;            // full slots and tombstones
+        u8* controls = nullptr;   // sixteen per group: one load each
+        Value* values = nullptr;  // sixteen per group: one cache line each
+        u64 groups = 0;           // see larger(); at most 2^32
+        u64 used = 0;             // full slots and tombstones
         u64 full = 0;
 
         u64 slots() const { return groups * k_group_slots; }
         u64 used_max() const { return slots() - slots() / 8; }
     };
     static constexpr u64 k_control_bytes = k_group_slots * sizeof(u8);  // of one group
-    static constexpr u64 k_value_bytes = k_group_slots * sizeof(u32);
+    static constexpr u64 k_value_bytes = k_group_slots * sizeof(Value);
 
     static u8 control_of(u64 hash) { return static_cast<u8>(k_full | (hash & 0x7f)); }
     // The upper half of the hash, scaled to the number of groups.
@@ -158,12 +162,12 @@ private:
 
     // A group with an empty slot ends the search: an entry that had come this way would be there.
     template <class Eq>
-    static const u32* search(const Table& t, u64 hash, Eq&& eq) {
+    static const Value* search(const Table& t, u64 hash, Eq&& eq) {
         if (t.groups == 0) return nullptr;
-        const u32* found = nullptr;
+        const Value* found = nullptr;
         probe(t, hash, [&](u64 g, Group group) {
             for (u32 m = group.equal_to(control_of(hash)); m != 0; m &= m - 1) {
-                const u32* place = t.values + slot_at(g, m);
+                const Value* place = t.values + slot_at(g, m);
                 if (eq(*place)) {
                     found = place;
                     return true;
@@ -176,7 +180,7 @@ private:
 
     // Takes the first slot on the path that is not full. False when that would use up the empty
     // slots that searches need to end.
-    static bool put(Table& t, u64 hash, u32 value) {
+    static bool put(Table& t, u64 hash, Value value) {
         if (t.groups == 0) return false;
         u64 slot = 0;
         probe(t, hash, [&](u64 g, Group group) {
@@ -195,7 +199,7 @@ private:
     }
 
     // Where the group has an empty slot, no search goes past it and the place is as good as new.
-    static void remove(Table& t, const u32* place) {
+    static void remove(Table& t, const Value* place) {
         const u64 slot = static_cast<u64>(place - t.values);
         const bool passed = Group{t.controls + slot / k_group_slots * k_group_slots}.empty() == 0;
         t.controls[slot] = passed ? k_tombstone : k_empty;
@@ -240,7 +244,7 @@ private:
     // from left to right, and only the records are all over the memory.
     void migrate_group() {
         for (u32 full = full_of_old(next_group_); full != 0; full &= full - 1) {
-            const u32* place = old_.values + slot_at(next_group_, full);
+            const Value* place = old_.values + slot_at(next_group_, full);
             check(put(table_, hash_of_(*place), *place));
             remove(old_, place);
         }
@@ -253,7 +257,7 @@ private:
 
     u32 full_of_old(u64 group) const { return Group{old_.controls + group * k_group_slots}.full(); }
     [[gnu::always_inline]] void prefetch_records(u64 group) const {
-        if constexpr (requires { hash_of_.prefetch(u32{}); }) {
+        if constexpr (requires { hash_of_.prefetch(Value{}); }) {
             for (u32 full = full_of_old(group); full != 0; full &= full - 1)
                 hash_of_.prefetch(old_.values[slot_at(group, full)]);
         }
@@ -265,7 +269,7 @@ private:
         if (groups == 0 || !budget_->take(groups * (k_control_bytes + k_value_bytes))) return false;
         t.groups = groups;
         t.controls = static_cast<u8*>(std::calloc(groups, k_control_bytes));
-        t.values = static_cast<u32*>(std::aligned_alloc(k_value_bytes, groups * k_value_bytes));
+        t.values = static_cast<Value*>(std::aligned_alloc(k_value_bytes, groups * k_value_bytes));
         if (t.controls != nullptr && t.values != nullptr) return true;
         release(t);
         return false;

@@ -1,4 +1,4 @@
-// Records of one type, named by a 32-bit Index instead of a pointer. Memory comes in slabs under a
+// Records of one type, named by a 32-bit Handle instead of a pointer. Memory comes in slabs under a
 // budget, elements never move, and an empty pool owns nothing. A freed element is the next one that
 // is handed out, because it is still in the cache.
 #pragma once
@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/base/assert.hh"
+#include "core/base/handle.hh"
 #include "core/base/poison.hh"
 #include "core/base/remains.hh"
 #include "tern/int.hh"
@@ -26,10 +27,12 @@ namespace tern {
 template <class T>
 class Pool {
 public:
+    using Id = Handle<T>;
+
     explicit Pool(MemoryBudget& budget) : budget_(&budget) {}
     ~Pool() {
         if constexpr (!std::is_trivially_destructible_v<T>) {
-            for_each([this](Index i) { std::destroy_at(&slot(i).value); });
+            for_each([this](Id id) { std::destroy_at(&slot(id.index).value); });
         }
         for (u32 at = 0, count; at < chunks_; at += count) {
             count = slab_chunks(at);
@@ -45,8 +48,8 @@ public:
     Pool& operator=(const Pool&) = delete;
 
     // A value-initialised element, or 0 when the memory ceiling refuses.
-    Index allocate() {
-        Index i = free_;
+    Id allocate() {
+        u32 i = free_;
         if (i != 0) {
             unpoison(&slot(i), sizeof(Slot));
             free_ = slot(i).next_free;
@@ -58,12 +61,13 @@ public:
         std::construct_at(&slot(i).value);
         turn_live(i);
         ++in_use_;
-        return i;
+        return Id(i);
     }
 
     // Destroys the element. Its bytes must not be read again: AddressSanitizer reports that.
-    void free(Index i) {
-        check(is_live(i));
+    void free(Id id) {
+        check(is_live(id));
+        const u32 i = id.index;
         Slot& s = slot(i);
         std::destroy_at(&s.value);
         s.next_free = free_;
@@ -73,22 +77,23 @@ public:
         --in_use_;
     }
 
-    T& operator[](Index i) {
-        debug_check(is_live(i));
-        return slot(i).value;
+    T& operator[](Id id) {
+        debug_check(is_live(id));
+        return slot(id.index).value;
     }
-    const T& operator[](Index i) const {
-        debug_check(is_live(i));
-        return slot(i).value;
+    const T& operator[](Id id) const {
+        debug_check(is_live(id));
+        return slot(id.index).value;
     }
 
     // Starts the cache line that begins `offset` bytes into the element, which need not live.
-    [[gnu::always_inline]] void prefetch(Index i, u64 offset = 0) const {
-        if (i / k_chunk < chunks_)
-            __builtin_prefetch(reinterpret_cast<const char*>(&slot(i)) + offset);
+    [[gnu::always_inline]] void prefetch(Id id, u64 offset = 0) const {
+        if (id.index / k_chunk < chunks_)
+            __builtin_prefetch(reinterpret_cast<const char*>(&slot(id.index)) + offset);
     }
 
-    bool is_live(Index i) const {
+    bool is_live(Id id) const {
+        const u32 i = id.index;
         return i / k_chunk < chunks_ && (directory_[i / k_chunk].live & bit_of(i)) != 0;
     }
     u32 in_use() const { return in_use_; }
@@ -96,14 +101,14 @@ public:
     // Elements that fit the memory held now.
     u32 capacity() const { return chunks_ == 0 ? 0 : chunks_ * k_chunk - 1; }
 
-    // f(Index) for every live element, by rising Index. f may free any element and allocate; an
+    // f(Id) for every live element, by rising index. f may free any element and allocate; an
     // element allocated meanwhile may be visited or not.
     template <class F>
     void for_each(F&& f) const {
         for (u32 c = 0; c < chunks_; ++c) {
             for (u64 bits = directory_[c].live; bits != 0; bits &= bits - 1) {
-                const Index i = c * k_chunk + static_cast<u32>(std::countr_zero(bits));
-                if (is_live(i)) f(i);
+                const Id id(c * k_chunk + static_cast<u32>(std::countr_zero(bits)));
+                if (is_live(id)) f(id);
             }
         }
     }
@@ -113,7 +118,7 @@ private:
         Slot() {}
         ~Slot() {}
         T value;
-        Index next_free;
+        u32 next_free;
     };
     struct Chunk {
         Slot* slots;
@@ -128,16 +133,16 @@ private:
     // A cache line at least, so that a 64-byte record is one line whatever alignof says.
     static constexpr std::size_t k_alignment = std::max<std::size_t>(64, alignof(T));
 
-    static constexpr u64 bit_of(Index i) { return u64{1} << (i % k_chunk); }
+    static constexpr u64 bit_of(u32 i) { return u64{1} << (i % k_chunk); }
     // Chunks in the slab that begins at chunk `at`; the destructor relies on this being a rule.
     static constexpr u32 slab_chunks(u32 at) {
         constexpr u32 most = std::max<u32>(1, static_cast<u32>(k_slab_bytes / k_chunk_bytes));
         return std::clamp<u32>(std::bit_floor(at), 1, std::bit_floor(most));
     }
 
-    Slot& slot(Index i) const { return directory_[i / k_chunk].slots[i % k_chunk]; }
+    Slot& slot(u32 i) const { return directory_[i / k_chunk].slots[i % k_chunk]; }
 
-    void turn_live(Index i) {
+    void turn_live(u32 i) {
         const u32 c = i / k_chunk;
         directory_[c].live ^= bit_of(i);
         if (c < copied_) [[unlikely]]
@@ -156,7 +161,7 @@ private:
         }
         poison(slots, bytes);
         for (u32 i = 0; i < count; ++i) directory_[chunks_ + i] = {slots + i * k_chunk, 0};
-        if (chunks_ == 0) fresh_ = 1;  // Index 0 means "none"
+        if (chunks_ == 0) fresh_ = 1;  // 0 means "none"
         chunks_ += count;
         prepare_next(count * k_copied_each);
         return true;
@@ -209,8 +214,8 @@ private:
     Chunk* next_ = nullptr;  // the directory to come
     u32 copied_ = 0;         // of its entries
     Remains remains_;        // of the directory before
-    Index free_ = 0;         // most recently freed; the rest hang behind it
-    Index fresh_ = 0;        // first element never handed out
+    u32 free_ = 0;           // most recently freed; the rest hang behind it
+    u32 fresh_ = 0;          // first element never handed out
     u32 in_use_ = 0;
 };
 

@@ -18,15 +18,16 @@ namespace tern {
 struct TimerNode {
     static constexpr u16 none = 0xffff;  // not armed
 
-    Index next = 0;
-    Index prev = 0;
+    u32 next = 0;
+    u32 prev = 0;
     u32 deadline = 0;
     u16 slot = none;
     u16 visit = 0;  // when it fired last; see TimerWheel::visit_
 };
 static_assert(sizeof(TimerNode) == 16);
 
-// NodeOf finds a node: TimerNode& operator()(Index). Where it has a prefetch(Index), that is called
+// NodeOf names the type of the handles, Id, and finds a node: TimerNode& operator()(Id). Where it
+// has a prefetch(Id), that is called
 // for the node that may fire or move next (always inline; flow_table.hh says why). Every operation
 // is O(1), amortised: a node moves down at most five levels between set() and its end.
 //
@@ -38,6 +39,8 @@ static_assert(sizeof(TimerNode) == 16);
 template <class NodeOf>
 class TimerWheel {
 public:
+    using Id = typename NodeOf::Id;
+
     TimerWheel(NodeOf node_of, u32 now_tick)
         : node_of_(std::move(node_of)), now_(now_tick), target_(now_tick) {}
     TimerWheel(const TimerWheel&) = delete;
@@ -45,8 +48,8 @@ public:
 
     // Arms, or moves. A deadline that is not after now counts as now and fires at the next
     // advance(), or in the running one. Setting the deadline a node already has changes nothing.
-    void set(Index i, u32 deadline) {
-        TimerNode& node = node_of_(i);
+    void set(Id id, u32 deadline) {
+        TimerNode& node = node_of_(id);
         if (ahead(deadline) <= 0) deadline = earliest_for(node);
         if (node.slot != TimerNode::none) {
             if (node.deadline == deadline) return;
@@ -55,18 +58,18 @@ public:
             ++size_;
         }
         node.deadline = deadline;
-        append(i, node);
+        append(id.index, node);
     }
 
-    void cancel(Index i) {
-        TimerNode& node = node_of_(i);
+    void cancel(Id id) {
+        TimerNode& node = node_of_(id);
         if (node.slot == TimerNode::none) return;
         unlink(node);
         node.slot = TimerNode::none;
         --size_;
     }
 
-    bool armed(Index i) const { return node_of_(i).slot != TimerNode::none; }
+    bool armed(Id id) const { return node_of_(id).slot != TimerNode::none; }
     u32 size() const { return size_; }
     u32 now() const { return now_; }
 
@@ -81,7 +84,7 @@ public:
         return level == 0 ? (now_ & ~u32{63}) | digit : earliest_in(level, digit);
     }
 
-    // Moves now to now_tick and calls fire(Index) for every node that is due, in deadline order and
+    // Moves now to now_tick and calls fire(Id) for every node that is due, in deadline order and
     // among equals in the order they were set; the node is out of the wheel before the call. fire
     // may set and cancel any node, its own too, but must not call advance(). What it sets for
     // now_tick or earlier fires in this same call, with one exception that keeps the call finite: a
@@ -101,14 +104,14 @@ public:
             List& due = lists_[now_ & 63];
             while (due.head != 0 && work_ != 0) {
                 --work_;
-                const Index i = due.head;
-                TimerNode& node = node_of_(i);
-                if constexpr (requires { node_of_.prefetch(i); }) node_of_.prefetch(node.next);
+                const Id id(due.head);
+                TimerNode& node = node_of_(id);
+                prefetch(node.next);
                 unlink(node);
                 node.slot = TimerNode::none;
                 node.visit = visit_;
                 --size_;
-                fire(i);
+                fire(id);
             }
         }
         advancing_ = false;
@@ -123,10 +126,14 @@ private:
     static constexpr u32 k_walk = 8;            // nodes that next_deadline() may look at
 
     struct List {
-        Index head = 0;
-        Index tail = 0;
+        u32 head = 0;
+        u32 tail = 0;
     };
 
+    TimerNode& node_at(u32 i) const { return node_of_(Id(i)); }
+    [[gnu::always_inline]] void prefetch(u32 i) const {
+        if constexpr (requires { node_of_.prefetch(Id{}); }) node_of_.prefetch(Id(i));
+    }
     i32 ahead(u32 tick) const { return static_cast<i32>(tick - now_); }
     static constexpr u64 bit(u32 digit) { return u64{1} << digit; }
     static constexpr u32 digit_of(u32 tick, u32 level) { return tick >> (6 * level) & 63; }
@@ -150,7 +157,7 @@ private:
         return (from + static_cast<u32>(std::countr_zero(twice >> from))) & 3;
     }
 
-    void append(Index i, TimerNode& node) {
+    void append(u32 i, TimerNode& node) {
         const u32 differs = node.deadline ^ now_;
         const u32 level = differs == 0 ? 0 : (31 - static_cast<u32>(std::countl_zero(differs))) / 6;
         const u32 digit = digit_of(node.deadline, level);
@@ -160,7 +167,7 @@ private:
         node.next = 0;
         node.prev = list.tail;
         if (list.tail != 0) {
-            node_of_(list.tail).next = i;
+            node_at(list.tail).next = i;
             if (node.deadline < earliest_[slot]) {  // no slot spans the wrap
                 earliest_[slot] = node.deadline;
                 inexact_[level] &= ~bit(digit);
@@ -176,8 +183,8 @@ private:
 
     void unlink(TimerNode& node) {
         List& list = lists_[node.slot];
-        (node.prev != 0 ? node_of_(node.prev).next : list.head) = node.next;
-        (node.next != 0 ? node_of_(node.next).prev : list.tail) = node.prev;
+        (node.prev != 0 ? node_at(node.prev).next : list.head) = node.next;
+        (node.next != 0 ? node_at(node.next).prev : list.tail) = node.prev;
         const u32 level = node.slot / 64;
         const u64 mask = bit(node.slot % 64);
         if (list.head == 0) {
@@ -193,10 +200,10 @@ private:
         const u32 slot = level * 64 + digit;
         if ((inexact_[level] & bit(digit)) == 0) return earliest_[slot];
         inexact_[level] &= ~bit(digit);
-        Index i = lists_[slot].head;
-        u32 found = node_of_(i).deadline;
+        u32 i = lists_[slot].head;
+        u32 found = node_at(i).deadline;
         for (u32 seen = 0; seen < k_walk; ++seen) {
-            const TimerNode& node = node_of_(i);
+            const TimerNode& node = node_at(i);
             if (node.deadline < found) found = node.deadline;
             if (node.next == 0) return earliest_[slot] = found;
             i = node.next;
@@ -229,11 +236,11 @@ private:
         List& list = lists_[spreading_];
         while (list.head != 0 && work_ != 0) {
             --work_;
-            const Index i = list.head;
-            TimerNode& node = node_of_(i);
-            if constexpr (requires { node_of_.prefetch(i); }) node_of_.prefetch(node.next);
+            const u32 i = list.head;
+            TimerNode& node = node_at(i);
+            prefetch(node.next);
             list.head = node.next;
-            (node.next != 0 ? node_of_(node.next).prev : list.tail) = 0;
+            (node.next != 0 ? node_at(node.next).prev : list.tail) = 0;
             append(i, node);
         }
         if (list.head != 0) return;

@@ -103,7 +103,7 @@ Result<void> Inet::add_neighbor(u8 interface, IpAddress address, MacAddress mac)
     if (!in.has(interface)) return std::unexpected(Error::NoSuchInterface);
     if (!address.is_v4() || !is_host_address(address.v4()) || mac.is_group() || mac.is_zero())
         return std::unexpected(Error::InvalidAddress);
-    const Index n = in.neighbor_for(interface, address.v4(), true);
+    const Handle<Neighbor> n = in.neighbor_for(interface, address.v4(), true);
     if (n == 0) return std::unexpected(Error::OutOfMemory);
     in.neighbors.make_permanent(n, mac);
     in.release_waiting(n);
@@ -120,7 +120,7 @@ void Inet::flush_neighbors() {
 
 void Inet::advance() {
     Inside& in = *inside_;
-    in.neighbors.advance([&in](Index i, Ask ask) { in.act(i, ask); });
+    in.neighbors.advance([&in](Handle<Neighbor> i, Ask ask) { in.act(i, ask); });
     in.advance_claims();
 }
 

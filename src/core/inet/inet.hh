@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/handle.hh"
 #include "core/event/context.hh"
 #include "core/inet/v4/icmp_meaning.hh"
 #include "tern/stack.hh"
@@ -34,12 +35,14 @@ struct IcmpError {
 
 enum class Arrived : u8 { Consumed, Tcp, Udp, IcmpError };
 
+struct Neighbor;
+
 // A resolved way to a destination. Holders keep it as a cache: send() mends it when the routing
 // or neighbour tables have changed since (epoch).
 struct Way {
     u32 interface : 8 = 0;  // 0: not resolved yet
     u32 epoch : 24 = 0;
-    Index neighbor = 0;
+    Handle<Neighbor> neighbor;
 };
 
 struct Outgoing {

@@ -159,13 +159,13 @@ struct Inet::Inside {
     // neighbor/arp.cc
     void arp_input(u8 interface, Packet& packet);
     bool merge(u8 interface, const wire::ArpPacket& arp, bool to_us, bool link_broadcast);
-    Index neighbor_for(u8 interface, Ipv4Address address, bool known);
+    Handle<Neighbor> neighbor_for(u8 interface, Ipv4Address address, bool known);
     void send_arp(u8 interface, const wire::ArpPacket& arp, const MacAddress& to,
                   SendReason reason);
-    void act(Index neighbor, Ask ask);
+    void act(Handle<Neighbor> neighbor, Ask ask);
     void ask_for(const Neighbor& neighbor, const MacAddress& to);
-    void release_waiting(Index neighbor);
-    void give_up_waiting(Index neighbor);
+    void release_waiting(Handle<Neighbor> neighbor);
+    void give_up_waiting(Handle<Neighbor> neighbor);
 
     // address/claims.cc
     void start_claim(u8 interface, OwnAddress& address);
@@ -198,7 +198,7 @@ struct Inet::Inside {
     void push_ipv4(Packet& packet, const Outgoing& outgoing);
     void push_link(u8 interface, Packet& packet, const MacAddress& to, wire::EtherType type);
     const PacketDescriptor* to_group(Packet packet, const Outgoing& outgoing, Way& way);
-    void wait_for(Index neighbor, Packet packet);
+    void wait_for(Handle<Neighbor> neighbor, Packet packet);
     void drop_waiting(Neighbor& n, DropReason reason);
     bool may_grow(const Chain& queue, const PacketDescriptor& by) const;
     const PacketDescriptor* enqueue(u8 interface, Packet packet);

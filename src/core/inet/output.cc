@@ -67,11 +67,11 @@ Result<void> Inet::Inside::search_way(Ipv4Address to, u8 only, Way& way) {
     return {};
 }
 
-Index Inet::Inside::neighbor_for(u8 interface, Ipv4Address address, bool known) {
+Handle<Neighbor> Inet::Inside::neighbor_for(u8 interface, Ipv4Address address, bool known) {
     const u64 evictions = neighbors.evictions();
-    const Index found = neighbors.find_or_add(interface, address, known, [this](Neighbor& n) {
-        drop_waiting(n, DropReason::NeighborCacheFull);
-    });
+    const Handle<Neighbor> found = neighbors.find_or_add(
+        interface, address, known,
+        [this](Neighbor& n) { drop_waiting(n, DropReason::NeighborCacheFull); });
     // Somebody's way may lead to a slot that has a new owner now.
     if (neighbors.evictions() != evictions) tables_changed();
     return found;
@@ -130,7 +130,7 @@ const PacketDescriptor* Inet::Inside::to_group(Packet packet, const Outgoing& ou
         const bool found = find_way(to, outgoing.source.v4(), way).has_value() && way.neighbor != 0;
         if (!found) return drop_outgoing(packet, DropReason::NeighborCacheFull, way.interface);
         Ask ask = Ask::Nothing;
-        const Index n = way.neighbor;
+        const Handle<Neighbor> n = way.neighbor;
         if (!neighbors.use(n, ask)) {
             wait_for(n, std::move(packet));
             act(n, ask);
@@ -197,7 +197,7 @@ const PacketDescriptor* Inet::Inside::drop_outgoing(const Packet& packet, DropRe
 
 // RFC 1122 2.3.2.2 [RFC1122:21]: packets wait while the neighbour is asked for; the latest ones
 // are worth most.
-void Inet::Inside::wait_for(Index neighbor, Packet packet) {
+void Inet::Inside::wait_for(Handle<Neighbor> neighbor, Packet packet) {
     Neighbor& n = neighbors[neighbor];
     if (n.waiting.count() >= std::max<u32>(context.limits.neighbor_waiting_packets, 1))
         drop_outgoing(waiting.take(n.waiting), DropReason::NeighborQueueFull, n.interface);
@@ -210,7 +210,7 @@ void Inet::Inside::drop_waiting(Neighbor& n, DropReason reason) {
     while (!n.waiting.empty()) drop_outgoing(waiting.take(n.waiting), reason, n.interface);
 }
 
-void Inet::Inside::release_waiting(Index neighbor) {
+void Inet::Inside::release_waiting(Handle<Neighbor> neighbor) {
     Neighbor& n = neighbors[neighbor];
     if (n.waiting.empty()) return;
     Ask ask = Ask::Nothing;

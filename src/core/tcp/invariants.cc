@@ -70,7 +70,7 @@ Broken of_send_queue(const Room& room, const Tcb& tcb) {
     return "the send cursor points at no buffer of the queue";
 }
 
-u32 size_of_tree(const Room& room, Index root) {
+u32 size_of_tree(const Room& room, Handle<Run> root) {
     if (root == 0) return 0;
     const Run& run = room.runs[root];
     return 1 + size_of_tree(room, run.child[0]) + size_of_tree(room, run.child[1]);
@@ -88,7 +88,7 @@ Broken of_runs(const Room& room, const Tcb& tcb, const ReceiveQueue& q) {
     u32 count = 0;
     u64 bytes = 0;
     Seq behind = tcb.rcv.nxt;
-    for (Index i = q.runs; i != 0; i = room.runs[i].next) {
+    for (Handle<Run> i = q.runs; i != 0; i = room.runs[i].next) {
         if (auto b = of_run(room.runs[i], behind, tcb.rcv.edge); !b.empty()) return b;
         behind = room.runs[i].right;
         bytes += room.runs[i].chain.bytes();
@@ -97,7 +97,7 @@ Broken of_runs(const Room& room, const Tcb& tcb, const ReceiveQueue& q) {
     if (count != q.run_count) return "the count of runs is not what is there";
     if (bytes != q.out_of_order) return "the count of bytes behind holes is not what is there";
     u32 aged = 0;
-    for (Index i = q.newest; i != 0 && aged <= count; i = room.runs[i].older) ++aged;
+    for (Handle<Run> i = q.newest; i != 0 && aged <= count; i = room.runs[i].older) ++aged;
     if (aged != count) return "not every run has its place by age";
     if (size_of_tree(room, q.root) != count) return "not every run is in the tree";
     return {};
@@ -164,7 +164,8 @@ Broken of_connection(const Room& room, const Tcb& tcb) {
 
 u32 length_of_accept_queue(const Room& room, const Listener& l) {
     u32 n = 0;
-    for (Index i = l.accept_head; i != 0 && n <= l.accept_count; i = room.tcbs[i].event_next) ++n;
+    for (Handle<Tcb> i = l.accept_head; i != 0 && n <= l.accept_count; i = room.tcbs[i].event_next)
+        ++n;
     return n;
 }
 
@@ -172,7 +173,7 @@ u32 length_of_accept_queue(const Room& room, const Listener& l) {
 Broken of_listeners(const Room& room) {
     u64 embryos = 0, waiting = 0;
     Broken broken;
-    room.listeners.for_each([&](Index i) {
+    room.listeners.for_each([&](Handle<Listener> i) {
         const Listener& l = room.listeners[i];
         if (l.generation == 0) return;
         embryos += l.embryos;
@@ -183,7 +184,8 @@ Broken of_listeners(const Room& room) {
     if (!broken.empty()) return broken;
     if (embryos > room.embryos.in_use()) return "listeners count embryos that do not exist";
     u64 marked = 0;
-    room.tcbs.for_each([&](Index i) { marked += room.tcbs[i].has(k_waits_for_accept) ? 1 : 0; });
+    room.tcbs.for_each(
+        [&](Handle<Tcb> i) { marked += room.tcbs[i].has(k_waits_for_accept) ? 1 : 0; });
     if (waiting != marked) return "a connection waits for accept() in no queue";
     return {};
 }
@@ -191,8 +193,8 @@ Broken of_listeners(const Room& room) {
 // What the tables and the queues by age count.
 Broken of_tables(const Room& room) {
     u64 attached = 0, aging = 0;
-    room.tcbs.for_each([&](Index i) { attached += room.tcbs[i].has(k_detached) ? 0 : 1; });
-    for (const AgeList& ages : room.embryo_ages) aging += ages.count;
+    room.tcbs.for_each([&](Handle<Tcb> i) { attached += room.tcbs[i].has(k_detached) ? 0 : 1; });
+    for (const AgeList<Embryo>& ages : room.embryo_ages) aging += ages.count;
     if (aging != room.embryos.in_use()) return "an embryo will never expire";
     if (room.time_wait_ages.count != room.time_waits.in_use()) return "a TIME-WAIT will never end";
     if (room.flows.size() != attached + aging + room.time_waits.in_use())
@@ -204,7 +206,7 @@ Broken of_tables(const Room& room) {
 
 std::optional<BrokenInvariant> broken_invariant(const Room& room) {
     std::optional<BrokenInvariant> found;
-    room.tcbs.for_each([&](Index i) {
+    room.tcbs.for_each([&](Handle<Tcb> i) {
         if (found) return;
         if (auto b = of_connection(room, room.tcbs[i]); !b.empty())
             found = {room.tcbs[i].key.id(), b};

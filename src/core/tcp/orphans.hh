@@ -24,7 +24,7 @@ public:
         tcb.orphan = OrphanWait::Nothing;
     }
     // Among those that wait for this; 0: there is none.
-    Index oldest(OrphanWait wait) const {
+    Handle<Tcb> oldest(OrphanWait wait) const {
         return wait == OrphanWait::Delivery ? delivery_.head : peer_fin_.head;
     }
     u32 count() const { return delivery_.count + peer_fin_.count; }
@@ -32,13 +32,13 @@ public:
 private:
     struct Links {
         Pool<Tcb>* tcbs;
-        OrphanLinks& operator[](Index i) const { return (*tcbs)[i].orphan_links; }
+        OrphanLinks& operator[](Handle<Tcb> i) const { return (*tcbs)[i].orphan_links; }
     };
-    AgeList& list_of(OrphanWait wait) {
+    AgeList<Tcb>& list_of(OrphanWait wait) {
         return wait == OrphanWait::Delivery ? delivery_ : peer_fin_;
     }
 
-    AgeList delivery_, peer_fin_;
+    AgeList<Tcb> delivery_, peer_fin_;
 };
 
 }  // namespace tern::tcp

@@ -6,11 +6,41 @@
 
 namespace tern::tcp {
 
-// What a flow-table value points at: two bits of kind above thirty of Index.
 enum class RecordKind : u32 { Tcb = 0, Embryo = 1, TimeWait = 2 };
-constexpr u32 tagged(RecordKind kind, Index i) { return static_cast<u32>(kind) << 30 | i; }
-constexpr RecordKind kind_of(u32 value) { return static_cast<RecordKind>(value >> 30); }
-constexpr Index index_of(u32 value) { return value & 0x3fffffff; }
+struct Embryo;
+struct TimeWait;
+
+// What the flow table has for a flow: the handle of a record of one of three kinds, or none. The
+// kind lies in two bits above the thirty of the handle.
+class FlowEntry {
+public:
+    constexpr FlowEntry() = default;
+    constexpr FlowEntry(std::nullptr_t) {}
+    constexpr FlowEntry(Handle<Tcb> h) : raw_(h.index) {}
+    constexpr FlowEntry(Handle<Embryo> h) : raw_(tagged(RecordKind::Embryo, h.index)) {}
+    constexpr FlowEntry(Handle<TimeWait> h) : raw_(tagged(RecordKind::TimeWait, h.index)) {}
+
+    constexpr RecordKind kind() const { return static_cast<RecordKind>(raw_ >> k_index_bits); }
+    // None when the record is of another kind.
+    constexpr Handle<Tcb> tcb() const { return of_kind<Tcb>(RecordKind::Tcb); }
+    constexpr Handle<Embryo> embryo() const { return of_kind<Embryo>(RecordKind::Embryo); }
+    constexpr Handle<TimeWait> time_wait() const { return of_kind<TimeWait>(RecordKind::TimeWait); }
+
+    explicit constexpr operator bool() const { return raw_ != 0; }
+    friend constexpr bool operator==(FlowEntry, FlowEntry) = default;
+
+private:
+    static constexpr u32 k_index_bits = 30;
+    static constexpr u32 tagged(RecordKind kind, u32 index) {
+        return static_cast<u32>(kind) << k_index_bits | index;
+    }
+    template <class T>
+    constexpr Handle<T> of_kind(RecordKind wanted) const {
+        return kind() == wanted ? Handle<T>(raw_ & ~(~u32{0} << k_index_bits)) : Handle<T>{};
+    }
+
+    u32 raw_ = 0;
+};
 
 inline constexpr u8 k_no_scaling = 15;
 
@@ -23,7 +53,7 @@ struct Embryo {
         u32 answered_us;  // without: when the SYN-ACK left; 0: more than one did
     };
     u32 deadline = 0;  // tick of the next SYN-ACK
-    Index next = 0, prev = 0;
+    Handle<Embryo> next, prev;
     u16 peer_mss = 536;
     u8 peer_wind_shift : 4 = 0;  // k_no_scaling: none
     Ecn ecn : 2 = Ecn::Off;
@@ -47,7 +77,7 @@ struct TimeWait {
     Seq snd_nxt, rcv_nxt;
     u32 ts_recent = 0;
     u32 deadline = 0;
-    Index next = 0, prev = 0;
+    Handle<TimeWait> next, prev;
     u32 window : 12 = 0;     // in sixteens of what is on the wire
     u32 challenged : 1 = 0;  // a SYN was: a RST may answer
     u32 yields : 1 = 0;      // a RST did: the next SYN may begin a new connection
@@ -57,6 +87,8 @@ struct TimeWait {
     u32 ace : 3 = 0;  // RFC 9768 3.2.2: r.cep as it was last; without Accurate ECN 0
 };
 static_assert(sizeof(TimeWait) == 64);
+
+struct FastOpenReset;
 
 struct Listener {
     IpAddress address;  // any: every address
@@ -68,21 +100,21 @@ struct Listener {
     u32 generation = 0;
     u32 backlog = 0, syn_backlog = 0;
     u32 accept_count = 0, embryos = 0;
-    Index accept_head = 0, accept_tail = 0;  // Tcbs, linked by event_next
-    Index event_next = 0;
+    Handle<Tcb> accept_head, accept_tail;  // linked by event_next
+    Handle<Listener> event_next;
     bool on_events = false;
     u64 user = 0;
     TcpOptions options;
     // RFC 7413: connections with data in SYN whose handshake is not over, and those that ended by
     // RST: they count a while longer.
     u32 fast_open_limit = 0, fast_open_pending = 0;
-    Index fast_open_resets = 0, fast_open_last_reset = 0;  // in the order of time
+    Handle<FastOpenReset> fast_open_resets, fast_open_last_reset;  // in the order of time
 };
 
 // RFC 7413 5.1: the place of a fast open that ended by RST.
 struct FastOpenReset {
     u32 until = 0;  // second
-    Index next = 0;
+    Handle<FastOpenReset> next;
 };
 
 // What is remembered of a host beyond its connections (RFC 7413 4.1.3, RFC 9768 3.1.4.1, RFC 9040).
@@ -100,8 +132,8 @@ struct KnownHost {
 
 // The TIME-WAIT in whose place a connection begins.
 struct Replaced {
-    u32 value = 0;  // in the flow table; 0: none
-    Seq above;      // RFC 9293 3.4.1 [MUST-8]: the new ISS lies above it
+    FlowEntry entry;  // in the flow table
+    Seq above;        // RFC 9293 3.4.1 [MUST-8]: the new ISS lies above it
 };
 
 // The IP-ECN field (RFC 3168 5).
@@ -187,13 +219,15 @@ struct SendQueue {
 
 inline constexpr u32 k_no_echo = 0xffffffff;
 
+struct Run;
+
 // Bytes in order that wait for the application, and runs of bytes behind holes.
 struct ReceiveQueue {
     Chain chain;
     u32 echo_ms = k_no_echo;  // the shortest way of a TSval of ours and back since the last read
-    Index runs = 0;           // the first in the order of sequence numbers
-    Index root = 0;           // of the tree in which a run is found
-    Index newest = 0;         // the run that changed last: the first SACK block
+    Handle<Run> runs;         // the first in the order of sequence numbers
+    Handle<Run> root;         // of the tree in which a run is found
+    Handle<Run> newest;       // the run that changed last: the first SACK block
     u32 run_count = 0;
     u32 out_of_order = 0;  // bytes in runs
     bool has_fin = false;  // a FIN waits behind a hole, at fin_seq
@@ -204,22 +238,23 @@ struct ReceiveQueue {
 // A run of bytes without a hole that lies ahead of RCV.NXT; none touches another.
 struct Run {
     Seq left, right;
-    Index next = 0, prev = 0;    // in the order of sequence numbers
-    Index older = 0, newer = 0;  // in the order in which they changed
-    Index child[2] = {0, 0};     // core/base/splay.hh
+    Handle<Run> next, prev;    // in the order of sequence numbers
+    Handle<Run> older, newer;  // in the order in which they changed
+    Handle<Run> child[2];      // core/base/splay.hh
     Chain chain;
 
     Seq key() const { return left; }
 };
 
-// First in, first out, by Index; for records whose expiry order is their arrival order.
+// First in, first out, by handle; for records whose expiry order is their arrival order.
+template <class T>
 struct AgeList {
-    Index head = 0, tail = 0;
+    Handle<T> head, tail;
     u32 count = 0;
 };
 
-template <class Pool>
-void age_push(AgeList& list, Pool& pool, Index i) {
+template <class T, class Pool>
+void age_push(AgeList<T>& list, Pool& pool, Handle<T> i) {
     auto& r = pool[i];
     r.next = 0;
     r.prev = list.tail;
@@ -227,8 +262,8 @@ void age_push(AgeList& list, Pool& pool, Index i) {
     list.tail = i;
     ++list.count;
 }
-template <class Pool>
-void age_remove(AgeList& list, Pool& pool, Index i) {
+template <class T, class Pool>
+void age_remove(AgeList<T>& list, Pool& pool, Handle<T> i) {
     auto& r = pool[i];
     (r.prev ? pool[r.prev].next : list.head) = r.next;
     (r.next ? pool[r.next].prev : list.tail) = r.prev;

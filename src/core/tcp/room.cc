@@ -5,18 +5,18 @@
 
 namespace tern::tcp {
 
-u64 HashOfFlow::operator()(u32 value) const {
-    const Index i = index_of(value);
-    switch (kind_of(value)) {
-        case RecordKind::Tcb: return room->tcbs[i].key.hash(room->table_key);
-        case RecordKind::Embryo: return room->embryos[i].key.hash(room->table_key);
-        case RecordKind::TimeWait: return room->time_waits[i].key.hash(room->table_key);
+u64 HashOfFlow::operator()(FlowEntry entry) const {
+    const SipKey& key = room->table_key;
+    switch (entry.kind()) {
+        case RecordKind::Tcb: return room->tcbs[entry.tcb()].key.hash(key);
+        case RecordKind::Embryo: return room->embryos[entry.embryo()].key.hash(key);
+        case RecordKind::TimeWait: return room->time_waits[entry.time_wait()].key.hash(key);
     }
     check_failed();
 }
 
-u64 HashOfListener::operator()(u32 value) const {
-    const Listener& l = room->listeners[value];
+u64 HashOfListener::operator()(Handle<Listener> listener) const {
+    const Listener& l = room->listeners[listener];
     return hash_of_listener(room->table_key, l.address, l.port);
 }
 
@@ -54,7 +54,7 @@ void Room::begin(Instant now) {
     // Without a timer nobody moves the wheel, which tells past from future by a signed difference.
     constexpr u32 stride = static_cast<u32>(k_longest_ticks);
     while (wheel.size() == 0 && tick() - wheel.now() >= stride)
-        wheel.advance(wheel.now() + std::min(tick() - wheel.now(), stride), [](Index) {});
+        wheel.advance(wheel.now() + std::min(tick() - wheel.now(), stride), [](Handle<Tcb>) {});
 }
 
 void Room::set_clocks(Instant now) {
@@ -90,42 +90,41 @@ bool Room::records_may_grow() const {
 }
 
 Tcb* Room::tcb_of(TcpConnection c) {
-    if (c.index == 0 || !tcbs.is_live(c.index)) return nullptr;
-    Tcb& tcb = tcbs[c.index];
+    const Handle<Tcb> i(c.index);
+    if (i == 0 || !tcbs.is_live(i)) return nullptr;
+    Tcb& tcb = tcbs[i];
     const bool mine = tcb.generation == c.generation && !tcb.has(k_released | k_waits_for_accept);
     return mine ? &tcb : nullptr;
 }
 
 Listener* Room::listener_of(TcpListener l) {
-    if (l.index == 0 || !listeners.is_live(l.index)) return nullptr;
-    return listeners[l.index].generation == l.generation ? &listeners[l.index] : nullptr;
+    const Handle<Listener> i(l.index);
+    if (i == 0 || !listeners.is_live(i)) return nullptr;
+    return listeners[i].generation == l.generation ? &listeners[i] : nullptr;
 }
 
-u32 find_flow(const Room& room, const FlowKey& key, u64 hash) {
-    return room.flows.find(hash, [&](u32 v) {
-        const Index i = index_of(v);
-        switch (kind_of(v)) {
-            case RecordKind::Tcb: return room.tcbs[i].key == key;
-            case RecordKind::Embryo: return room.embryos[i].key == key;
-            case RecordKind::TimeWait: return room.time_waits[i].key == key;
+FlowEntry find_flow(const Room& room, const FlowKey& key, u64 hash) {
+    return room.flows.find(hash, [&](FlowEntry entry) {
+        switch (entry.kind()) {
+            case RecordKind::Tcb: return room.tcbs[entry.tcb()].key == key;
+            case RecordKind::Embryo: return room.embryos[entry.embryo()].key == key;
+            case RecordKind::TimeWait: return room.time_waits[entry.time_wait()].key == key;
         }
         return false;
     });
 }
 
-Index new_tcb(Room& room, const FlowKey& key, u64 hash, u32 replaces) {
+Handle<Tcb> new_tcb(Room& room, const FlowKey& key, u64 hash, FlowEntry replaces) {
     const auto has_place = [&] {
         return room.tcbs.in_use() < room.cx.limits.tcp_connections && room.admits_connection();
     };
     if (!has_place() && !(evict_orphan_for_record(room) && has_place())) return 0;
-    const Index i = room.tcbs.allocate();
+    const Handle<Tcb> i = room.tcbs.allocate();
     if (i == 0) return 0;
     Tcb& tcb = room.tcbs[i];
     tcb.key = key;
     tcb.self = i;
-    const u32 value = tagged(RecordKind::Tcb, i);
-    if (!(replaces != 0 ? room.flows.replace(hash, replaces, value)
-                        : room.flows.insert(hash, value))) {
+    if (!(replaces != 0 ? room.flows.replace(hash, replaces, i) : room.flows.insert(hash, i))) {
         room.tcbs.free(i);
         return 0;
     }
@@ -140,12 +139,12 @@ Index new_tcb(Room& room, const FlowKey& key, u64 hash, u32 replaces) {
 void drop_queues(Room& room, Tcb& tcb, Received received) {
     if (tcb.send_queue != 0) {
         room.send_queues[tcb.send_queue].chain.clear();
-        room.send_queues.free(std::exchange(tcb.send_queue, 0));
+        room.send_queues.free(std::exchange(tcb.send_queue, {}));
     }
     if (tcb.receive_queue == 0 || received == Received::Kept) return;
     ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
     while (q.runs != 0) {
-        const Index gone = std::exchange(q.runs, room.runs[q.runs].next);
+        const Handle<Run> gone = std::exchange(q.runs, room.runs[q.runs].next);
         room.runs[gone].chain.clear();
         room.runs.free(gone);
     }
@@ -153,7 +152,7 @@ void drop_queues(Room& room, Tcb& tcb, Received received) {
     q.run_count = q.out_of_order = 0;
     if (received == Received::InOrderKept && !q.chain.empty()) return;
     q.chain.clear();
-    room.receive_queues.free(std::exchange(tcb.receive_queue, 0));
+    room.receive_queues.free(std::exchange(tcb.receive_queue, {}));
 }
 
 PacketPool::Queue queue_state(const Chain& chain, bool moving) {
@@ -169,21 +168,21 @@ bool has_unread(const Room& room, const Tcb& tcb) {
     return !q.chain.empty() || q.runs != 0;
 }
 
-void detach(Room& room, Index i) {
+void detach(Room& room, Handle<Tcb> i) {
     Tcb& tcb = room.tcbs[i];
     if (tcb.has(k_detached)) return;
     cancel_deadlines(room, tcb);
     if (tcb.has(k_released)) room.orphans.remove(room.tcbs, tcb);
     tcb.set(k_detached);
     free_flight(room, tcb);
-    room.flows.erase(tcb.key.hash(room.table_key), tagged(RecordKind::Tcb, i));
+    room.flows.erase(tcb.key.hash(room.table_key), FlowEntry(i));
 }
 
-void free_tcb(Room& room, Index i) {
+void free_tcb(Room& room, Handle<Tcb> i) {
     Tcb& tcb = room.tcbs[i];
     detach(room, i);
     drop_queues(room, tcb, Received::Dropped);
-    Extras extras{std::exchange(tcb.cold, 0), std::exchange(tcb.buffers, 0)};
+    Extras extras{std::exchange(tcb.cold, {}), std::exchange(tcb.buffers, {})};
     free_extras(room, extras);
     // The lists are singly linked: a record still on one is freed when its turn comes.
     tcb.set(k_released);
@@ -202,7 +201,7 @@ Received what_stays_readable(const Room& room, const Tcb& tcb, Error error) {
 
 }  // namespace
 
-void finish(Room& room, Index i, Cause cause, Error error) {
+void finish(Room& room, Handle<Tcb> i, Cause cause, Error error) {
     Tcb& tcb = room.tcbs[i];
     become(room, tcb, cause);
     detach(room, i);
@@ -289,8 +288,8 @@ bool allocate_extras(Room& room, const TcpOptions& o, Extras& extras, bool cold_
 }
 
 void free_extras(Room& room, Extras& extras) {
-    if (extras.cold != 0) room.colds.free(std::exchange(extras.cold, 0));
-    if (extras.buffers != 0) room.buffers.free(std::exchange(extras.buffers, 0));
+    if (extras.cold != 0) room.colds.free(std::exchange(extras.cold, {}));
+    if (extras.buffers != 0) room.buffers.free(std::exchange(extras.buffers, {}));
 }
 
 bool make_extras(Room& room, Tcb& tcb, const TcpOptions& o, bool cold_too) {
@@ -313,15 +312,15 @@ u32 queue_bytes(const Room& room, const Tcb& tcb) {
 
 namespace {
 
-template <class Link>
-void push(Room::Fifo& list, Index i, Link link) {
+template <class T, class Link>
+void push(Room::Fifo<T>& list, Handle<T> i, Link link) {
     link(i) = 0;
     (list.tail != 0 ? link(list.tail) : list.head) = i;
     list.tail = i;
 }
-template <class Link>
-Index pop(Room::Fifo& list, Link link) {
-    const Index i = list.head;
+template <class T, class Link>
+Handle<T> pop(Room::Fifo<T>& list, Link link) {
+    const Handle<T> i = list.head;
     list.head = link(i);
     if (list.head == 0) list.tail = 0;
     return i;
@@ -335,7 +334,7 @@ void want_output(Room& room, Tcb& tcb) {
     if (interface >= room.ready.size()) room.ready.resize(interface + 1u);
     tcb.set(k_on_ready);
     push(room.ready[interface], tcb.self,
-         [&](Index i) -> Index& { return room.tcbs[i].ready_next; });
+         [&](Handle<Tcb> i) -> Handle<Tcb>& { return room.tcbs[i].ready_next; });
 }
 
 void tell(Room& room, Tcb& tcb, u16 bits) {
@@ -343,14 +342,16 @@ void tell(Room& room, Tcb& tcb, u16 bits) {
     tcb.events |= bits;
     if (tcb.has(k_on_events | k_waits_for_accept)) return;
     tcb.set(k_on_events);
-    push(room.events, tcb.self, [&](Index k) -> Index& { return room.tcbs[k].event_next; });
+    push(room.events, tcb.self,
+         [&](Handle<Tcb> k) -> Handle<Tcb>& { return room.tcbs[k].event_next; });
 }
 
-void tell_listener(Room& room, Index i) {
+void tell_listener(Room& room, Handle<Listener> i) {
     Listener& l = room.listeners[i];
     if (l.on_events) return;
     l.on_events = true;
-    push(room.listener_events, i, [&](Index k) -> Index& { return room.listeners[k].event_next; });
+    push(room.listener_events, i,
+         [&](Handle<Listener> k) -> Handle<Listener>& { return room.listeners[k].event_next; });
 }
 
 // RFC 9293 3.9.1.8 [U-14]: ICMP errors and R1; the urgent pointer has an event of its own.
@@ -363,9 +364,9 @@ bool Room::transmit(u8 interface, u32 room_for) {
     if (refusals() != refusals_seen) [[unlikely]]
         relieve_memory(*this);
     if (interface >= ready.size()) return false;
-    auto link = [&](Index i) -> Index& { return tcbs[i].ready_next; };
+    auto link = [&](Handle<Tcb> i) -> Handle<Tcb>& { return tcbs[i].ready_next; };
     while (ready[interface].head != 0) {
-        const Index i = pop(ready[interface], link);
+        const Handle<Tcb> i = pop(ready[interface], link);
         if (looks_ahead()) prefetch(ready[interface].head);
         Tcb& tcb = tcbs[i];
         tcb.clear(k_on_ready);
@@ -384,7 +385,8 @@ bool Room::transmit(u8 interface, u32 room_for) {
 
 std::optional<Event> Room::next_event() {
     while (events.head != 0) {
-        const Index i = pop(events, [&](Index k) -> Index& { return tcbs[k].event_next; });
+        const Handle<Tcb> i =
+            pop(events, [&](Handle<Tcb> k) -> Handle<Tcb>& { return tcbs[k].event_next; });
         if (looks_ahead()) prefetch(events.head);
         Tcb& tcb = tcbs[i];
         tcb.clear(k_on_events);
@@ -396,33 +398,35 @@ std::optional<Event> Room::next_event() {
         const Error error = bits & Closed      ? tcb.error
                             : bits & SoftError ? tcb.soft_error
                                                : Error::None;
-        return Event{Event::Kind::Tcp, i, tcb.generation, bits, error, tcb.user};
+        return Event{Event::Kind::Tcp, i.index, tcb.generation, bits, error, tcb.user};
     }
     while (listener_events.head != 0) {
-        const Index i =
-            pop(listener_events, [&](Index k) -> Index& { return listeners[k].event_next; });
+        const Handle<Listener> i =
+            pop(listener_events,
+                [&](Handle<Listener> k) -> Handle<Listener>& { return listeners[k].event_next; });
         Listener& l = listeners[i];
         l.on_events = false;
         if (l.generation == 0) {  // closed while it waited here
             listeners.free(i);
             continue;
         }
-        return Event{Event::Kind::Listener, i, l.generation, Acceptable, Error::None, l.user};
+        return Event{Event::Kind::Listener, i.index, l.generation, Acceptable, Error::None, l.user};
     }
     return std::nullopt;
 }
 
-Index listener_at(const Room& room, const IpAddress& address, u16 port) {
-    return room.listener_table.find(hash_of_listener(room.table_key, address, port), [&](u32 i) {
-        return room.listeners[i].port == port && room.listeners[i].address == address;
-    });
+Handle<Listener> listener_at(const Room& room, const IpAddress& address, u16 port) {
+    return room.listener_table.find(
+        hash_of_listener(room.table_key, address, port), [&](Handle<Listener> i) {
+            return room.listeners[i].port == port && room.listeners[i].address == address;
+        });
 }
 
-Index find_listener(Room& room, const IpAddress& address, u16 port) {
+Handle<Listener> find_listener(Room& room, const IpAddress& address, u16 port) {
     Room::LatelyListener& lately = room.lately_listeners[port % room.lately_listeners.size()];
     if (lately.listener != 0 && lately.port == port && lately.address == address)
         return lately.listener;
-    Index found = listener_at(room, address, port);
+    Handle<Listener> found = listener_at(room, address, port);
     if (found == 0) found = listener_at(room, Ipv4Address::any(), port);
     if (found != 0) lately = {address, port, found};
     return found;

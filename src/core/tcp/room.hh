@@ -18,18 +18,21 @@
 namespace tern::tcp {
 
 struct HashOfFlow {
+    using Value = FlowEntry;
     Room* room;
-    u64 operator()(u32 value) const;
-    [[gnu::always_inline]] void prefetch(u32 value) const;  // its key
+    u64 operator()(FlowEntry entry) const;
+    [[gnu::always_inline]] void prefetch(FlowEntry entry) const;  // its key
 };
 struct HashOfListener {
+    using Value = Handle<Listener>;
     Room* room;
-    u64 operator()(u32 value) const;
+    u64 operator()(Handle<Listener> listener) const;
 };
 struct TimerOfTcb {
+    using Id = Handle<Tcb>;
     Pool<Tcb>* pool;
-    TimerNode& operator()(Index i) const { return (*pool)[i].timer; }
-    [[gnu::always_inline]] void prefetch(Index i) const {
+    TimerNode& operator()(Id i) const { return (*pool)[i].timer; }
+    [[gnu::always_inline]] void prefetch(Id i) const {
         for (const u64 line : {offsetof(Tcb, timer), u64{0}, offsetof(Tcb, receive_queue)})
             pool->prefetch(i, line);
     }
@@ -76,23 +79,25 @@ struct Room {
     FlowTable<HashOfListener> listener_table;  // by address and port
     TimerWheel<TimerOfTcb> wheel;
 
-    std::array<AgeList, k_embryo_levels> embryo_ages;  // one a number of retries
-    AgeList time_wait_ages;
-    AgeList idle_flights;
+    std::array<AgeList<Embryo>, k_embryo_levels> embryo_ages;  // one a number of retries
+    AgeList<TimeWait> time_wait_ages;
+    AgeList<Flight> idle_flights;
     Orphans orphans;
     u64 refusals_seen = 0;  // what relieve_memory() has answered
+    template <class T>
     struct Fifo {
-        Index head = 0, tail = 0;
+        Handle<T> head, tail;
     };
-    std::vector<Fifo> ready;  // per interface: connections that want to send
-    Fifo events;              // connections with something to tell
-    Fifo listener_events;
+    std::vector<Fifo<Tcb>> ready;  // per interface: connections that want to send
+    Fifo<Tcb> events;              // connections with something to tell
+    Fifo<Listener> listener_events;
     std::array<u16, k_port_counters> port_counters{};
-    std::array<Index, 256> lately{};  // Tcbs by FlowKey::slot(), to be checked; found unhashed
+    std::array<Handle<Tcb>, 256>
+        lately{};  // Tcbs by FlowKey::slot(), to be checked; found unhashed
     struct LatelyListener {
         IpAddress address;  // that a segment came to
         u16 port = 0;
-        Index listener = 0;
+        Handle<Listener> listener;
     };
     std::array<LatelyListener, 64> lately_listeners{};  // by port; empty when listeners change
     // Answers given for embryos and TIME-WAITs this second, by the keyed hash of their flow.
@@ -101,7 +106,7 @@ struct Room {
     };
     std::array<Ration, 256> rations{};
     // By a keyed hash of the address: a newer host takes the place.
-    std::array<Index, 256> host_slots{};
+    std::array<Handle<KnownHost>, 256> host_slots{};
     u32 last_generation = 0;
     bool header_prediction = true;
     bool started = false;
@@ -111,10 +116,7 @@ struct Room {
     u64 tick_now = 0;
     u32 tick_up = 0;  // the first tick that is not before cx.now
     u32 us_now = 0, ms_now = 0, second_now = 0;
-    wire::TcpOptions options;          // of the segment in hand, when it has others than timestamps
-    u32 delayed_ack_ticks, r2_ticks;   // of Limits; 0: beyond what a deadline reaches
-    State state_now = State::Closed;   // where the last transition led, for the event log
-    u32 state_iss = 0, state_irs = 0;  // of the record in hand, for the event log
+    u32 delayed_ack_ticks, r2_ticks;  // of Limits; 0: beyond what a deadline reaches
     // Segments of one flow without a gap, in one batch, that differ in text, SEG.SEQ and PSH alone.
     struct Train {
         bool open = false;
@@ -154,7 +156,7 @@ struct Room {
         return cx.counters.dropped(DropReason::MemoryCeiling) + cx.pool->refusals();
     }
     bool looks_ahead() const { return flows.size() >= k_many_records; }
-    [[gnu::always_inline]] void prefetch(Index tcb) const {
+    [[gnu::always_inline]] void prefetch(Handle<Tcb> tcb) const {
         for (u64 line = 0; line < sizeof(Tcb); line += 64) tcbs.prefetch(tcb, line);
     }
 
@@ -176,21 +178,20 @@ struct Room {
     std::optional<Event> next_event();
 };
 
-inline void HashOfFlow::prefetch(u32 value) const {
-    const Index i = index_of(value);
-    switch (kind_of(value)) {
-        case RecordKind::Tcb: return room->tcbs.prefetch(i, offsetof(Tcb, key));
-        case RecordKind::Embryo: return room->embryos.prefetch(i);
-        case RecordKind::TimeWait: return room->time_waits.prefetch(i);
+inline void HashOfFlow::prefetch(FlowEntry entry) const {
+    switch (entry.kind()) {
+        case RecordKind::Tcb: return room->tcbs.prefetch(entry.tcb(), offsetof(Tcb, key));
+        case RecordKind::Embryo: return room->embryos.prefetch(entry.embryo());
+        case RecordKind::TimeWait: return room->time_waits.prefetch(entry.time_wait());
     }
 }
 
 // --- room.cc: records
-// In the flow table, in the place of the value `replaces` if that is not 0; 0: refused.
-Index new_tcb(Room& room, const FlowKey& key, u64 hash, u32 replaces = 0);
-u32 find_flow(const Room& room, const FlowKey& key, u64 hash);  // a flow-table value; 0: none
-void detach(Room& room, Index i);  // out of the table, timers and lists
-void free_tcb(Room& room, Index i);
+// In the flow table, in the place of the entry `replaces` if that is not 0; 0: refused.
+Handle<Tcb> new_tcb(Room& room, const FlowKey& key, u64 hash, FlowEntry replaces = 0);
+FlowEntry find_flow(const Room& room, const FlowKey& key, u64 hash);  // 0: none
+void detach(Room& room, Handle<Tcb> i);  // out of the table, timers and lists
+void free_tcb(Room& room, Handle<Tcb> i);
 bool has_unread(const Room& room, const Tcb& tcb);  // bytes that wait for the application
 // What of the peer's bytes the application may still read.
 enum class Received : u8 { Kept, InOrderKept, Dropped };
@@ -199,7 +200,7 @@ void drop_queues(Room& room, Tcb& tcb, Received received);  // and what waits to
 // read, or acknowledged; then a little may wait beside what is there.
 PacketPool::Queue queue_state(const Chain& chain, bool moving);
 // The connection is over: tells the application and frees what nobody holds any more.
-void finish(Room& room, Index i, Cause cause, Error error);
+void finish(Room& room, Handle<Tcb> i, Cause cause, Error error);
 SendQueue* send_queue(Room& room, Tcb& tcb);  // made when absent; null: refused
 ReceiveQueue* receive_queue(Room& room, Tcb& tcb);
 Cold* cold(Room& room, Tcb& tcb);
@@ -207,7 +208,8 @@ void apply_options(Room& room, Tcb& tcb, const TcpOptions& options);
 bool valid_options(const Room& room, const TcpOptions& options);
 // What options ask for that the Tcb itself cannot hold.
 struct Extras {
-    Index cold = 0, buffers = 0;
+    Handle<Cold> cold;
+    Handle<Buffers> buffers;
 };
 bool needs_cold(const TcpOptions& options);
 bool allocate_extras(Room& room, const TcpOptions& options, Extras& extras, bool cold_too = false);
@@ -218,15 +220,16 @@ const TcpOptions& options_of(const Room& room, const Tcb& tcb);
 u32 queue_bytes(const Room& room, const Tcb& tcb);  // bytes queued from SND.UNA on
 void want_output(Room& room, Tcb& tcb);
 void tell(Room& room, Tcb& tcb, u16 bits);  // events for the application
-void tell_listener(Room& room, Index i);
+void tell_listener(Room& room, Handle<Listener> i);
 void soft_error(Room& room, Tcb& tcb, Error error);
 u64 hash_of_listener(const SipKey& key, const IpAddress& address, u16 port);
-Index listener_at(const Room& room, const IpAddress& address, u16 port);  // of this very address
+Handle<Listener> listener_at(const Room& room, const IpAddress& address,
+                             u16 port);  // of this very address
 // For this address: its own, or the one for every address.
-Index find_listener(Room& room, const IpAddress& address, u16 port);
+Handle<Listener> find_listener(Room& room, const IpAddress& address, u16 port);
 
 // --- arrives/: RFC 9293 3.10.7
-u32 record_of(Room& room, const FlowKey& key, u64& hash);  // a flow-table value; 0: none
+FlowEntry record_of(Room& room, const FlowKey& key, u64& hash);  // 0: none
 void segment_arrives(Room& room, Segment& seg);
 // The checksum of a packet from its TCP header on, if anybody is to look at it: one that never left
 // the machine carries no complete sum.
@@ -236,18 +239,18 @@ void begin_train(Room& room, Segment& seg);
 // Takes the packet (from its TCP header on) if it is the train's next one.
 bool joins_train(Room& room, Packet& packet, const inet::Arrival& arrival);
 Verdict in_closed(Room& room, Segment& seg);
-Verdict in_listen(Room& room, Index listener, Segment& seg);
+Verdict in_listen(Room& room, Handle<Listener> listener, Segment& seg);
 // A SYN that the listener takes; it has a place in both queues.
-Verdict syn_arrives(Room& room, Index listener, Segment& seg, const Replaced& old);
-Verdict in_syn_sent(Room& room, Index i, Segment& seg);
-Verdict in_syn_received(Room& room, Index embryo, Segment& seg);
-Verdict in_time_wait(Room& room, Index record, Segment& seg);
-bool predicted(Room& room, Index i, Segment& seg);  // false: "not mine"
-Verdict other_states(Room& room, Index i, Segment& seg);
+Verdict syn_arrives(Room& room, Handle<Listener> listener, Segment& seg, const Replaced& old);
+Verdict in_syn_sent(Room& room, Handle<Tcb> i, Segment& seg);
+Verdict in_syn_received(Room& room, Handle<Embryo> embryo, Segment& seg);
+Verdict in_time_wait(Room& room, Handle<TimeWait> record, Segment& seg);
+bool predicted(Room& room, Handle<Tcb> i, Segment& seg);  // false: "not mine"
+Verdict other_states(Room& room, Handle<Tcb> i, Segment& seg);
 Verdict step1_sequence(const Room& room, const Tcb& tcb, Segment& seg);
 // Why a segment outside the window is answered.
 SendReason why_unacceptable(Seq rcv_nxt, u32 rcv_wnd, const Segment& seg);
-Verdict step2_reset(Room& room, Index i, Segment& seg);
+Verdict step2_reset(Room& room, Handle<Tcb> i, Segment& seg);
 Verdict step4_syn(Room& room, Tcb& tcb, Segment& seg);
 Verdict check_ack(const Tcb& tcb, const Segment& seg);  // step 5: is SEG.ACK acceptable?
 // Takes what the segment says of itself, for it has passed the checks: ECN marks, TS.Recent, that
@@ -256,19 +259,20 @@ void admit(Room& room, Tcb& tcb, Segment& seg);
 void trim_to_window(Room& room, Tcb& tcb, Segment& seg);  // both sides
 // RFC 7323 3.2: a segment came without the agreed timestamp, and is taken.
 void note_missing_timestamp(Room& room, Segment& seg);
-Verdict step5_ack(Room& room, Index i, Segment& seg);
+Verdict step5_ack(Room& room, Handle<Tcb> i, Segment& seg);
 Verdict step6_urgent(Room& room, Tcb& tcb, Segment& seg);
-Verdict step7_text(Room& room, Index i, Segment& seg);
-Verdict step8_fin(Room& room, Index i, Segment& seg);
+Verdict step7_text(Room& room, Handle<Tcb> i, Segment& seg);
+Verdict step8_fin(Room& room, Handle<Tcb> i, Segment& seg);
 void update_ts_recent(Room& room, Tcb& tcb, const Segment& seg);
-void acknowledged(Room& room, Index i, Segment& seg);         // SND.UNA < SEG.ACK =< SND.MAX
+void acknowledged(Room& room, Handle<Tcb> i, Segment& seg);   // SND.UNA < SEG.ACK =< SND.MAX
 DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg);  // SEG.SEQ = RCV.NXT
 DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg);    // behind a hole
 void drop_acknowledged(Room& room, Tcb& tcb, Seq ack);        // out of the send queue
 void append(Chain& chain, Packet packet);                     // small ones together
 // Takes the text of a segment that begins at RCV.NXT, while there are runs.
 void fill_hole(Room& room, Tcb& tcb, ReceiveQueue& q, Segment& seg);
-Index run_before(Room& room, ReceiveQueue& q, Seq s);  // the last that begins at or before s; or 0
+Handle<Run> run_before(Room& room, ReceiveQueue& q,
+                       Seq s);  // the last that begins at or before s; or 0
 // Could its ACK be the peer's? Only such a segment may make our answer longer, or its size would
 // tell who guesses where a guess lies (docs/decisions/0028-no-news-for-guessers.md).
 bool acknowledges_plausibly(const Tcb& tcb, const Segment& seg);
@@ -278,7 +282,7 @@ void release_empty(Room& room, Tcb& tcb);             // a receive queue with no
 Seq data_end(const Room& room, const Tcb& tcb);       // behind the last byte queued to send
 Seq read_position(const Room& room, const Tcb& tcb);  // the next byte the application reads
 void learn_window(Room& room, Tcb& tcb, const Segment& seg, bool scaled);
-void enter_established(Room& room, Index i);
+void enter_established(Room& room, Handle<Tcb> i);
 // The SYN of an active OPEN is acknowledged, and of its text what `ack` says. The rest is sent
 // again as if for the first time (RFC 7413 4.2.2 [RFC7413:5]).
 void syn_acknowledged(Room& room, Tcb& tcb, Seq ack);
@@ -324,19 +328,19 @@ void cancel_deadlines(Room& room, Tcb& tcb);  // all of them, and out of the whe
 // a cache miss for nothing among very many connections: then it goes while the record is at hand.
 void rest_timers(Room& room, Tcb& tcb);
 Timer timer_of(const Room& room, const Tcb& tcb, Deadline d);
-void timer_fired(Room& room, Index i);
-void retransmission_timeout(Room& room, Index i);
+void timer_fired(Room& room, Handle<Tcb> i);
+void retransmission_timeout(Room& room, Handle<Tcb> i);
 void persist_timeout(Room& room, Tcb& tcb);
 void delayed_ack_timeout(Room& room, Tcb& tcb);
-void keep_alive_timeout(Room& room, Index i);
-void user_timeout(Room& room, Index i);
+void keep_alive_timeout(Room& room, Handle<Tcb> i);
+void user_timeout(Room& room, Handle<Tcb> i);
 void window_still_closed(Room& room, Tcb& tcb);  // and the peer has answered
 // --- timeouts/orphans.cc: connections that the application has released
 void begin_orphan(Room& room, Tcb& tcb);  // it may be gone afterwards
 void end_orphan(Room& room, Tcb& tcb);    // no longer one, if it was one
 void orphan_acknowledged(Room& room, Tcb& tcb);
 void orphan_delivered(Room& room, Tcb& tcb);  // in FIN-WAIT-2
-void orphan_timeout(Room& room, Index i);
+void orphan_timeout(Room& room, Handle<Tcb> i);
 bool evict_orphan_for_record(Room& room);  // a new connection needs a place; false: there is none
 void relieve_memory(Room& room);           // bytes were refused
 void arm_retransmission(Room& room, Tcb& tcb);  // RFC 6298 5.1, 5.3
@@ -345,15 +349,17 @@ void arm_persist(Room& room, Tcb& tcb);
 Duration user_timeout_of(const Room& room, const Tcb& tcb);  // R2; Duration::max(): never
 void arm_user_timeout(Room& room, Tcb& tcb, bool restart);
 u16 user_timeout_field(const Room& room, const TcpOptions& options);  // RFC 5482; 0: not told
-void learn_user_timeout(Room& room, Tcb& tcb);  // from the options of the segment in hand
-void note_activity(Room& room, Tcb& tcb);       // keep-alive counts from here
-void enter_time_wait(Room& room, Index i);
-void restart_time_wait(Room& room, Index record);
-void free_time_wait(Room& room, Index record);    // the change of state is the caller's to tell
-void forget_time_wait(Room& room, Index record);  // the same, out of the flow table already
-// A new connection has its place in the flow table: `value` there was a TIME-WAIT; or 0.
-void time_wait_replaced(Room& room, u32 value);
-void end_time_wait(Room& room, Index record, Cause cause);  // before its time
+void learn_user_timeout(Room& room, Tcb& tcb, const wire::TcpOptions& options);  // of a segment
+void note_activity(Room& room, Tcb& tcb);  // keep-alive counts from here
+void enter_time_wait(Room& room, Handle<Tcb> i);
+void restart_time_wait(Room& room, Handle<TimeWait> record);
+void free_time_wait(Room& room,
+                    Handle<TimeWait> record);  // the change of state is the caller's to tell
+void forget_time_wait(Room& room,
+                      Handle<TimeWait> record);  // the same, out of the flow table already
+// A new connection has its place in the flow table: `entry` there was a TIME-WAIT; or 0.
+void time_wait_replaced(Room& room, FlowEntry entry);
+void end_time_wait(Room& room, Handle<TimeWait> record, Cause cause);  // before its time
 void expire_time_waits(Room& room);
 void expire_embryos(Room& room);
 u32 backed_off_rto(const Room& room, const Tcb& tcb);    // ticks
@@ -367,9 +373,9 @@ inline void tell_timer(Room& room, const FlowKey& key, Timer timer, TimerEvent::
 }
 
 // --- output/
-u32 output(Room& room, Index i, u32 room_for);  // packets built
-void starve(Room& room, Tcb& tcb);              // could not: tries again, within the user timeout
-struct Plan {                                   // what to send next, if anything
+u32 output(Room& room, Handle<Tcb> i, u32 room_for);  // packets built
+void starve(Room& room, Tcb& tcb);  // could not: tries again, within the user timeout
+struct Plan {                       // what to send next, if anything
     bool send = false;
     Seq seq;
     u32 len = 0;
@@ -390,7 +396,7 @@ void acknowledge_each(Room& room, Tcb& tcb, SendReason why);
 void challenge(Room& room, Tcb& tcb, SendReason why);
 bool may_challenge(Room& room, Tcb& tcb);  // takes one of the ration
 bool may_answer(Room& room, u64 hash);     // the same ration for a record of this flow
-void send_reset_for(Room& room, const Segment& seg, SendReason why);
+void send_reset_for(Room& room, const Segment& seg, SendReason why, const Standing& standing);
 void send_reset(Room& room, Tcb& tcb, SendReason why);
 // A segment of a record without send queue: SYN-ACK of an embryo, ACK of a TIME-WAIT.
 struct Bare {
@@ -523,7 +529,7 @@ void learn_ecn_of_syn_ack(Room& room, Tcb& tcb, const Segment& seg);
 void learn_ecn_of_syn(Room& room, Tcb& tcb, const Segment& seg);  // simultaneous open
 void ecn_of_embryo(Room& room, Tcb& tcb, const Embryo& e);
 void learn_ecn_of_last_ack(Room& room, Tcb& tcb, const Segment& seg);
-void learn_option_test(const Room& room, AccEcn& a);
+void learn_option_test(const wire::TcpOptions& options, AccEcn& a);
 void note_marks(Room& room, Tcb& tcb, const Segment& seg);  // acceptable, and not yet trimmed
 void take_marks(Room& room, Tcb& tcb, const Segment& seg);  // of an ACK that is no news yet
 // Puts the flags into `header`; what they say is said then. Returns the IP-ECN field.
@@ -564,15 +570,15 @@ std::optional<u16> check_cookie(const Room& room, const FlowKey& key, Seq irs, S
 void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset, SendReason why);
 void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset, SendReason why,
                   const inet::Way& way);
-void free_embryo(Room& room, Index i);
-void reset_embryo(Room& room, const Listener& l, Index i, SendReason why);
+void free_embryo(Room& room, Handle<Embryo> i);
+void reset_embryo(Room& room, const Listener& l, Handle<Embryo> i, SendReason why);
 // Frees what is no longer in the flow table. `listener`: the one it came from; 0: closed.
-void forget_embryo(Room& room, Index i, Index listener);
-// The third step was right: a full record, in the accept queue. `replaces`: the flow-table value
-// whose place it takes, an embryo or a TIME-WAIT; 0: none. Returns 0 when it is refused; then
-// nothing has changed.
-Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces,
-              bool fast_open = false);
+void forget_embryo(Room& room, Handle<Embryo> i, Handle<Listener> listener);
+// The third step was right: a full record, in the accept queue. `replaces`: the entry of
+// the flow table whose place it takes, an embryo or a TIME-WAIT; 0: none. Returns 0 when it is
+// refused; then nothing has changed.
+Handle<Tcb> promote(Room& room, Handle<Listener> listener, const Embryo& e, const Segment& seg,
+                    FlowEntry replaces, bool fast_open = false);
 
 // --- handshake/hosts.cc: what connections leave to the next ones
 u32 second_after(const Room& room, Duration d);
@@ -589,11 +595,12 @@ struct FastOpenCookie {
     std::array<u8, 8> bytes;
 };
 FastOpenCookie fast_open_cookie(const Room& room, const FlowKey& key);
-// Does the SYN in hand bring data that the listener may take at once?
+// Does a SYN with these options bring data that the listener may take at once?
 enum class FastOpen : u8 { No, WantsCookie, Yes, YesAndRenew };
-FastOpen judge_fast_open(Room& room, Listener& l, const FlowKey& key);
-Verdict open_fast(Room& room, Index listener, const Embryo& e, Segment& seg, u32 replaces,
-                  bool renew);
+FastOpen judge_fast_open(Room& room, Listener& l, const FlowKey& key,
+                         const wire::TcpOptions& options);
+Verdict open_fast(Room& room, Handle<Listener> listener, const Embryo& e, Segment& seg,
+                  FlowEntry replaces, bool renew);
 bool opens_fast(const Room& room, const Tcb& tcb);  // SYN-RECEIVED with data in SYN
 void fast_open_over(Room& room, Tcb& tcb, Cause cause);
 void forget_fast_opens(Room& room, Listener& l);
@@ -601,7 +608,7 @@ void forget_fast_opens(Room& room, Listener& l);
 void prepare_fast_open(Room& room, Tcb& tcb);
 const KnownHost* fast_open_cookie_for(const Room& room, const Tcb& tcb);
 u32 fast_open_text(const Room& room, const Tcb& tcb);  // bytes that SYN may carry
-void fast_open_answered(Room& room, Tcb& tcb);
+void fast_open_answered(Room& room, Tcb& tcb, const wire::TcpOptions& options);
 void fast_open_unanswered(Room& room, Tcb& tcb);
 
 }  // namespace tern::tcp

@@ -4,6 +4,7 @@
 #include "core/base/flow_key.hh"
 #include "core/inet/inet.hh"
 #include "core/wire/tcp.hh"
+#include "core/wire/tcp_options.hh"
 
 namespace tern::tcp {
 
@@ -14,16 +15,21 @@ struct Segment {
     u32 wnd = 0;  // as on the wire, unscaled
     u16 flags = 0;
     u16 source_port = 0, destination_port = 0;
-    bool has_options = false;  // other than timestamps: they are in room.options
     bool has_timestamps = false;
     bool repeats = false;  // some of its text had come before, and the first piece is remembered
     bool lacks_timestamp = false;  // the agreed one; it was taken all the same
     u32 ts_val = 0, ts_ecr = 0;
-    Packet packet;          // the view is the payload
+    const wire::TcpOptions* others = nullptr;  // options, if it has others than timestamps
+    Packet packet;                             // the view is the payload
     Chain* more = nullptr;  // payloads right behind it, counted in `len` (arrives/train.cc)
     const inet::Arrival* arrival = nullptr;
     u64 hash = 0;  // of the flow, for the table; 0: the record is a Tcb and was found without
 
+    const wire::TcpOptions& options() const {
+        static constexpr wire::TcpOptions none;
+        return others != nullptr ? *others : none;
+    }
+    bool has_sack() const { return others != nullptr && others->sack_count > 0; }
     bool has(u16 flag) const { return (flags & flag) != 0; }
     bool syn() const { return has(wire::Syn); }
     bool fin() const { return has(wire::Fin); }
@@ -33,6 +39,14 @@ struct Segment {
     }
     // SEG.LEN: payload, and one each for SYN and FIN.
     u32 seg_len() const { return len + (syn() ? 1 : 0) + (fin() ? 1 : 0); }
+};
+
+// What the event log says of the record that a segment meets.
+struct Standing {
+    State state = State::Closed;
+    State if_gone = State::Closed;  // what is left when the segment ends it
+    Seq iss, irs;
+    u8 snd_wind_shift = 0;  // of the window field of what arrives
 };
 
 // What a step decides. One place (segment_arrives.cc) acts on it, counts and tells the observer.

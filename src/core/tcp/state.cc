@@ -91,7 +91,6 @@ std::span<const Transition> transitions() { return k_transitions; }
 
 void tell_transition(Room& room, const FlowId& flow, State from, Cause cause) {
     const State to = target(from, cause);
-    room.state_now = to;
     if (room.cx.observer) [[unlikely]]
         room.cx.observer->on_state({room.cx.now, flow, from, to, cause});
 }
@@ -102,7 +101,6 @@ void become(Room& room, Tcb& tcb, Cause cause) {
     const State from = tcb.state;
     if (from == State::SynReceived && opens_fast(room, tcb)) fast_open_over(room, tcb, cause);
     tcb.state = target(from, cause);
-    room.state_now = tcb.state;
     if (room.cx.observer) [[unlikely]]
         room.cx.observer->on_state({room.cx.now, tcb.key.id(), from, tcb.state, cause});
 }

@@ -1,10 +1,11 @@
 // The transmission control block: one established (or opening, or closing) connection in four
-// cache lines. What only few connections need lives elsewhere and is reached by an Index.
+// cache lines. What only few connections need lives elsewhere and is reached by a handle.
 #pragma once
 
 #include <array>
 
 #include "core/base/flow_key.hh"
+#include "core/base/handle.hh"
 #include "core/base/seq.hh"
 #include "core/base/timer_wheel.hh"
 #include "core/inet/inet.hh"
@@ -54,6 +55,13 @@ enum TcbFlag : u32 {
     k_starved = 1u << 31,  // memory or a route was wanting: the Override deadline tries again
 };
 
+struct Tcb;
+struct Cold;
+struct Buffers;
+struct SendQueue;
+struct ReceiveQueue;
+struct Flight;
+
 // What an orphan waits for: a connection that the application has released and that is not over.
 enum class OrphanWait : u16 {
     Nothing,   // it is no orphan
@@ -62,7 +70,7 @@ enum class OrphanWait : u16 {
 };
 // Links of Orphans, in the order in which the peer made progress last.
 struct OrphanLinks {
-    Index next, prev;
+    Handle<Tcb> next, prev;
 };
 
 struct alignas(64) Tcb {
@@ -92,16 +100,16 @@ struct alignas(64) Tcb {
     bool marked : 1 = false;    // cwnd was reduced for a mark: not again until `recover` is passed
     bool probed : 1 = false;    // a tail probe has left since the round trip was measured last
     u32 flags = 0;
-    Index self = 0;
+    Handle<Tcb> self;
     u16 retransmissions = 0;  // segments sent again; stays at its top
     u8 challenge_second = 0;
     u8 challenges : 4 = 0;   // challenge ACKs sent in that second
     u8 keep_probes : 4 = 0;  // keep-alive probes sent without an answer
 
     // --- line 1: sending
-    Index receive_queue = 0;
-    Index send_queue = 0;
-    Index cold = 0;
+    Handle<ReceiveQueue> receive_queue;
+    Handle<SendQueue> send_queue;
+    Handle<Cold> cold;
     u32 ts_recent = 0;  // TS.Recent
     u32 ts_recent_second = 0;
     u32 ts_offset = 0;  // added to the millisecond clock: hides the uptime
@@ -119,8 +127,8 @@ struct alignas(64) Tcb {
     u8 acks_owed = 0;      // duplicate ACKs that must leave one by one
     SendReason ack_reason = SendReason::AckEverySecond;
     union {
-        Seq rtt_seq{};  // with k_rtt_timing
-        Index flight;   // otherwise, with k_sack; 0: none
+        Seq rtt_seq{};          // with k_rtt_timing
+        Handle<Flight> flight;  // otherwise, with k_sack; 0: none
     };
     u32 rtt_start_us = 0;
 
@@ -129,8 +137,8 @@ struct alignas(64) Tcb {
     std::array<u32, k_deadlines> deadlines{};  // ticks
     u32 srtt_us = 0, rttvar_us = 0;
     u32 rto = 0;  // ticks; since the last measurement doubled by each expiry (RFC 6298 5.5)
-    Index ready_next = 0;
-    Index event_next = 0;  // event list; accept queue while nobody has the handle
+    Handle<Tcb> ready_next;
+    Handle<Tcb> event_next;  // event list; accept queue while nobody has the handle
     union {
         u16 events = 0;     // TcpEventBits, while the application has the handle
         OrphanWait orphan;  // afterwards
@@ -149,10 +157,12 @@ struct alignas(64) Tcb {
         u64 user = 0;              // while the application has the handle
         OrphanLinks orphan_links;  // afterwards
     };
-    Index buffers = 0;  // 0: sizes of Limits, and no bulk data yet
+    Handle<Buffers> buffers;  // 0: sizes of Limits, and no bulk data yet
     u8 ttl = 64;
     u8 tos = 0;
     std::array<u8, 2> spare_identity{};  // free, as above
+
+    Tcb() {}  // as said above: of a union the member with an initial value
 
     bool has(u32 f) const { return (flags & f) != 0; }
     void set(u32 f) { flags |= f; }

@@ -55,7 +55,7 @@ void UdpRoom::arrives(Packet packet, const inet::Arrival& arrival) {
     const Endpoint local{arrival.destination, header->destination_port};
     const Endpoint remote{arrival.source, header->source_port};
     if (arrival.broadcast) return in.deliver_to_group(std::move(packet), local, remote);
-    if (const Index socket = in.ports.find(local, remote))
+    if (const Handle<udp::Socket> socket = in.ports.find(local, remote))
         return in.deliver(socket, std::move(packet));
     // The drop is told first: the error gets a note of its own.
     in.context.drop(DropReason::UdpNoPort, interface);
@@ -69,7 +69,7 @@ void UdpRoom::arrives(Packet packet, const inet::Arrival& arrival) {
 void UdpRoom::Inside::deliver_to_group(Packet packet, const Endpoint& local,
                                        const Endpoint& remote) {
     bool wanted = false;
-    ports.for_group(local, remote, [&](Index socket) {
+    ports.for_group(local, remote, [&](Handle<udp::Socket> socket) {
         wanted = true;
         Packet view = packet.share();
         if (!view) return context.drop(DropReason::MemoryCeiling, static_cast<u8>(packet->tag));
@@ -78,7 +78,7 @@ void UdpRoom::Inside::deliver_to_group(Packet packet, const Endpoint& local,
     if (!wanted) context.drop(DropReason::UdpNoPort, static_cast<u8>(packet->tag));
 }
 
-void UdpRoom::Inside::deliver(Index socket, Packet packet) {
+void UdpRoom::Inside::deliver(Handle<udp::Socket> socket, Packet packet) {
     udp::Socket& s = sockets[socket];
     const u8 interface = static_cast<u8>(packet->tag);
     // RFC 768 [RFC768:1]: what lies behind UDP's own length is not data.
@@ -124,7 +124,7 @@ Result<Datagram> UdpRoom::receive(UdpSocket handle) {
 
 // RFC 8085 5.2 [RFC8085:2]: only the four-tuple that really sent; others learn nothing.
 bool UdpRoom::Inside::tell_error(const inet::IcmpError& error) {
-    const Index socket = ports.find_connected(error.local, error.remote);
+    const Handle<udp::Socket> socket = ports.find_connected(error.local, error.remote);
     if (socket == 0) return false;
     // RFC 1122 4.1.3.3 [RFC1122:17]: the application is told of all, but a soft one fails no call.
     const inet::IcmpMeaning meaning = inet::meaning_of_icmp(error.type, error.code);

@@ -15,20 +15,21 @@ struct UdpRoom::Inside {
     Pool<udp::Socket> sockets;
     udp::Ports ports;
     u32 generation = 0;  // of the newest socket
-    Index event_first = 0, event_last = 0;
+    Handle<udp::Socket> event_first, event_last;
 
     // Null when the handle is out of date.
     udp::Socket* find(UdpSocket s) {
-        if (s.index == 0 || !sockets.is_live(s.index)) return nullptr;
-        udp::Socket& socket = sockets[s.index];
+        const Handle<udp::Socket> i(s.index);
+        if (i == 0 || !sockets.is_live(i)) return nullptr;
+        udp::Socket& socket = sockets[i];
         return socket.generation == s.generation ? &socket : nullptr;
     }
-    void tell(Index socket, u16 bits);
+    void tell(Handle<udp::Socket> socket, u16 bits);
     bool tell_error(const inet::IcmpError& error);  // false: no socket sent that
-    void forget_events(Index socket);
+    void forget_events(Handle<udp::Socket> socket);
 
     // input.cc
-    void deliver(Index socket, Packet packet);
+    void deliver(Handle<udp::Socket> socket, Packet packet);
     void deliver_to_group(Packet packet, const Endpoint& local, const Endpoint& remote);
 };
 

@@ -8,20 +8,22 @@ Ports::Ports(Context& context, Pool<Socket>& sockets)
       by_number_(*context.budget, HashOfPort{this}), connected_(*context.budget, HashOfFlow{this}) {
 }
 
-Index Ports::find_port(u16 number) const {
-    return by_number_.find(hash(number), [&](u32 i) { return ports_[i].number == number; });
+Handle<Ports::Port> Ports::find_port(u16 number) const {
+    return by_number_.find(hash(number),
+                           [&](Handle<Port> i) { return ports_[i].number == number; });
 }
 
-Index Ports::find_connected(const Endpoint& local, const Endpoint& remote) const {
+Handle<Socket> Ports::find_connected(const Endpoint& local, const Endpoint& remote) const {
     if (connected_.size() == 0) return 0;
     const FlowKey key = key_of(local, remote);
-    return connected_.find(key.hash(key_), [&](u32 i) { return key_of((*sockets_)[i]) == key; });
+    return connected_.find(key.hash(key_),
+                           [&](Handle<Socket> i) { return key_of((*sockets_)[i]) == key; });
 }
 
-Index Ports::find(const Endpoint& local, const Endpoint& remote) const {
-    if (const Index i = find_connected(local, remote)) return i;
-    Index any = 0;
-    for (Index i = first_on(local.port); i != 0; i = (*sockets_)[i].port_next) {
+Handle<Socket> Ports::find(const Endpoint& local, const Endpoint& remote) const {
+    if (const Handle<Socket> i = find_connected(local, remote)) return i;
+    Handle<Socket> any;
+    for (Handle<Socket> i = first_on(local.port); i != 0; i = (*sockets_)[i].port_next) {
         const Socket& s = (*sockets_)[i];
         if (s.local.address == local.address) return i;
         if (any == 0 && s.local.address.is_any()) any = i;
@@ -32,7 +34,7 @@ Index Ports::find(const Endpoint& local, const Endpoint& remote) const {
 // Two sockets clash when a datagram could be for either; both may agree to that.
 bool Ports::taken(const Socket& socket) const {
     if (socket.connected && find_connected(socket.local, socket.remote) != 0) return true;
-    for (Index i = first_on(socket.local.port); i != 0; i = (*sockets_)[i].port_next) {
+    for (Handle<Socket> i = first_on(socket.local.port); i != 0; i = (*sockets_)[i].port_next) {
         const Socket& s = (*sockets_)[i];
         const bool overlap = s.local.address == socket.local.address || s.local.address.is_any() ||
                              socket.local.address.is_any();
@@ -41,9 +43,9 @@ bool Ports::taken(const Socket& socket) const {
     return false;
 }
 
-Index Ports::port_for(u16 number) {
-    if (const Index found = find_port(number)) return found;
-    const Index p = ports_.allocate();
+Handle<Ports::Port> Ports::port_for(u16 number) {
+    if (const Handle<Port> found = find_port(number)) return found;
+    const Handle<Port> p = ports_.allocate();
     if (p == 0) return 0;
     ports_[p].number = number;
     if (by_number_.insert(hash(number), p)) return p;
@@ -51,16 +53,16 @@ Index Ports::port_for(u16 number) {
     return 0;
 }
 
-void Ports::leave_port(Index port) {
+void Ports::leave_port(Handle<Port> port) {
     if (ports_[port].sockets != 0) return;
     by_number_.erase(hash(ports_[port].number), port);
     ports_.free(port);
 }
 
-Result<void> Ports::add(Index socket) {
+Result<void> Ports::add(Handle<Socket> socket) {
     Socket& s = (*sockets_)[socket];
     if (!at_home(s.local.port) || taken(s)) return std::unexpected(Error::PortInUse);
-    const Index p = port_for(s.local.port);
+    const Handle<Port> p = port_for(s.local.port);
     if (p == 0) return std::unexpected(Error::OutOfMemory);
     if (s.connected && !connected_.insert(key_of(s).hash(key_), socket)) {
         leave_port(p);
@@ -75,9 +77,9 @@ Result<void> Ports::add(Index socket) {
     return {};
 }
 
-void Ports::remove(Index socket) {
+void Ports::remove(Handle<Socket> socket) {
     const Socket& s = (*sockets_)[socket];
-    const Index p = find_port(s.local.port);
+    const Handle<Port> p = find_port(s.local.port);
     check(p != 0);
     if (s.connected) {
         connected_.erase(key_of(s).hash(key_), socket);

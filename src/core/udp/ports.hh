@@ -14,22 +14,22 @@ public:
 
     // Enters a socket whose `local` has its port, and `remote` if it is connected. PortInUse,
     // OutOfMemory.
-    Result<void> add(Index socket);
-    void remove(Index socket);
+    Result<void> add(Handle<Socket> socket);
+    void remove(Handle<Socket> socket);
     // An ephemeral port that this socket may have (RFC 6056). NoPortFree.
     Result<u16> choose(const Socket& socket) const;
     bool at_home(u16 port) const;
 
     // The most specific owner: the four-tuple, then the address, then any address. 0: nobody.
-    Index find(const Endpoint& local, const Endpoint& remote) const;
-    Index find_connected(const Endpoint& local, const Endpoint& remote) const;
-    // f(Index) for everybody who wants what is sent to a group at `local`.
+    Handle<Socket> find(const Endpoint& local, const Endpoint& remote) const;
+    Handle<Socket> find_connected(const Endpoint& local, const Endpoint& remote) const;
+    // f(handle) for everybody who wants what is sent to a group at `local`.
     template <class F>
     void for_group(const Endpoint& local, const Endpoint& remote, F&& f) const {
-        if (const Index i = find_connected(local, remote)) f(i);
-        for (Index i = first_on(local.port); i != 0;) {
+        if (const Handle<Socket> i = find_connected(local, remote)) f(i);
+        for (Handle<Socket> i = first_on(local.port); i != 0;) {
             const Socket& s = (*sockets_)[i];
-            const Index next = s.port_next;
+            const Handle<Socket> next = s.port_next;
             if (s.local.address.is_any() || s.local.address == local.address) f(i);
             i = next;
         }
@@ -39,16 +39,18 @@ private:
     // A port that somebody has.
     struct Port {
         u16 number = 0;
-        u32 sockets = 0;  // connected ones too
-        Index first = 0;  // of those that are not connected
+        u32 sockets = 0;       // connected ones too
+        Handle<Socket> first;  // of those that are not connected
     };
     struct HashOfPort {
+        using Value = Handle<Port>;
         const Ports* ports;
-        u64 operator()(u32 i) const { return ports->hash(ports->ports_[i].number); }
+        u64 operator()(Value i) const { return ports->hash(ports->ports_[i].number); }
     };
     struct HashOfFlow {
+        using Value = Handle<Socket>;
         const Ports* ports;
-        u64 operator()(u32 i) const { return key_of((*ports->sockets_)[i]).hash(ports->key_); }
+        u64 operator()(Value i) const { return key_of((*ports->sockets_)[i]).hash(ports->key_); }
     };
 
     u64 hash(u16 port) const { return siphash13(key_, u64{port}); }
@@ -57,14 +59,14 @@ private:
         return {local.address, local.port, remote.address, remote.port};
     }
     static FlowKey key_of(const Socket& s) { return key_of(s.local, s.remote); }
-    Index find_port(u16 number) const;
-    Index first_on(u16 number) const {
-        const Index p = find_port(number);
-        return p == 0 ? 0 : ports_[p].first;
+    Handle<Port> find_port(u16 number) const;
+    Handle<Socket> first_on(u16 number) const {
+        const Handle<Port> p = find_port(number);
+        return p == 0 ? Handle<Socket>{} : ports_[p].first;
     }
     bool taken(const Socket& socket) const;
-    Index port_for(u16 number);
-    void leave_port(Index port);
+    Handle<Port> port_for(u16 number);
+    void leave_port(Handle<Port> port);
 
     Context* context_;
     Pool<Socket>* sockets_;

@@ -23,8 +23,8 @@ struct Socket {
     Chain queue;     // datagrams; the view is the data, the headers lie before it
     inet::Way way;   // to `remote`
     u64 user = 0;
-    Index port_next = 0, port_prev = 0;    // unconnected sockets of one port, newest first
-    Index event_next = 0, event_prev = 0;  // sockets with event_bits, oldest first
+    Handle<Socket> port_next, port_prev;    // unconnected sockets of one port, newest first
+    Handle<Socket> event_next, event_prev;  // sockets with event_bits, oldest first
 };
 
 }  // namespace tern::udp

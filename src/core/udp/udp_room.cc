@@ -55,7 +55,7 @@ Result<UdpSocket> UdpRoom::open(const UdpOptions& options) {
     if (socket.local.port == 0) {
         TERN_TRY(socket.local.port, in.ports.choose(socket));
     }
-    const Index i = in.sockets.allocate();
+    const Handle<udp::Socket> i = in.sockets.allocate();
     if (i == 0) return std::unexpected(Error::OutOfMemory);
     socket.generation = ++in.generation;
     in.sockets[i] = std::move(socket);
@@ -63,7 +63,7 @@ Result<UdpSocket> UdpRoom::open(const UdpOptions& options) {
         in.sockets.free(i);
         return std::unexpected(added.error());
     }
-    return UdpSocket{i, in.generation};
+    return UdpSocket{i.index, in.generation};
 }
 
 Result<Endpoint> UdpRoom::local_endpoint(UdpSocket s) const {
@@ -74,13 +74,14 @@ Result<Endpoint> UdpRoom::local_endpoint(UdpSocket s) const {
 
 void UdpRoom::close(UdpSocket s) {
     if (inside_->find(s) == nullptr) return;
-    inside_->forget_events(s.index);
-    inside_->ports.remove(s.index);
-    inside_->sockets.free(s.index);
+    const Handle<udp::Socket> i(s.index);
+    inside_->forget_events(i);
+    inside_->ports.remove(i);
+    inside_->sockets.free(i);
 }
 
 // A socket stands in the line once, however much happens; whoever was served goes to its end.
-void UdpRoom::Inside::tell(Index socket, u16 bits) {
+void UdpRoom::Inside::tell(Handle<udp::Socket> socket, u16 bits) {
     udp::Socket& s = sockets[socket];
     const bool waits = s.event_bits != 0;
     s.event_bits |= bits;
@@ -91,7 +92,7 @@ void UdpRoom::Inside::tell(Index socket, u16 bits) {
     event_last = socket;
 }
 
-void UdpRoom::Inside::forget_events(Index socket) {
+void UdpRoom::Inside::forget_events(Handle<udp::Socket> socket) {
     udp::Socket& s = sockets[socket];
     if (s.event_bits == 0) return;
     (s.event_prev != 0 ? sockets[s.event_prev].event_next : event_first) = s.event_next;
@@ -101,12 +102,12 @@ void UdpRoom::Inside::forget_events(Index socket) {
 
 std::optional<Event> UdpRoom::next_event() {
     Inside& in = *inside_;
-    const Index i = in.event_first;
+    const Handle<udp::Socket> i = in.event_first;
     if (i == 0) return {};
     udp::Socket& s = in.sockets[i];
     const Error soft = std::exchange(s.soft, Error::None);
     const Event event{.kind = Event::Kind::Udp,
-                      .index = i,
+                      .index = i.index,
                       .generation = s.generation,
                       .bits = s.event_bits,
                       .error = s.pending != Error::None ? s.pending : soft,

@@ -44,7 +44,7 @@ void Inet::Inside::arp_input(u8 interface, Packet& packet) {
 bool Inet::Inside::merge(u8 interface, const wire::ArpPacket& arp, bool to_us,
                          bool link_broadcast) {
     if (arp.sender_ip.is_any()) return false;  // a probe, RFC 5227 2.1.1
-    Index n = neighbors.find(interface, arp.sender_ip);
+    Handle<Neighbor> n = neighbors.find(interface, arp.sender_ip);
     if (n == 0) {
         if (!to_us || arp.operation != Operation::Request) return false;
         // Another link may have the same subnet; this one must lead there directly.
@@ -70,7 +70,7 @@ void Inet::Inside::send_arp(u8 interface, const wire::ArpPacket& arp, const MacA
     enqueue(interface, std::move(packet));
 }
 
-void Inet::Inside::act(Index neighbor, Ask ask) {
+void Inet::Inside::act(Handle<Neighbor> neighbor, Ask ask) {
     switch (ask) {
         case Ask::Nothing: return;
         case Ask::Everybody: return ask_for(neighbors[neighbor], MacAddress::broadcast());
@@ -93,7 +93,7 @@ void Inet::Inside::ask_for(const Neighbor& neighbor, const MacAddress& to) {
 
 // RFC 1122 2.4: the link layer says that the destination cannot be reached, as an ICMP host
 // unreachable would.
-void Inet::Inside::give_up_waiting(Index neighbor) {
+void Inet::Inside::give_up_waiting(Handle<Neighbor> neighbor) {
     Neighbor& n = neighbors[neighbor];
     while (!n.waiting.empty()) {
         const Packet packet = waiting.take(n.waiting);

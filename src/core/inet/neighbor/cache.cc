@@ -24,14 +24,14 @@ NeighborCache::NeighborCache(Context& context)
     : context_(&context), key_(context.random.key()), pool_(*context.budget),
       table_(*context.budget, HashOf{this}), wheel_(NodeOf{this}, 0) {}
 
-Index NeighborCache::find(u8 interface, Ipv4Address address) const {
-    return table_.find(hash(interface, address), [&](u32 i) {
+Handle<Neighbor> NeighborCache::find(u8 interface, Ipv4Address address) const {
+    return table_.find(hash(interface, address), [&](Handle<Neighbor> i) {
         return pool_[i].address == address && pool_[i].interface == interface;
     });
 }
 
-Index NeighborCache::add(u8 interface, Ipv4Address address) {
-    const Index i = pool_.allocate();
+Handle<Neighbor> NeighborCache::add(u8 interface, Ipv4Address address) {
+    const Handle<Neighbor> i = pool_.allocate();
     if (i == 0) return 0;
     Neighbor& n = pool_[i];
     n.interface = interface;
@@ -55,23 +55,23 @@ bool NeighborCache::in_use(const Neighbor& n) const {
 // us learn addresses; beyond their share they push out each other. A neighbour that has proved to
 // be there stays for as long as it is used, and after that while others have more than their
 // shares.
-Index NeighborCache::to_evict(bool known) {
+Handle<Neighbor> NeighborCache::to_evict(bool known) {
     const u32 share = std::max(context_->limits.neighbors / k_unproven_share, 1u);
     const Line& unresolved = line(Neighbor::Line::Unresolved);
     const bool many_learned = line(Neighbor::Line::Learned).count >= share;
     const bool many_unresolved = unresolved.count >= (known ? 1 : share);
     if (many_unresolved && !(known && many_learned)) return unresolved.oldest;
-    const Index learned = oldest_idle(Neighbor::Line::Learned);
+    const Handle<Neighbor> learned = oldest_idle(Neighbor::Line::Learned);
     if (learned != 0) return learned;
     if (many_learned) return line(Neighbor::Line::Learned).oldest;
-    const Index confirmed = oldest_idle(Neighbor::Line::Confirmed);
+    const Handle<Neighbor> confirmed = oldest_idle(Neighbor::Line::Confirmed);
     return confirmed != 0 ? confirmed : unresolved.oldest;
 }
 
 // Second chance: whoever is in use goes to the end of the line. 0: nobody was idle.
-Index NeighborCache::oldest_idle(Neighbor::Line of) {
+Handle<Neighbor> NeighborCache::oldest_idle(Neighbor::Line of) {
     for (u32 n = std::min(k_candidates, line(of).count); n > 0; --n) {
-        const Index i = line(of).oldest;
+        const Handle<Neighbor> i = line(of).oldest;
         if (!in_use(pool_[i])) return i;
         unlink(i);
         link_newest(i, of);
@@ -80,7 +80,7 @@ Index NeighborCache::oldest_idle(Neighbor::Line of) {
 }
 
 // Puts an entry into the line that its state calls for. One that has failed is the next to leave.
-void NeighborCache::settle(Index i) {
+void NeighborCache::settle(Handle<Neighbor> i) {
     const Neighbor& n = pool_[i];
     const auto wanted = n.permanent   ? Neighbor::Line::None
                         : !n.known()  ? Neighbor::Line::Unresolved
@@ -92,7 +92,7 @@ void NeighborCache::settle(Index i) {
     failed ? link_oldest(i, wanted) : link_newest(i, wanted);
 }
 
-void NeighborCache::link_newest(Index i, Neighbor::Line to) {
+void NeighborCache::link_newest(Handle<Neighbor> i, Neighbor::Line to) {
     Neighbor& n = pool_[i];
     n.line = to;
     if (to == Neighbor::Line::None) return;
@@ -104,7 +104,7 @@ void NeighborCache::link_newest(Index i, Neighbor::Line to) {
     ++l.count;
 }
 
-void NeighborCache::link_oldest(Index i, Neighbor::Line to) {
+void NeighborCache::link_oldest(Handle<Neighbor> i, Neighbor::Line to) {
     Neighbor& n = pool_[i];
     n.line = to;
     Line& l = line(to);
@@ -115,7 +115,7 @@ void NeighborCache::link_oldest(Index i, Neighbor::Line to) {
     ++l.count;
 }
 
-void NeighborCache::unlink(Index i) {
+void NeighborCache::unlink(Handle<Neighbor> i) {
     const Neighbor& n = pool_[i];
     if (n.line == Neighbor::Line::None) return;
     Line& l = line(n.line);
@@ -124,7 +124,7 @@ void NeighborCache::unlink(Index i) {
     --l.count;
 }
 
-void NeighborCache::forget(Index i) {
+void NeighborCache::forget(Handle<Neighbor> i) {
     wheel_.cancel(i);
     unlink(i);
     table_.erase(hash(pool_[i].interface, pool_[i].address), i);
@@ -135,14 +135,14 @@ void NeighborCache::forget(Index i) {
 void NeighborCache::catch_up() {
     if (wheel_.size() != 0) return;
     while (static_cast<i32>(tick_now() - wheel_.now()) < 0)
-        wheel_.advance(wheel_.now() + (1u << 30), [](Index) {});
-    wheel_.advance(tick_now(), [](Index) {});
+        wheel_.advance(wheel_.now() + (1u << 30), [](Handle<Neighbor>) {});
+    wheel_.advance(tick_now(), [](Handle<Neighbor>) {});
 }
 
-void NeighborCache::arm(Index i, Instant at) { wheel_.set(i, tick_of(at)); }
+void NeighborCache::arm(Handle<Neighbor> i, Instant at) { wheel_.set(i, tick_of(at)); }
 
 // RFC 1122 2.3.2.1 [RFC1122:20]: however many packets want to go there, one request a second.
-Ask NeighborCache::start(Index i) {
+Ask NeighborCache::start(Handle<Neighbor> i) {
     Neighbor& n = pool_[i];
     catch_up();
     n.state = NeighborState::Incomplete;
@@ -159,7 +159,7 @@ Ask NeighborCache::start(Index i) {
     return Ask::Everybody;
 }
 
-bool NeighborCache::use(Index i, Ask& ask) {
+bool NeighborCache::use(Handle<Neighbor> i, Ask& ask) {
     Neighbor& n = pool_[i];
     const Instant now = context_->now;
     n.used_at = now;
@@ -183,7 +183,7 @@ bool NeighborCache::use(Index i, Ask& ask) {
     return false;
 }
 
-Ask NeighborCache::expired(Index i) {
+Ask NeighborCache::expired(Handle<Neighbor> i) {
     Neighbor& n = pool_[i];
     const Instant now = context_->now;
     const bool asking = n.state == NeighborState::Incomplete || n.state == NeighborState::Probe;
@@ -211,7 +211,7 @@ Ask NeighborCache::expired(Index i) {
 // RFC 826 merges whatever a known sender says; RFC 4861 7.2.5 adds that only an answer to our own
 // question proves reachability, and that a changed address is to be verified. So a forged
 // announcement is found out after the delay, unless the forger answers too.
-void NeighborCache::learn(Index i, const MacAddress& mac, bool solicited) {
+void NeighborCache::learn(Handle<Neighbor> i, const MacAddress& mac, bool solicited) {
     Neighbor& n = pool_[i];
     if (n.permanent) return;
     const bool asking = n.state == NeighborState::Incomplete || n.state == NeighborState::Probe;
@@ -227,13 +227,13 @@ void NeighborCache::learn(Index i, const MacAddress& mac, bool solicited) {
     }
 }
 
-void NeighborCache::confirm(Index i) {
+void NeighborCache::confirm(Handle<Neighbor> i) {
     const Neighbor& n = pool_[i];
     if (!n.permanent && n.known()) became_reachable(i);
 }
 
 // A timer that is still armed finds the state changed and does nothing.
-void NeighborCache::became_reachable(Index i) {
+void NeighborCache::became_reachable(Handle<Neighbor> i) {
     Neighbor& n = pool_[i];
     n.state = NeighborState::Reachable;
     n.reachable_until = context_->now + k_reachable;
@@ -242,7 +242,7 @@ void NeighborCache::became_reachable(Index i) {
     if (n.line != Neighbor::Line::Confirmed) settle(i);
 }
 
-Ask NeighborCache::suspect(Index i) {
+Ask NeighborCache::suspect(Handle<Neighbor> i) {
     Neighbor& n = pool_[i];
     if (n.permanent || !n.known() || n.state == NeighborState::Probe) return Ask::Nothing;
     n.state = NeighborState::Delay;
@@ -251,7 +251,7 @@ Ask NeighborCache::suspect(Index i) {
     return expired(i);
 }
 
-void NeighborCache::make_permanent(Index i, const MacAddress& mac) {
+void NeighborCache::make_permanent(Handle<Neighbor> i, const MacAddress& mac) {
     Neighbor& n = pool_[i];
     n.mac = mac;
     n.permanent = true;

@@ -38,7 +38,7 @@ struct Neighbor {
     WaitingShare::Queue waiting;  // IP packets
     // Who gives way to whom when the cache is full (RFC 6583 7.1).
     enum class Line : u8 { None, Unresolved, Learned, Confirmed } line = Line::None;
-    Index newer = 0, older = 0;  // in its line
+    Handle<Neighbor> newer, older;  // in its line
 
     bool known() const {
         return state != NeighborState::Incomplete && state != NeighborState::Failed;
@@ -63,14 +63,14 @@ public:
 
     explicit NeighborCache(Context& context);
 
-    Index find(u8 interface, Ipv4Address address) const;
+    Handle<Neighbor> find(u8 interface, Ipv4Address address) const;
     // `known`: its link address comes with it; otherwise it has to be asked for. May evict another
     // entry, whose waiting packets lost(Neighbor&) takes away; `evictions()` then grows. 0: no
     // room.
     template <class Lost>
-    Index find_or_add(u8 interface, Ipv4Address address, bool known, Lost&& lost);
-    Neighbor& operator[](Index i) { return pool_[i]; }
-    bool is_live(Index i) const { return i != 0 && pool_.is_live(i); }
+    Handle<Neighbor> find_or_add(u8 interface, Ipv4Address address, bool known, Lost&& lost);
+    Neighbor& operator[](Handle<Neighbor> i) { return pool_[i]; }
+    bool is_live(Handle<Neighbor> i) const { return i != 0 && pool_.is_live(i); }
     u32 size() const { return pool_.in_use(); }
     u64 evictions() const { return evictions_; }
     // Forgets everybody but the permanent ones. lost(Neighbor&) takes away what waited.
@@ -79,30 +79,32 @@ public:
 
     // A packet is about to go to `i`; true: send it to its link address, false: let it wait.
     // `ask` says what to do besides.
-    bool use(Index i, Ask& ask);
+    bool use(Handle<Neighbor> i, Ask& ask);
     // The link address was learned. `solicited`: it is the answer to a request of ours. What
     // waits may leave afterwards.
-    void learn(Index i, const MacAddress& mac, bool solicited);
-    void confirm(Index i);
-    Ask suspect(Index i);
-    void make_permanent(Index i, const MacAddress& mac);
+    void learn(Handle<Neighbor> i, const MacAddress& mac, bool solicited);
+    void confirm(Handle<Neighbor> i);
+    Ask suspect(Handle<Neighbor> i);
+    void make_permanent(Handle<Neighbor> i, const MacAddress& mac);
 
-    // To context.now: due(Index, Ask) for every timer that wants something done.
+    // To context.now: due(Handle, Ask) for every timer that wants something done.
     template <class Due>
     void advance(Due&& due);
     Instant next_deadline() const;
 
 private:
     struct HashOf {
+        using Value = Handle<Neighbor>;
         const NeighborCache* cache;
-        u64 operator()(u32 i) const {
+        u64 operator()(Value i) const {
             const Neighbor& n = cache->pool_[i];
             return cache->hash(n.interface, n.address);
         }
     };
     struct NodeOf {
+        using Id = Handle<Neighbor>;
         NeighborCache* cache;
-        TimerNode& operator()(Index i) const { return cache->pool_[i].timer; }
+        TimerNode& operator()(Id i) const { return cache->pool_[i].timer; }
     };
 
     u64 hash(u8 interface, Ipv4Address address) const {
@@ -110,26 +112,26 @@ private:
     }
     u32 tick_now() const { return static_cast<u32>(milliseconds_of(context_->now)); }
     void catch_up();
-    void arm(Index i, Instant at);
-    void became_reachable(Index i);
-    Ask start(Index i);
-    Ask expired(Index i);
+    void arm(Handle<Neighbor> i, Instant at);
+    void became_reachable(Handle<Neighbor> i);
+    Ask start(Handle<Neighbor> i);
+    Ask expired(Handle<Neighbor> i);
     // Entries of one kind, by age; those that were found in use stand at the end again.
     struct Line {
-        Index newest = 0, oldest = 0;
+        Handle<Neighbor> newest, oldest;
         u32 count = 0;
     };
     Line& line(Neighbor::Line l) { return lines_[static_cast<u8>(l)]; }
     bool in_use(const Neighbor& n) const;
     bool full() const { return pool_.in_use() >= context_->limits.neighbors; }
-    Index add(u8 interface, Ipv4Address address);
-    Index to_evict(bool known);
-    Index oldest_idle(Neighbor::Line of);
-    void settle(Index i);
-    void link_newest(Index i, Neighbor::Line to);
-    void link_oldest(Index i, Neighbor::Line to);
-    void unlink(Index i);
-    void forget(Index i);
+    Handle<Neighbor> add(u8 interface, Ipv4Address address);
+    Handle<Neighbor> to_evict(bool known);
+    Handle<Neighbor> oldest_idle(Neighbor::Line of);
+    void settle(Handle<Neighbor> i);
+    void link_newest(Handle<Neighbor> i, Neighbor::Line to);
+    void link_oldest(Handle<Neighbor> i, Neighbor::Line to);
+    void unlink(Handle<Neighbor> i);
+    void forget(Handle<Neighbor> i);
 
     Context* context_;
     SipKey key_;
@@ -141,10 +143,11 @@ private:
 };
 
 template <class Lost>
-Index NeighborCache::find_or_add(u8 interface, Ipv4Address address, bool known, Lost&& lost) {
-    if (const Index found = find(interface, address)) return found;
+Handle<Neighbor> NeighborCache::find_or_add(u8 interface, Ipv4Address address, bool known,
+                                            Lost&& lost) {
+    if (const Handle<Neighbor> found = find(interface, address)) return found;
     if (full()) {
-        const Index leaves = to_evict(known);
+        const Handle<Neighbor> leaves = to_evict(known);
         if (leaves == 0) return 0;
         lost(pool_[leaves]);
         forget(leaves);
@@ -155,7 +158,7 @@ Index NeighborCache::find_or_add(u8 interface, Ipv4Address address, bool known, 
 
 template <class Lost>
 void NeighborCache::flush(Lost&& lost) {
-    pool_.for_each([&](Index i) {
+    pool_.for_each([&](Handle<Neighbor> i) {
         Neighbor& n = pool_[i];
         if (n.permanent) return;
         lost(n);
@@ -165,7 +168,7 @@ void NeighborCache::flush(Lost&& lost) {
 
 template <class Due>
 void NeighborCache::advance(Due&& due) {
-    wheel_.advance(tick_now(), [&](Index i) {
+    wheel_.advance(tick_now(), [&](Handle<Neighbor> i) {
         const Ask ask = expired(i);
         if (ask != Ask::Nothing) due(i, ask);
     });

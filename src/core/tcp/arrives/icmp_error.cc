@@ -7,17 +7,18 @@ namespace tern::tcp {
 namespace {
 
 // Whose segment the error quotes; 0: nobody's.
-Index find_tcb(const Room& room, const inet::IcmpError& e) {
+Handle<Tcb> find_tcb(const Room& room, const inet::IcmpError& e) {
     const FlowKey key(e.local.address, e.local.port, e.remote.address, e.remote.port);
-    return index_of(room.flows.find(key.hash(room.table_key), [&](u32 v) {
-        return kind_of(v) == RecordKind::Tcb && room.tcbs[index_of(v)].key == key;
-    }));
+    return room.flows
+        .find(key.hash(room.table_key),
+              [&](FlowEntry entry) { return entry.tcb() && room.tcbs[entry.tcb()].key == key; })
+        .tcb();
 }
 
 }  // namespace
 
 void Room::icmp_error(const inet::IcmpError& e) {
-    const Index i = find_tcb(*this, e);
+    const Handle<Tcb> i = find_tcb(*this, e);
     if (i == 0) return cx.drop(DropReason::IcmpNoFlow, 0);  // [MUST-54]
     Tcb& tcb = tcbs[i];
     // RFC 5927 4.1 [RFC5927:1].
@@ -34,7 +35,7 @@ void Room::icmp_error(const inet::IcmpError& e) {
 // asked it ourselves, so nobody can have forged that: a connection that is being opened ends, as it
 // does on other systems; one that stands waits for R2, for its neighbour may come back.
 void Room::undelivered(const inet::IcmpError& e) {
-    const Index i = find_tcb(*this, e);
+    const Handle<Tcb> i = find_tcb(*this, e);
     if (i == 0) return;
     if (tcbs[i].state == State::SynSent)
         return finish(*this, i, Cause::TimedOut, Error::HostUnreachable);

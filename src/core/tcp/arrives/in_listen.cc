@@ -25,7 +25,7 @@ bool may_bring_cookie(const Room& room, Listener& l) {
 }
 
 Verdict answer_by_cookie(Room& room, Listener& l, const FlowKey& key, const Segment& seg) {
-    const wire::TcpOptions& o = room.options;
+    const wire::TcpOptions& o = seg.options();
     const u16 mss = o.has_mss ? o.mss : 536;
     inet::Way way;
     if (!room.inet.find_way(key.remote_address(), key.local_address(), way))
@@ -58,7 +58,7 @@ Verdict answer_by_cookie(Room& room, Listener& l, const FlowKey& key, const Segm
 }
 
 // An ACK without a record: the third step of a handshake that a cookie carried?
-Verdict cookie_returns(Room& room, Index listener, const FlowKey& key, Segment& seg) {
+Verdict cookie_returns(Room& room, Handle<Listener> listener, const FlowKey& key, Segment& seg) {
     const Listener& l = room.listeners[listener];
     const auto mss = check_cookie(room, key, seg.seq - 1, seg.ack - 1);
     if (!mss) return Verdict::reset(DropReason::TcpBadCookie);
@@ -76,7 +76,7 @@ Verdict cookie_returns(Room& room, Index listener, const FlowKey& key, Segment& 
         e.peer_wind_shift = scale & 0xf;
         e.sack = (seg.ts_ecr & 1) && l.options.sack;
     }
-    const Index i = promote(room, listener, e, seg, 0);
+    const Handle<Tcb> i = promote(room, listener, e, seg, 0);
     if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);
     return other_states(room, i, seg);
 }
@@ -84,12 +84,12 @@ Verdict cookie_returns(Room& room, Index listener, const FlowKey& key, Segment& 
 // What the SYN in hand asks for. Returns the offset of our timestamps.
 u32 learn_syn(const Room& room, const Listener& l, const FlowKey& key, const Segment& seg,
               const Replaced& old, Embryo& e) {
-    const wire::TcpOptions& o = room.options;
+    const wire::TcpOptions& o = seg.options();
     e.key = key;
     e.irs = seg.seq;
     const Sequence initial = initial_sequence(room, key);
     e.iss = initial.iss;
-    if (old.value != 0 && e.iss <= old.above) e.iss = old.above + 0x10001;
+    if (old.entry != 0 && e.iss <= old.above) e.iss = old.above + 0x10001;
     // RFC 9293 3.7.1 [MUST-15]: no MSS option means 536.
     e.peer_mss = o.has_mss ? o.mss : 536;
     const bool scaling = o.has_window_scale && l.options.window_scale;
@@ -107,17 +107,16 @@ Verdict make_embryo(Room& room, Listener& l, const FlowKey& key, const Segment& 
     inet::Way way;
     if (!room.inet.find_way(key.remote_address(), key.local_address(), way))
         return Verdict::drop(DropReason::OutNoRoute);
-    const Index i = room.embryos.allocate();
+    const Handle<Embryo> i = room.embryos.allocate();
     if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);
     Embryo& e = room.embryos[i];
     const u32 ts_offset = learn_syn(room, l, key, seg, old, e);
-    const u32 value = tagged(RecordKind::Embryo, i);
-    if (!(old.value != 0 ? room.flows.replace(seg.hash, old.value, value)
-                         : room.flows.insert(seg.hash, value))) {
+    if (!(old.entry != 0 ? room.flows.replace(seg.hash, old.entry, i)
+                         : room.flows.insert(seg.hash, i))) {
         room.embryos.free(i);
         return Verdict::drop(DropReason::MemoryCeiling);
     }
-    time_wait_replaced(room, old.value);
+    time_wait_replaced(room, old.entry);
     e.wants_cookie = wants_cookie;
     if (!e.timestamps) e.answered_us = room.now_us();
     const Duration rto = embryo_rto(room.cx.limits, 0);
@@ -132,18 +131,18 @@ Verdict make_embryo(Room& room, Listener& l, const FlowKey& key, const Segment& 
 
 }  // namespace
 
-Verdict syn_arrives(Room& room, Index listener, Segment& seg, const Replaced& old) {
+Verdict syn_arrives(Room& room, Handle<Listener> listener, Segment& seg, const Replaced& old) {
     Listener& l = room.listeners[listener];
     const FlowKey key = seg.key();
-    const FastOpen fast = judge_fast_open(room, l, key);
+    const FastOpen fast = judge_fast_open(room, l, key, seg.options());
     if (fast != FastOpen::Yes && fast != FastOpen::YesAndRenew)
         return make_embryo(room, l, key, seg, old, fast == FastOpen::WantsCookie);
     Embryo e;
     (void)learn_syn(room, l, key, seg, old, e);
-    return open_fast(room, listener, e, seg, old.value, fast == FastOpen::YesAndRenew);
+    return open_fast(room, listener, e, seg, old.entry, fast == FastOpen::YesAndRenew);
 }
 
-Verdict in_listen(Room& room, Index listener, Segment& seg) {
+Verdict in_listen(Room& room, Handle<Listener> listener, Segment& seg) {
     Listener& l = room.listeners[listener];
     const FlowKey key = seg.key();
     // RFC 9293 3.10.7.2 [U-3], first to fourth check.

@@ -7,7 +7,7 @@ namespace tern::tcp {
 namespace {
 
 // The listener may have been closed and opened anew since: then the embryo is an orphan.
-Index listener_of(Room& room, const Embryo& e) {
+Handle<Listener> listener_of(Room& room, const Embryo& e) {
     return find_listener(room, e.key.local_address(), e.key.local_port);
 }
 
@@ -37,9 +37,9 @@ void bare_ack(Room& room, const Listener& l, const Embryo& e, u64 hash, SendReas
 
 }  // namespace
 
-Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
+Verdict in_syn_received(Room& room, Handle<Embryo> embryo, Segment& seg) {
     Embryo& e = room.embryos[embryo];
-    const Index listener = listener_of(room, e);
+    const Handle<Listener> listener = listener_of(room, e);
     if (listener == 0) {
         free_embryo(room, embryo);
         return in_closed(room, seg);
@@ -94,8 +94,7 @@ Verdict in_syn_received(Room& room, Index embryo, Segment& seg) {
     if (seg.ack != e.iss + 1) return Verdict::reset(DropReason::TcpEmbryoBadAck);  // [U-11]
     // The peer will send again, or we will: there may be room then.
     const bool room_left = l.accept_count < l.backlog;
-    const u32 replaces = tagged(RecordKind::Embryo, embryo);
-    const Index i = room_left ? promote(room, listener, e, seg, replaces) : 0;
+    const Handle<Tcb> i = room_left ? promote(room, listener, e, seg, embryo) : 0;
     if (i == 0) {
         forget_answer_time(e);  // what comes later does not tell when the SYN-ACK arrived
         return Verdict::drop(room_left ? DropReason::MemoryCeiling

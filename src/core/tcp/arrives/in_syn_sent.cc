@@ -7,7 +7,7 @@ namespace {
 
 // What the peer's SYN negotiated.
 void learn_syn(Room& room, Tcb& tcb, const Segment& seg) {
-    const wire::TcpOptions& o = room.options;
+    const wire::TcpOptions& o = seg.options();
     const TcpOptions& wanted = options_of(room, tcb);
     tcb.rcv.irs = seg.seq;
     tcb.rcv.nxt = seg.seq + 1;
@@ -28,7 +28,7 @@ void learn_syn(Room& room, Tcb& tcb, const Segment& seg) {
         tcb.ts_recent_second = room.now_second();
     }
     tcb.send_mss = segment_size(room, tcb);
-    if (seg.has_options) learn_user_timeout(room, tcb);
+    if (seg.others != nullptr) learn_user_timeout(room, tcb, seg.options());
     if (seg.has(wire::Ack))
         learn_ecn_of_syn_ack(room, tcb, seg);
     else
@@ -52,14 +52,17 @@ void ask_without_ecn(Room& room, Tcb& tcb) {
 // RFC 9293 3.5.1, figure 9: the peer is in the middle of an old connection, which this RST is about
 // to end. The SYN that it has ignored need not wait for RTO.
 Verdict end_old_connection(Room& room, Tcb& tcb, const Segment& seg) {
-    send_reset_for(room, seg, SendReason::ResetBadAck);
+    Standing syn_sent;
+    syn_sent.state = State::SynSent;
+    syn_sent.iss = tcb.snd.iss;
+    send_reset_for(room, seg, SendReason::ResetBadAck, syn_sent);
     if (may_challenge(room, tcb)) ask_anew(room, tcb, SendReason::OpenAfterReset);
     return Verdict::drop(DropReason::TcpSynSentBadAck);
 }
 
 }  // namespace
 
-Verdict in_syn_sent(Room& room, Index i, Segment& seg) {
+Verdict in_syn_sent(Room& room, Handle<Tcb> i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
     // First: the ACK bit.
     const bool ack = seg.has(wire::Ack);
@@ -87,7 +90,7 @@ Verdict in_syn_sent(Room& room, Index i, Segment& seg) {
         become(room, tcb, Cause::SynAckArrived);
         tcb.ssthresh = 0xffffffff;
         measure_rtt(room, tcb, seg);
-        fast_open_answered(room, tcb);
+        fast_open_answered(room, tcb, seg.options());
         syn_acknowledged(room, tcb, seg.ack);
         learn_window(room, tcb, seg, false);
         enter_established(room, i);

@@ -31,19 +31,19 @@ void acknowledge_again(Room& room, const TimeWait& tw, SendReason why) {
     send_bare(room, tw.key, bare, why);
 }
 
-Verdict reopen(Room& room, Index record, Index listener, Segment& seg) {
+Verdict reopen(Room& room, Handle<TimeWait> record, Handle<Listener> listener, Segment& seg) {
     // A SYN that is not taken must not end TIME-WAIT; nor may a cookie's number lie in its space.
     const Listener& l = room.listeners[listener];
     if (l.accept_count >= l.backlog) return Verdict::drop(DropReason::TcpAcceptQueueFull);
     if (l.embryos >= l.syn_backlog || !room.admits_embryo())
         return Verdict::drop(DropReason::TcpSynQueueFull);
-    return syn_arrives(room, listener, seg,
-                       {tagged(RecordKind::TimeWait, record), room.time_waits[record].snd_nxt});
+    return syn_arrives(room, listener, seg, {FlowEntry(record), room.time_waits[record].snd_nxt});
 }
 
-Verdict syn_in_time_wait(Room& room, Index record, Segment& seg) {
+Verdict syn_in_time_wait(Room& room, Handle<TimeWait> record, Segment& seg) {
     TimeWait& tw = room.time_waits[record];
-    const Index listener = find_listener(room, seg.arrival->destination, seg.destination_port);
+    const Handle<Listener> listener =
+        find_listener(room, seg.arrival->destination, seg.destination_port);
     const bool fresh = tw.yields || is_new_connection(tw, seg);
     if (listener != 0 && !seg.fin() && fresh) return reopen(room, record, listener, seg);
     if (listener == 0 && tw.yields) return in_closed(room, seg);
@@ -73,7 +73,7 @@ bool repeats_fin(const TimeWait& tw, const Segment& seg) {
 
 }  // namespace
 
-Verdict in_time_wait(Room& room, Index record, Segment& seg) {
+Verdict in_time_wait(Room& room, Handle<TimeWait> record, Segment& seg) {
     TimeWait& tw = room.time_waits[record];
     if (seg.rst()) return reset_in_time_wait(tw, seg);
     if (seg.syn() && !seg.has(wire::Ack)) return syn_in_time_wait(room, record, seg);

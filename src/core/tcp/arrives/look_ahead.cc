@@ -45,11 +45,11 @@ void Room::look_ahead(const PacketBatch& batch, u32 network_at) {
     }
     for (u32 k = 0; k < count; ++k) {
         const Wanted w = wanted[k];
-        const u32 value = flows.find(w.hash, [](u32) { return true; });
-        const Index i = index_of(value);
-        if (kind_of(value) != RecordKind::Tcb) {
-            HashOfFlow{this}.prefetch(value);
-        } else if (value != 0) {
+        const FlowEntry entry = flows.find(w.hash, [](FlowEntry) { return true; });
+        const Handle<Tcb> i = entry.tcb();
+        if (entry.kind() != RecordKind::Tcb) {
+            HashOfFlow{this}.prefetch(entry);
+        } else if (i != 0) {
             // Very likely the one: record_of() will see, and need no second hash.
             lately[w.slot] = i;
             prefetch(i);
@@ -60,7 +60,8 @@ void Room::look_ahead(const PacketBatch& batch, u32 network_at) {
         }
     }
     for (u32 k = 0; k < strangers; ++k) {
-        const Index l = listener_table.find(wanted[k].hash, [](u32) { return true; });
+        const Handle<Listener> l =
+            listener_table.find(wanted[k].hash, [](Handle<Listener>) { return true; });
         for (u64 line = 0; line < sizeof(Listener); line += 64) listeners.prefetch(l, line);
     }
 }

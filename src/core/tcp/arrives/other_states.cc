@@ -20,7 +20,7 @@ bool repeats_syn(const Tcb& tcb, const Segment& seg) {
            seg.seq == tcb.rcv.irs;
 }
 
-Verdict syn_again(Room& room, Index i, const Segment& seg) {
+Verdict syn_again(Room& room, Handle<Tcb> i, const Segment& seg) {
     Tcb& tcb = room.tcbs[i];
     // RFC 9768 3.1.5 [RFC9768:6].
     if (mixes_ecn(ecn_wanted(room, options_of(room, tcb)), tcb.ecn, seg.flags)) {
@@ -39,7 +39,7 @@ Verdict syn_again(Room& room, Index i, const Segment& seg) {
     return Verdict::done();
 }
 
-void outside_window(Room& room, Index i, Segment& seg) {
+void outside_window(Room& room, Handle<Tcb> i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
     if (check_ack(tcb, seg)) return;
     option_unheard(room, tcb, seg);
@@ -48,7 +48,7 @@ void outside_window(Room& room, Index i, Segment& seg) {
 
 }  // namespace
 
-Verdict other_states(Room& room, Index i, Segment& seg) {
+Verdict other_states(Room& room, Handle<Tcb> i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
     if (repeats_syn(tcb, seg))
         if (auto v = syn_again(room, i, seg)) return v;
@@ -64,7 +64,7 @@ Verdict other_states(Room& room, Index i, Segment& seg) {
     // would have to guess SEG.SEQ and SEG.ACK.
     admit(room, tcb, seg);
     if (auto v = step5_ack(room, i, seg)) return v;
-    if (seg.has_options) learn_user_timeout(room, tcb);
+    if (seg.others != nullptr) learn_user_timeout(room, tcb, seg.options());
     if (auto v = step6_urgent(room, tcb, seg)) return v;
     if (auto v = step7_text(room, i, seg)) return v;
     return step8_fin(room, i, seg);

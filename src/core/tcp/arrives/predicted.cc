@@ -4,14 +4,14 @@
 
 namespace tern::tcp {
 
-bool predicted(Room& room, Index i, Segment& seg) {
+bool predicted(Room& room, Handle<Tcb> i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
     constexpr u32 special = k_recovery | k_released | k_urgent_in | k_persist | k_after_timeout |
                             k_fin_queued | k_urgent_out;
     if (tcb.state != State::Established || tcb.has(special)) return false;
     const u16 any = tcb.ecn == Ecn::Off ? wire::Psh : wire::Psh | wire::k_ecn_flags;
     if ((seg.flags & ~any) != wire::Ack || seg.seq != tcb.rcv.nxt) return false;
-    if (seg.has_options && (room.options.sack_count != 0 || room.options.has_user_timeout))
+    if (seg.others != nullptr && (seg.others->sack_count != 0 || seg.others->has_user_timeout))
         return false;
     if (tcb.has(k_timestamps)) {
         if (!seg.has_timestamps || static_cast<i32>(seg.ts_val - tcb.ts_recent) < 0) return false;

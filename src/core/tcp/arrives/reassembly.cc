@@ -7,13 +7,13 @@ namespace tern::tcp {
 
 namespace {
 
-void take_from_ages(Room& room, ReceiveQueue& q, Index i) {
+void take_from_ages(Room& room, ReceiveQueue& q, Handle<Run> i) {
     const Run& run = room.runs[i];
     (run.newer != 0 ? room.runs[run.newer].older : q.newest) = run.older;
     if (run.older != 0) room.runs[run.older].newer = run.newer;
 }
 
-void put_newest(Room& room, ReceiveQueue& q, Index i) {
+void put_newest(Room& room, ReceiveQueue& q, Handle<Run> i) {
     room.runs[i].newer = 0;
     room.runs[i].older = q.newest;
     if (q.newest != 0) room.runs[q.newest].newer = i;
@@ -21,15 +21,15 @@ void put_newest(Room& room, ReceiveQueue& q, Index i) {
 }
 
 // RFC 2018 4 [RFC2018:2]: the run that the latest segment belongs to is the first block.
-void renew(Room& room, ReceiveQueue& q, Index i) {
+void renew(Room& room, ReceiveQueue& q, Handle<Run> i) {
     if (q.newest == i) return;
     take_from_ages(room, q, i);
     put_newest(room, q, i);
 }
 
 // An empty one behind `before`; 0: refused.
-Index new_run(Room& room, ReceiveQueue& q, Seq at, Index before) {
-    const Index i = room.runs.allocate();
+Handle<Run> new_run(Room& room, ReceiveQueue& q, Seq at, Handle<Run> before) {
+    const Handle<Run> i = room.runs.allocate();
     if (i == 0) return 0;
     Run& run = room.runs[i];
     run.left = run.right = at;
@@ -43,7 +43,7 @@ Index new_run(Room& room, ReceiveQueue& q, Seq at, Index before) {
     return i;
 }
 
-void free_run(Room& room, ReceiveQueue& q, Index i) {
+void free_run(Room& room, ReceiveQueue& q, Handle<Run> i) {
     const Run& run = room.runs[i];
     (run.prev != 0 ? room.runs[run.prev].next : q.runs) = run.next;
     if (run.next != 0) room.runs[run.next].prev = run.prev;
@@ -54,9 +54,9 @@ void free_run(Room& room, ReceiveQueue& q, Index i) {
 }
 
 // The run behind it has no hole in front any more.
-void join_next(Room& room, ReceiveQueue& q, Index i) {
+void join_next(Room& room, ReceiveQueue& q, Handle<Run> i) {
     Run& run = room.runs[i];
-    const Index next = run.next;
+    const Handle<Run> next = run.next;
     if (next == 0 || room.runs[next].left != run.right) return;
     run.chain.splice_back(std::move(room.runs[next].chain));
     run.right = room.runs[next].right;
@@ -83,7 +83,7 @@ void drop_twice(Room& room, Tcb& tcb, Segment& seg, Packet& packet, Seq left, Se
 
 }  // namespace
 
-Index run_before(Room& room, ReceiveQueue& q, Seq s) {
+Handle<Run> run_before(Room& room, ReceiveQueue& q, Seq s) {
     q.root = splay(room.runs, q.root, s);
     if (q.root == 0 || room.runs[q.root].left <= s) return q.root;
     return room.runs[q.root].prev;
@@ -107,7 +107,7 @@ void release_empty(Room& room, Tcb& tcb) {
     if (tcb.receive_queue == 0) return;
     const ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
     if (q.chain.empty() && q.runs == 0 && !q.has_fin && q.twice.left == q.twice.right)
-        room.receive_queues.free(std::exchange(tcb.receive_queue, 0));
+        room.receive_queues.free(std::exchange(tcb.receive_queue, {}));
 }
 
 void fill_hole(Room& room, Tcb& tcb, ReceiveQueue& q, Segment& seg) {
@@ -136,7 +136,7 @@ DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg) {
     Packet packet = std::move(seg.packet);
     Seq seq = seg.seq;
     while (packet && packet.size() > 0) {
-        const Index before = run_before(room, *q, seq);
+        const Handle<Run> before = run_before(room, *q, seq);
         // What arrived first stays (Ptacek and Newsham): only new bytes are taken.
         if (before != 0 && seq < room.runs[before].right) {
             drop_twice(room, tcb, seg, packet, seq, room.runs[before].right);
@@ -144,13 +144,13 @@ DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg) {
             seq = room.runs[before].right;
             continue;
         }
-        const Index after = before != 0 ? room.runs[before].next : q->runs;
+        const Handle<Run> after = before != 0 ? room.runs[before].next : q->runs;
         const bool grows = before != 0 && room.runs[before].right == seq;
         if (!grows && q->run_count >= room.cx.limits.tcp_out_of_order_runs)
             return DropReason::TcpReassemblyFull;
         const u32 gap = after != 0 ? static_cast<u32>(room.runs[after].left - seq) : packet.size();
         Packet part = cut_front(packet, gap);
-        const Index at = !part ? 0 : grows ? before : new_run(room, *q, seq, before);
+        const Handle<Run> at = !part ? 0 : grows ? before : new_run(room, *q, seq, before);
         if (at == 0) return DropReason::MemoryCeiling;
         seq += part.size();
         q->out_of_order += part.size();

@@ -15,7 +15,9 @@ bool intact(const Packet& packet, const inet::Arrival& arrival) {
 namespace {
 
 // What the header alone can tell. None: go on.
-DropReason check_segment(Room& room, Packet& packet, const inet::Arrival& arrival, Segment& seg) {
+// Options other than timestamps come to lie in `parsed`.
+DropReason check_segment(Packet& packet, const inet::Arrival& arrival, Segment& seg,
+                         std::optional<wire::TcpOptions>& parsed) {
     const auto bytes = packet.bytes();
     const auto header = wire::parse_tcp(bytes);
     if (!header) return header.error();  // RFC 9293 3.1 [U-1]: a data offset that cannot be
@@ -35,18 +37,16 @@ DropReason check_segment(Room& room, Packet& packet, const inet::Arrival& arriva
     if (!options.empty()) {
         seg.has_timestamps = wire::parse_timestamps_only(options, seg.ts_val, seg.ts_ecr);
         if (!seg.has_timestamps || seg.syn()) {
-            room.options = {};
-            seg.has_options = true;
+            wire::TcpOptions& others = parsed.emplace();
             // RFC 9293 3.1 [MUST-5]: in any segment. [MUST-7]: an illegal length cannot be skipped;
             // the segment is dropped.
-            if (auto bad = wire::parse_tcp_options(options, room.options); bad != DropReason::None)
+            if (auto bad = wire::parse_tcp_options(options, others); bad != DropReason::None)
                 return bad;
-            seg.has_timestamps = room.options.has_timestamps;
-            seg.ts_val = room.options.ts_val;
-            seg.ts_ecr = room.options.ts_ecr;
+            seg.others = &others;
+            seg.has_timestamps = others.has_timestamps;
+            seg.ts_val = others.ts_val;
+            seg.ts_ecr = others.ts_ecr;
         }
-    } else if (seg.syn()) {
-        room.options = {};
     }
     seg.len = packet.size() - header->header_length;
     seg.arrival = &arrival;
@@ -59,28 +59,28 @@ DropReason check_segment(Room& room, Packet& packet, const inet::Arrival& arriva
 
 // A connection that was busy lately is found without the keyed hash: its record itself says whether
 // it is (still) the one. `hash` stays 0 then.
-u32 record_of(Room& room, const FlowKey& key, u64& hash) {
-    Index& lately = room.lately[key.slot()];
+FlowEntry record_of(Room& room, const FlowKey& key, u64& hash) {
+    Handle<Tcb>& lately = room.lately[key.slot()];
     if (lately != 0 && room.tcbs.is_live(lately)) {
         const Tcb& tcb = room.tcbs[lately];
-        if (tcb.key == key && !tcb.has(k_detached)) return tagged(RecordKind::Tcb, lately);
+        if (tcb.key == key && !tcb.has(k_detached)) return lately;
     }
     hash = key.hash(room.table_key);
-    const u32 value = find_flow(room, key, hash);
-    if (value != 0 && kind_of(value) == RecordKind::Tcb) lately = index_of(value);
-    return value;
+    const FlowEntry entry = find_flow(room, key, hash);
+    if (entry.tcb()) lately = entry.tcb();
+    return entry;
 }
 
 namespace {
 
 // The record of this flow, and the section of RFC 9293 3.10.7 that its state names.
-Verdict dispatch(Room& room, Segment& seg, u32 value) {
-    const Index i = index_of(value);
-    switch (kind_of(value)) {
-        case RecordKind::Embryo: return in_syn_received(room, i, seg);
-        case RecordKind::TimeWait: return in_time_wait(room, i, seg);
+Verdict dispatch(Room& room, Segment& seg, FlowEntry entry) {
+    switch (entry.kind()) {
+        case RecordKind::Embryo: return in_syn_received(room, entry.embryo(), seg);
+        case RecordKind::TimeWait: return in_time_wait(room, entry.time_wait(), seg);
         case RecordKind::Tcb: break;
     }
+    const Handle<Tcb> i = entry.tcb();
     if (room.tcbs[i].state == State::SynSent) return in_syn_sent(room, i, seg);
     if (room.header_prediction && predicted(room, i, seg)) {
         ++room.cx.counters.tcp_predicted;
@@ -105,9 +105,9 @@ void answer(Room& room, Tcb& tcb, Segment& seg, DropReason reason) {
         acknowledge_each(room, tcb, why);
 }
 
-void act(Room& room, Segment& seg, Verdict v, Tcb* tcb, const inet::Arrival& arrival) {
+void act(Room& room, Segment& seg, Verdict v, Tcb* tcb, const Standing& standing) {
     if (v.act == Verdict::Act::Next || v.act == Verdict::Act::Done) return;
-    room.cx.drop(v.reason, arrival.interface);
+    room.cx.drop(v.reason, seg.arrival->interface);
     switch (v.act) {
         case Verdict::Act::Ack:
             if (tcb != nullptr) answer(room, *tcb, seg, v.reason);
@@ -121,51 +121,67 @@ void act(Room& room, Segment& seg, Verdict v, Tcb* tcb, const inet::Arrival& arr
                 v.reason == DropReason::TcpNoConnection ? SendReason::ResetNoConnection
                 : v.reason == DropReason::TcpListenAck || v.reason == DropReason::TcpBadCookie
                     ? SendReason::ResetListen
-                    : SendReason::ResetBadAck);
+                    : SendReason::ResetBadAck,
+                standing);
             break;
         default: break;
     }
 }
 
-State state_of(const Room& room, u32 value, Index listener) {
-    if (value == 0) return listener != 0 ? State::Listen : State::Closed;
-    switch (kind_of(value)) {
-        case RecordKind::Tcb: return room.tcbs[index_of(value)].state;
-        case RecordKind::Embryo: return State::SynReceived;
-        case RecordKind::TimeWait: return State::TimeWait;
-    }
-    return State::Closed;
+Standing standing_of(const Tcb& tcb, const Segment& seg) {
+    const bool syn_sent = tcb.state == State::SynSent;
+    const Seq irs = !syn_sent ? tcb.rcv.irs : seg.syn() ? seg.seq : Seq{};
+    const bool passive_open = tcb.state == State::SynReceived && tcb.has(k_passive);
+    return {.state = tcb.state,
+            .if_gone = passive_open ? State::Listen : State::Closed,
+            .iss = tcb.snd.iss,
+            .irs = irs,
+            .snd_wind_shift = tcb.snd_wind_shift};
 }
 
-void tell_arrival(Room& room, const FlowKey& key, const Segment& seg, State before, Verdict v,
-                  u32 note, u8 shift) {
-    room.cx.observer->on_segment_arrived({room.cx.now, note, v.reason, before, room.state_now,
-                                          key.id(), seg.seq.value, seg.len, seg.ack.value,
-                                          seg.flags, seg.syn() ? seg.wnd : seg.wnd << shift,
-                                          room.state_iss, room.state_irs, seg.lacks_timestamp});
+Standing standing_of(const Embryo& e) {
+    return {.state = State::SynReceived,
+            .if_gone = State::Listen,
+            .iss = e.iss,
+            .irs = e.irs,
+            .snd_wind_shift = e.peer_wind_shift != k_no_scaling ? u8{e.peer_wind_shift} : u8{0}};
 }
 
-// Of the window field of what arrives.
-u8 shift_of(const Room& room, u32 value) {
-    const Index i = index_of(value);
-    if (kind_of(value) == RecordKind::Tcb) return room.tcbs[i].snd_wind_shift;
-    if (kind_of(value) != RecordKind::Embryo) return 0;
-    const u8 shift = room.embryos[i].peer_wind_shift;
-    return shift != k_no_scaling ? shift : u8{0};
+Standing standing_of(const Room& room, FlowEntry entry, Handle<Listener> listener,
+                     const Segment& seg) {
+    if (entry.tcb()) return standing_of(room.tcbs[entry.tcb()], seg);
+    if (entry.embryo()) return standing_of(room.embryos[entry.embryo()]);
+    Standing s;
+    s.irs = seg.syn() ? seg.seq : Seq{};
+    if (entry.time_wait()) s.state = State::TimeWait;
+    if (listener != 0) s.state = s.if_gone = State::Listen;
+    return s;
 }
 
-void remember_initial(Room& room, u32 value, const Segment& seg) {
-    room.state_iss = 0;
-    room.state_irs = seg.syn() ? seg.seq.value : 0;
-    if (value == 0) return;
-    const Index i = index_of(value);
-    if (kind_of(value) == RecordKind::Tcb) {
-        room.state_iss = room.tcbs[i].snd.iss.value;
-        if (room.tcbs[i].state != State::SynSent) room.state_irs = room.tcbs[i].rcv.irs.value;
-    } else if (kind_of(value) == RecordKind::Embryo) {
-        room.state_iss = room.embryos[i].iss.value;
-        room.state_irs = room.embryos[i].irs.value;
-    }
+State state_after(const Room& room, const FlowKey& key, const Standing& before) {
+    const FlowEntry entry = find_flow(room, key, key.hash(room.table_key));
+    if (entry.tcb()) return room.tcbs[entry.tcb()].state;
+    if (entry.embryo()) return State::SynReceived;
+    return entry.time_wait() ? State::TimeWait : before.if_gone;
+}
+
+void tell_arrival(Room& room, const FlowKey& key, const Segment& seg, const Standing& before,
+                  Verdict v) {
+    const u32 wnd = seg.syn() ? seg.wnd : seg.wnd << before.snd_wind_shift;
+    room.cx.observer->on_segment_arrived({.at = room.cx.now,
+                                          .note = seg.arrival->note,
+                                          .drop = v.reason,
+                                          .before = before.state,
+                                          .after = state_after(room, key, before),
+                                          .flow = key.id(),
+                                          .seq = seg.seq.value,
+                                          .length = seg.len,
+                                          .ack = seg.ack.value,
+                                          .flags = seg.flags,
+                                          .window = wnd,
+                                          .iss = before.iss.value,
+                                          .irs = before.irs.value,
+                                          .lacks_timestamp = seg.lacks_timestamp});
 }
 
 }  // namespace
@@ -173,30 +189,24 @@ void remember_initial(Room& room, u32 value, const Segment& seg) {
 void segment_arrives(Room& room, Segment& seg) {
     const inet::Arrival& arrival = *seg.arrival;
     const FlowKey key = seg.key();
-    const u32 value = record_of(room, key, seg.hash);
-    const Index listener =
-        value == 0 ? find_listener(room, arrival.destination, seg.destination_port) : 0;
+    const FlowEntry entry = record_of(room, key, seg.hash);
+    const Handle<Listener> listener =
+        entry == 0 ? find_listener(room, arrival.destination, seg.destination_port) : 0;
     const bool watched = room.cx.observer != nullptr;
-    const u32 note = arrival.note;
-    State before = State::Closed;
-    u8 shift = 0;
-    if (watched) [[unlikely]] {
-        before = room.state_now = state_of(room, value, listener);
-        remember_initial(room, value, seg);
-        shift = value != 0 ? shift_of(room, value) : u8{0};
-    }
-    const Verdict v = value != 0      ? dispatch(room, seg, value)
+    Standing standing;
+    if (watched) [[unlikely]]
+        standing = standing_of(room, entry, listener, seg);
+    const Verdict v = entry != 0      ? dispatch(room, seg, entry)
                       : listener != 0 ? in_listen(room, listener, seg)
                                       : in_closed(room, seg);
     if (v.act > Verdict::Act::Done) {
-        Tcb* tcb = nullptr;
-        if (value != 0 && kind_of(value) == RecordKind::Tcb && room.tcbs.is_live(index_of(value)))
-            tcb = &room.tcbs[index_of(value)];
-        room.cx.note = note;
-        act(room, seg, v, tcb, arrival);
+        const Handle<Tcb> i = entry.tcb();
+        Tcb* tcb = i != 0 && room.tcbs.is_live(i) ? &room.tcbs[i] : nullptr;
+        room.cx.note = arrival.note;
+        act(room, seg, v, tcb, standing);
     }
     if (watched) [[unlikely]]
-        tell_arrival(room, key, seg, before, v, note, shift);
+        tell_arrival(room, key, seg, standing, v);
 }
 
 void Room::arrives(Packet packet, const inet::Arrival& arrival, bool more) {
@@ -206,7 +216,8 @@ void Room::arrives(Packet packet, const inet::Arrival& arrival, bool more) {
         end_train();
     }
     Segment seg;
-    const DropReason bad = check_segment(*this, packet, arrival, seg);
+    std::optional<wire::TcpOptions> parsed;
+    const DropReason bad = check_segment(packet, arrival, seg, parsed);
     if (bad != DropReason::None) {
         cx.drop(bad, arrival.interface);
         return;

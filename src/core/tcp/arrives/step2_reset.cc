@@ -3,7 +3,7 @@
 
 namespace tern::tcp {
 
-Verdict step2_reset(Room& room, Index i, Segment& seg) {
+Verdict step2_reset(Room& room, Handle<Tcb> i, Segment& seg) {
     if (!seg.rst()) return Verdict::next();
     Tcb& tcb = room.tcbs[i];
     // RFC 5961 3.2 [RFC5961:1]: only the exact sequence number is believed.

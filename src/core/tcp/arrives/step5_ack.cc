@@ -24,7 +24,7 @@ void tell_writable(Room& room, Tcb& tcb) {
     tell(room, tcb, Writable);
 }
 
-Verdict fin_acknowledged(Room& room, Index i) {
+Verdict fin_acknowledged(Room& room, Handle<Tcb> i) {
     Tcb& tcb = room.tcbs[i];
     switch (tcb.state) {
         case State::FinWait1:
@@ -54,7 +54,7 @@ void drop_acknowledged(Room& room, Tcb& tcb, Seq ack) {
     if (q.cursor != nullptr && q.cursor_seq < q.base) q.cursor = nullptr;
     if (q.chain.empty()) {
         q.chain.clear();
-        room.send_queues.free(std::exchange(tcb.send_queue, 0));
+        room.send_queues.free(std::exchange(tcb.send_queue, {}));
     }
 }
 
@@ -119,7 +119,7 @@ void rarely_acknowledged(Room& room, Tcb& tcb) {
 
 }  // namespace
 
-void acknowledged(Room& room, Index i, Segment& seg) {
+void acknowledged(Room& room, Handle<Tcb> i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
     const u32 acked = static_cast<u32>(seg.ack - tcb.snd.una);
     const u32 flight_before = tcb.flight_size();
@@ -162,7 +162,7 @@ void acknowledged(Room& room, Index i, Segment& seg) {
     want_output(room, tcb);
 }
 
-void enter_established(Room& room, Index i) {
+void enter_established(Room& room, Handle<Tcb> i) {
     Tcb& tcb = room.tcbs[i];
     tcb.cwnd = initial_window(room, eff_snd_mss(room, tcb));
     // RFC 5681 3.1 [RFC5681:2]: a lost SYN begins with one segment.
@@ -202,7 +202,7 @@ void syn_acknowledged(Room& room, Tcb& tcb, Seq ack) {
 namespace {
 
 // SYN-RECEIVED with a Tcb: a simultaneous open, or a promoted embryo.
-void ack_of_syn(Room& room, Index i, Segment& seg) {
+void ack_of_syn(Room& room, Handle<Tcb> i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
     become(room, tcb, Cause::AckOfSyn);
     measure_rtt(room, tcb, seg);
@@ -236,7 +236,7 @@ Verdict check_ack(const Tcb& tcb, const Segment& seg) {
     return Verdict::next();
 }
 
-Verdict step5_ack(Room& room, Index i, Segment& seg) {
+Verdict step5_ack(Room& room, Handle<Tcb> i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
     const bool opens = tcb.state == State::SynReceived;
     if (opens) ack_of_syn(room, i, seg);
@@ -254,7 +254,7 @@ Verdict step5_ack(Room& room, Index i, Segment& seg) {
         learn_window(room, tcb, seg, true);
     Flight* const flight = flight_of(room, tcb);
     if (!advances && tcb.snd.una < tcb.snd.max && flight != nullptr) {
-        const bool sack = seg.has_options && room.options.sack_count > 0;
+        const bool sack = seg.has_sack();
         if (sack && seg.ack == tcb.snd.una) {
             flight_acknowledged(room, tcb, *flight, seg, tcb.snd.una);
             if (!tcb.has(k_persist)) choose_loss_timer(room, tcb, *flight);

@@ -89,7 +89,7 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
     return DropReason::None;
 }
 
-Verdict step7_text(Room& room, Index i, Segment& seg) {
+Verdict step7_text(Room& room, Handle<Tcb> i, Segment& seg) {
     if (seg.len == 0) return Verdict::next();
     Tcb& tcb = room.tcbs[i];
     if (!may_receive_state(tcb.state)) return Verdict::ack(DropReason::TcpAfterFin);

@@ -26,7 +26,7 @@ bool fin_is_next(Room& room, Tcb& tcb, const Segment& seg) {
 
 }  // namespace
 
-Verdict step8_fin(Room& room, Index i, Segment& seg) {
+Verdict step8_fin(Room& room, Handle<Tcb> i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
     if (!may_receive_state(tcb.state)) return Verdict::done();
     if (!fin_is_next(room, tcb, seg)) return Verdict::done();

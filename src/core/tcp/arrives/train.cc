@@ -26,14 +26,13 @@ bool same_header(const std::byte* a, const std::byte* b, u32 length) {
     return differ == 0;
 }
 
-Index connection_of(Room& room, const Segment& seg) {
+Handle<Tcb> connection_of(Room& room, const Segment& seg) {
     u64 hash = 0;
-    const u32 value = record_of(room, seg.key(), hash);
-    return value != 0 && kind_of(value) == RecordKind::Tcb ? index_of(value) : 0;
+    return record_of(room, seg.key(), hash).tcb();
 }
 
 bool predicted_whole(Room& room, Segment& first, Chain& rest, u32 len) {
-    const Index i = connection_of(room, first);
+    const Handle<Tcb> i = connection_of(room, first);
     // What runs out on the way is for each segment to find out.
     if (i == 0 || room.cx.pool->scarce()) return false;
     const u32 own = std::exchange(first.len, len);
@@ -72,7 +71,7 @@ Segment behind(const Segment& s, Seq seq, Packet packet) {
 bool begins_train(const Room& room, const Segment& seg) {
     constexpr u16 any = wire::Psh | wire::k_ecn_flags;
     constexpr u8 ce = 3;  // each mark counts
-    return seg.len > 0 && (seg.flags & ~any) == wire::Ack && !seg.has_options &&
+    return seg.len > 0 && (seg.flags & ~any) == wire::Ack && seg.others == nullptr &&
            (seg.arrival->tos & ce) != ce && room.header_prediction && room.cx.observer == nullptr;
 }
 

@@ -20,7 +20,7 @@ Result<void> Tcp::abort(TcpConnection c) {
     const State s = tcb->state;
     if (s != State::SynSent && s != State::Closing && s != State::LastAck)
         send_reset(room, *tcb, SendReason::ResetAbort);
-    finish(room, c.index, Cause::Abort, Error::Aborted);
+    finish(room, tcb->self, Cause::Abort, Error::Aborted);
     return {};
 }
 

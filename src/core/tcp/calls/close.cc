@@ -7,7 +7,7 @@ using namespace tcp;
 
 namespace {
 
-Result<void> close_sending(Room& room, Index i) {
+Result<void> close_sending(Room& room, Handle<Tcb> i) {
     Tcb& tcb = room.tcbs[i];
     switch (tcb.state) {
         case State::SynSent: finish(room, i, Cause::Close, Error::None); return {};
@@ -32,7 +32,7 @@ Result<void> close_sending(Room& room, Index i) {
 Result<void> Tcp::close(TcpConnection c) {
     Room& room = *room_;
     if (room.tcb_of(c) == nullptr) return std::unexpected(Error::NoSuchConnection);
-    return close_sending(room, c.index);
+    return close_sending(room, Handle<Tcb>(c.index));
 }
 
 void Tcp::release(TcpConnection c) {
@@ -44,14 +44,14 @@ void Tcp::release(TcpConnection c) {
     tcb->clear(k_keep_alive);
     tcb->set(k_released);
     tcb->orphan = OrphanWait::Nothing;
-    if (tcb->has(k_detached) || tcb->state == State::Closed) return free_tcb(room, c.index);
+    if (tcb->has(k_detached) || tcb->state == State::Closed) return free_tcb(room, tcb->self);
     // RFC 9293 3.6.1 [SHLD-3] [MAY-1]: bytes that nobody will read are a loss the peer must know.
     if (has_unread(room, *tcb)) {
         send_reset(room, *tcb, SendReason::ResetUnread);
-        return finish(room, c.index, Cause::Abort, Error::Aborted);
+        return finish(room, tcb->self, Cause::Abort, Error::Aborted);
     }
-    if (tcb->state == State::SynSent) return finish(room, c.index, Cause::Close, Error::None);
-    if (may_send_state(tcb->state) && !tcb->has(k_fin_queued)) (void)close_sending(room, c.index);
+    if (tcb->state == State::SynSent) return finish(room, tcb->self, Cause::Close, Error::None);
+    if (may_send_state(tcb->state) && !tcb->has(k_fin_queued)) (void)close_sending(room, tcb->self);
     begin_orphan(room, *tcb);
 }
 

@@ -10,11 +10,12 @@ namespace {
 // Does any record still use this local port? Control plane: a walk is affordable.
 bool port_lingers(Room& room, u16 port) {
     bool found = false;
-    room.tcbs.for_each([&](Index i) {
+    room.tcbs.for_each([&](Handle<Tcb> i) {
         found |= room.tcbs[i].key.local_port == port && room.tcbs[i].has(k_passive) &&
                  !room.tcbs[i].has(k_detached);
     });
-    room.time_waits.for_each([&](Index i) { found |= room.time_waits[i].key.local_port == port; });
+    room.time_waits.for_each(
+        [&](Handle<TimeWait> i) { found |= room.time_waits[i].key.local_port == port; });
     return found;
 }
 
@@ -42,11 +43,11 @@ Result<u16> port_for(Room& room, const ListenOptions& o) {
 
 // Handshakes that a listener for every address had begun here, by an embryo or by a cookie, count
 // for the new one, which will end them.
-void take_over_handshakes(Room& room, Listener& l, Index before) {
+void take_over_handshakes(Room& room, Listener& l, Handle<Listener> before) {
     if (before == 0) return;
     l.gave_cookies = room.listeners[before].gave_cookies;
     l.cookies_until = room.listeners[before].cookies_until;
-    room.embryos.for_each([&](Index i) {
+    room.embryos.for_each([&](Handle<Embryo> i) {
         const FlowKey& key = room.embryos[i].key;
         if (key.local_port != l.port || key.local_address() != l.address) return;
         --room.listeners[before].embryos;
@@ -63,8 +64,8 @@ Result<TcpListener> Tcp::listen(const ListenOptions& o) {
     if (!o.local.address.is_any() && !room.inet.is_local_address(o.local.address))
         return std::unexpected(Error::AddressNotAvailable);
     TERN_TRY(const u16 port, port_for(room, o));
-    const Index before = find_listener(room, o.local.address, port);
-    const Index i = room.listeners.allocate();
+    const Handle<Listener> before = find_listener(room, o.local.address, port);
+    const Handle<Listener> i = room.listeners.allocate();
     if (i == 0) return std::unexpected(Error::OutOfMemory);
     Listener& l = room.listeners[i];
     l.address = o.local.address;
@@ -85,7 +86,7 @@ Result<TcpListener> Tcp::listen(const ListenOptions& o) {
     room.lately_listeners = {};
     take_over_handshakes(room, l, before);
     tell_transition(room, {{l.address, l.port}, {}}, State::Closed, Cause::OpenPassive);
-    return TcpListener{i, l.generation};
+    return TcpListener{i.index, l.generation};
 }
 
 Result<TcpConnection> Tcp::accept(TcpListener listener) {
@@ -93,9 +94,9 @@ Result<TcpConnection> Tcp::accept(TcpListener listener) {
     Listener* l = room.listener_of(listener);
     if (l == nullptr) return std::unexpected(Error::Aborted);
     if (l->accept_head == 0) return std::unexpected(Error::WouldBlock);
-    const Index i = l->accept_head;
+    const Handle<Tcb> i = l->accept_head;
     Tcb& tcb = room.tcbs[i];
-    l->accept_head = std::exchange(tcb.event_next, 0);
+    l->accept_head = std::exchange(tcb.event_next, {});
     if (l->accept_head == 0) l->accept_tail = 0;
     --l->accept_count;
     tcb.clear(k_waits_for_accept);
@@ -103,7 +104,7 @@ Result<TcpConnection> Tcp::accept(TcpListener listener) {
     const u16 waiting = tcb.events;
     if (waiting != 0) tell(room, tcb, waiting);
     if (tcb.error != Error::None) tell(room, tcb, Closed);
-    return TcpConnection{i, tcb.generation};
+    return TcpConnection{i.index, tcb.generation};
 }
 
 Result<Endpoint> Tcp::local_endpoint(TcpListener listener) const {
@@ -116,23 +117,24 @@ Result<void> Tcp::close_listener(TcpListener listener) {
     Room& room = *room_;
     Listener* l = room.listener_of(listener);
     if (l == nullptr) return std::unexpected(Error::NoSuchConnection);
+    const Handle<Listener> closing(listener.index);
     while (l->accept_head != 0) {
         const auto waiting = accept(listener);
         (void)abort(*waiting);
         release(*waiting);
     }
-    room.embryos.for_each([&](Index i) {
+    room.embryos.for_each([&](Handle<Embryo> i) {
         const FlowKey& key = room.embryos[i].key;
-        if (find_listener(room, key.local_address(), key.local_port) == listener.index)
+        if (find_listener(room, key.local_address(), key.local_port) == closing)
             reset_embryo(room, *l, i, SendReason::ResetListenerClosed);
     });
     tell_transition(room, {{l->address, l->port}, {}}, State::Listen, Cause::Close);
     const u64 hash = hash_of_listener(room.table_key, l->address, l->port);
-    room.listener_table.erase(hash, listener.index);
+    room.listener_table.erase(hash, closing);
     room.lately_listeners = {};
     forget_fast_opens(room, *l);
     l->generation = 0;
-    if (!l->on_events) room.listeners.free(listener.index);
+    if (!l->on_events) room.listeners.free(closing);
     return {};
 }
 
@@ -155,7 +157,7 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
     }
     FlowKey key(local, o.local_port, remote.address, remote.port);
     u64 hash = 0;
-    u32 old = 0;
+    FlowEntry old;
     if (o.local_port == 0) {
         const auto chosen = choose_port(room, local, remote);
         if (!chosen) return std::unexpected(Error::NoPortFree);
@@ -168,9 +170,8 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
     }
     std::optional<Seq> above;
     if (old != 0) {
-        if (kind_of(old) != RecordKind::TimeWait || !o.reuse_address)
-            return std::unexpected(Error::PortInUse);
-        above = room.time_waits[index_of(old)].snd_nxt;
+        if (!old.time_wait() || !o.reuse_address) return std::unexpected(Error::PortInUse);
+        above = room.time_waits[old.time_wait()].snd_nxt;
     }
     inet::Way way;
     if (auto found = room.inet.find_way(remote.address, local, way); !found)
@@ -179,14 +180,14 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
     const Ecn ecn = ecn_to_ask(room, o.options, remote.address);
     Extras extras;
     const bool all = allocate_extras(room, o.options, extras, o.fast_open || ecn == Ecn::Accurate);
-    const Index i = all ? new_tcb(room, key, hash, old) : 0;
+    const Handle<Tcb> i = all ? new_tcb(room, key, hash, old) : 0;
     if (i == 0) {
         free_extras(room, extras);
         return std::unexpected(Error::OutOfMemory);
     }
     if (old != 0) {
         tell_transition(room, key.id(), State::TimeWait, Cause::OpenActive);
-        forget_time_wait(room, index_of(old));
+        forget_time_wait(room, old.time_wait());
     }
     Tcb& tcb = room.tcbs[i];
     tcb.ecn = ecn;
@@ -206,7 +207,7 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
     tcb.set(k_syn_due | k_read_armed);
     ++room.cx.counters.tcp_connections_opened;
     want_output(room, tcb);
-    return TcpConnection{i, tcb.generation};
+    return TcpConnection{i.index, tcb.generation};
 }
 
 }  // namespace tern

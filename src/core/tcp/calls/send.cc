@@ -74,7 +74,7 @@ u32 enqueue(Room& room, Tcb& tcb, std::span<const std::byte> bytes) {
         q->chain.push_back(std::move(p));
         done += n;
     }
-    if (q->chain.empty()) room.send_queues.free(std::exchange(tcb.send_queue, 0));
+    if (q->chain.empty()) room.send_queues.free(std::exchange(tcb.send_queue, {}));
     return done;
 }
 
@@ -124,7 +124,7 @@ Result<void> Tcp::send(TcpConnection c, Slice& slice) {
 
 void Tcp::prefetch(TcpConnection c) const {
     asm volatile("");  // or GCC takes it for a function without effect and drops the call
-    room_->prefetch(c.index);
+    room_->prefetch(Handle<Tcb>(c.index));
 }
 
 Result<std::size_t> Tcp::send_urgent(TcpConnection c, std::span<const std::byte> bytes) {

@@ -10,10 +10,10 @@ namespace {
 State shown_state(Room& room, const Tcb& tcb) {
     if (tcb.state != State::TimeWait) return tcb.state;
     // The record of TIME-WAIT lives elsewhere, and may have gone.
-    const u32 value = room.flows.find(tcb.key.hash(room.table_key), [&](u32 v) {
-        return kind_of(v) == RecordKind::TimeWait && room.time_waits[index_of(v)].key == tcb.key;
+    const FlowEntry entry = room.flows.find(tcb.key.hash(room.table_key), [&](FlowEntry e) {
+        return e.time_wait() && room.time_waits[e.time_wait()].key == tcb.key;
     });
-    return value != 0 ? State::TimeWait : State::Closed;
+    return entry != 0 ? State::TimeWait : State::Closed;
 }
 
 TcpOptions current_options(const Room& room, const Tcb& tcb) {

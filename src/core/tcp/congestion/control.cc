@@ -67,7 +67,7 @@ void congestion_begin(Room& room, Tcb& tcb, Flight& f) {
 }
 
 void congestion_end(Room& room, Flight& f) {
-    if (f.large_state != 0) room.large_states.free(std::exchange(f.large_state, 0));
+    if (f.large_state != 0) room.large_states.free(std::exchange(f.large_state, {}));
     f.state = {};
     f.pace.asked = 0;
 }

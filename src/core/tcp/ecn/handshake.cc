@@ -142,7 +142,7 @@ void learn_ecn_of_syn_ack(Room& room, Tcb& tcb, const Segment& seg) {
     if (ace != k_told_back[k_not_ect] && ace != 0b101) tcb.ect = false;
     a.last = seg.arrival->tos & 3;
     tell_back(a, a.last);
-    learn_option_test(room, a);
+    learn_option_test(seg.options(), a);
 }
 
 void learn_ecn_of_syn(Room& room, Tcb& tcb, const Segment& seg) {
@@ -170,14 +170,14 @@ void learn_ecn_of_last_ack(Room& room, Tcb& tcb, const Segment& seg) {
     AccEcn& a = room.colds[tcb.cold].acc_ecn;
     a.handshake_ace = 0;
     const u8 ace = wire::ace_of(seg.flags);
-    const bool pure = seg.len == 0 && !(seg.has_options && room.options.sack_count > 0);
+    const bool pure = seg.len == 0 && !seg.has_sack();
     if (!pure || ace == 0) return take_marks(room, tcb, seg);
     // Table 4 [RFC9768:2]; 001, 101 and 111 are not in use.
     const auto* field = std::find(k_told_back.begin(), k_told_back.end(), ace);
     if (field == k_told_back.begin() + k_ce) ++a.told.cep;
     if (field != k_told_back.end() && field != k_told_back.begin()) tcb.ect = false;
     a.heard = true;
-    if (seg.has_options) learn_option_test(room, a);
+    if (seg.others != nullptr) learn_option_test(seg.options(), a);
 }
 
 }  // namespace tern::tcp

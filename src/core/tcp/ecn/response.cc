@@ -18,10 +18,10 @@ u32 moved(u32 now, u32 before) {
     return by < 0x800000 ? by : 0;
 }
 
-Told read_option(const Room& room, AccEcn& a, const Segment& seg) {
-    const wire::TcpOptions& o = room.options;
-    if (!seg.has_options || o.acc_ecn_order == 0xff) return {};
-    if (!a.option_seen) learn_option_test(room, a);
+Told read_option(AccEcn& a, const Segment& seg) {
+    const wire::TcpOptions& o = seg.options();
+    if (o.acc_ecn_order == 0xff) return {};
+    if (!a.option_seen) learn_option_test(o, a);
     if (a.option_bad || o.acc_ecn_count == 0) return {};
     Told told{true, 0};
     if (o.acc_ecn_count >= 2) told.bytes = moved(o.acc_ecn[1], a.told.ceb);
@@ -48,7 +48,7 @@ u32 accurate_marks(Room& room, Tcb& tcb, const Segment& seg) {
     if (a.deaf) return 0;
     const u32 acked = pieces(tcb, static_cast<u32>(seg.ack - tcb.snd.una));
     u32 packets = (ace - a.told.cep) & 7;
-    const Told told = read_option(room, a, seg);
+    const Told told = read_option(a, seg);
     if (!told.known) {
         if (!a.option_seen || a.option_bad) packets = safest(packets, acked);
         a.told.cep += packets;
@@ -81,8 +81,7 @@ void reduce(Room& room, Tcb& tcb) {
 }  // namespace
 
 // 3.2.3.2.4: an option whose first counters are zero was zeroed on its way.
-void learn_option_test(const Room& room, AccEcn& a) {
-    const wire::TcpOptions& o = room.options;
+void learn_option_test(const wire::TcpOptions& o, AccEcn& a) {
     if (o.acc_ecn_order == 0xff) return;
     a.option_seen = true;
     a.option_bad =

@@ -59,13 +59,13 @@ void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset,
     send_bare(room, e.key, bare, why);
 }
 
-void free_embryo(Room& room, Index i) {
+void free_embryo(Room& room, Handle<Embryo> i) {
     const FlowKey& key = room.embryos[i].key;
-    room.flows.erase(key.hash(room.table_key), tagged(RecordKind::Embryo, i));
+    room.flows.erase(key.hash(room.table_key), FlowEntry(i));
     forget_embryo(room, i, find_listener(room, key.local_address(), key.local_port));
 }
 
-void forget_embryo(Room& room, Index i, Index listener) {
+void forget_embryo(Room& room, Handle<Embryo> i, Handle<Listener> listener) {
     if (listener != 0 && room.listeners[listener].embryos > 0) --room.listeners[listener].embryos;
     if (!room.embryos[i].expired)
         tell_timer(room, room.embryos[i].key, Timer::Retransmission, TimerEvent::What::Cancelled);
@@ -75,7 +75,7 @@ void forget_embryo(Room& room, Index i, Index listener) {
 }
 
 // RFC 9293 3.10.5 [U-17]: ABORT in SYN-RECEIVED tells the peer.
-void reset_embryo(Room& room, const Listener& l, Index i, SendReason why) {
+void reset_embryo(Room& room, const Listener& l, Handle<Embryo> i, SendReason why) {
     const Embryo& e = room.embryos[i];
     Bare bare;
     bare.seq = e.iss + 1;
@@ -104,20 +104,20 @@ void time_syn_ack(const Room& room, Tcb& tcb, const Embryo& e) {
 
 }  // namespace
 
-Index promote(Room& room, Index listener, const Embryo& e, const Segment& seg, u32 replaces,
-              bool fast_open) {
+Handle<Tcb> promote(Room& room, Handle<Listener> listener, const Embryo& e, const Segment& seg,
+                    FlowEntry replaces, bool fast_open) {
     Listener& l = room.listeners[listener];
     inet::Way way;
     if (!room.inet.find_way(e.key.remote_address(), e.key.local_address(), way)) return 0;
     Extras extras;
     const bool cold_too = fast_open || e.ecn == Ecn::Accurate;
     const bool all = allocate_extras(room, l.options, extras, cold_too);
-    const Index i = all ? new_tcb(room, e.key, seg.hash, replaces) : 0;
+    const Handle<Tcb> i = all ? new_tcb(room, e.key, seg.hash, replaces) : 0;
     if (i == 0) {
         free_extras(room, extras);
         return 0;
     }
-    if (replaces == 0 || kind_of(replaces) != RecordKind::Embryo) {
+    if (!replaces.embryo()) {
         time_wait_replaced(room, replaces);
         tell_transition(room, e.key.id(), State::Listen, Cause::SynArrived);
     }

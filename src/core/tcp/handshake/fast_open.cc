@@ -35,7 +35,7 @@ bool has_place(Room& room, Listener& l) {
     while (l.fast_open_resets != 0) {
         const FastOpenReset& oldest = room.fast_open_resets[l.fast_open_resets];
         if (static_cast<i32>(oldest.until - room.now_second()) > 0) break;
-        const Index gone = std::exchange(l.fast_open_resets, oldest.next);
+        const Handle<FastOpenReset> gone = std::exchange(l.fast_open_resets, oldest.next);
         room.fast_open_resets.free(gone);
         --l.fast_open_pending;
     }
@@ -43,7 +43,7 @@ bool has_place(Room& room, Listener& l) {
 }
 
 bool keep_place(Room& room, Listener& l) {
-    const Index i = room.fast_open_resets.allocate();
+    const Handle<FastOpenReset> i = room.fast_open_resets.allocate();
     if (i == 0) return false;
     room.fast_open_resets[i].until = second_after(room, room.cx.limits.tcp_fast_open_reset_hold);
     (l.fast_open_resets != 0 ? room.fast_open_resets[l.fast_open_last_reset].next
@@ -65,21 +65,21 @@ FastOpenCookie fast_open_cookie(const Room& room, const FlowKey& key) {
     return cookie_of(room, key, key_period(room));
 }
 
-FastOpen judge_fast_open(Room& room, Listener& l, const FlowKey& key) {
+FastOpen judge_fast_open(Room& room, Listener& l, const FlowKey& key,
+                         const wire::TcpOptions& options) {
     // RFC 7413 2 [RFC7413:1]: only where the application has asked for it.
-    if (l.fast_open_limit == 0 || !room.options.has_fast_open) return FastOpen::No;
+    if (l.fast_open_limit == 0 || !options.has_fast_open) return FastOpen::No;
     const u32 period = key_period(room);
-    const bool fresh = shows(room.options, cookie_of(room, key, period));
-    if (!fresh && !shows(room.options, cookie_of(room, key, period - 1)))
-        return FastOpen::WantsCookie;
+    const bool fresh = shows(options, cookie_of(room, key, period));
+    if (!fresh && !shows(options, cookie_of(room, key, period - 1))) return FastOpen::WantsCookie;
     // RFC 7413 4.2 [RFC7413:4]: above the limit the handshake is the usual one.
     if (!has_place(room, l)) return FastOpen::No;
     return fresh ? FastOpen::Yes : FastOpen::YesAndRenew;
 }
 
-Verdict open_fast(Room& room, Index listener, const Embryo& e, Segment& seg, u32 replaces,
-                  bool renew) {
-    const Index i = promote(room, listener, e, seg, replaces, true);
+Verdict open_fast(Room& room, Handle<Listener> listener, const Embryo& e, Segment& seg,
+                  FlowEntry replaces, bool renew) {
+    const Handle<Tcb> i = promote(room, listener, e, seg, replaces, true);
     if (i == 0) return Verdict::drop(DropReason::MemoryCeiling);
     Tcb& tcb = room.tcbs[i];
     Cold& c = room.colds[tcb.cold];
@@ -109,7 +109,8 @@ bool opens_fast(const Room& room, const Tcb& tcb) {
 
 void fast_open_over(Room& room, Tcb& tcb, Cause cause) {
     room.colds[tcb.cold].fast_open_pending = false;
-    const Index listener = find_listener(room, tcb.key.local_address(), tcb.key.local_port);
+    const Handle<Listener> listener =
+        find_listener(room, tcb.key.local_address(), tcb.key.local_port);
     if (listener == 0 || room.listeners[listener].fast_open_pending == 0) return;
     Listener& l = room.listeners[listener];
     if (cause != Cause::Refused || !keep_place(room, l)) --l.fast_open_pending;
@@ -117,7 +118,7 @@ void fast_open_over(Room& room, Tcb& tcb, Cause cause) {
 
 void forget_fast_opens(Room& room, Listener& l) {
     while (l.fast_open_resets != 0) {
-        const Index gone = l.fast_open_resets;
+        const Handle<FastOpenReset> gone = l.fast_open_resets;
         l.fast_open_resets = room.fast_open_resets[gone].next;
         room.fast_open_resets.free(gone);
     }
@@ -143,9 +144,8 @@ u32 fast_open_text(const Room& room, const Tcb& tcb) {
     return std::min(queue_bytes(room, tcb), fits);
 }
 
-void fast_open_answered(Room& room, Tcb& tcb) {
+void fast_open_answered(Room& room, Tcb& tcb, const wire::TcpOptions& o) {
     if (tcb.cold == 0 || !std::exchange(room.colds[tcb.cold].fast_open_asks, false)) return;
-    const wire::TcpOptions& o = room.options;
     const KnownHost* before = known_host(room, tcb.key.remote_address());
     if (!o.has_fast_open || o.fast_open_length == 0) {
         // RFC 7413 4.1.3 [RFC7413:6]: who was asked for a cookie and has none is noted, too.

@@ -19,12 +19,12 @@ u32 second_after(const Room& room, Duration d) {
 }
 
 const KnownHost* known_host(const Room& room, const IpAddress& address) {
-    const Index i = room.host_slots[slot_of(room, address)];
+    const Handle<KnownHost> i = room.host_slots[slot_of(room, address)];
     return i != 0 && room.hosts[i].address == address ? &room.hosts[i] : nullptr;
 }
 
 KnownHost* remember_host(Room& room, const IpAddress& address) {
-    Index& slot = room.host_slots[slot_of(room, address)];
+    Handle<KnownHost>& slot = room.host_slots[slot_of(room, address)];
     if (slot == 0) slot = room.hosts.allocate();
     if (slot == 0) return nullptr;
     KnownHost& h = room.hosts[slot];

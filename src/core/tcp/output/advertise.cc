@@ -143,17 +143,17 @@ u32 sack_blocks(Room& room, Tcb& tcb, std::array<wire::SackBlock, 4>& out) {
     ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
     const u32 most = tcb.has(k_timestamps) ? 3 : 4;
     u32 n = 0;
-    const auto tell = [&](Index i) { out[n++] = {room.runs[i].left, room.runs[i].right}; };
+    const auto tell = [&](Handle<Run> i) { out[n++] = {room.runs[i].left, room.runs[i].right}; };
     // RFC 2883 4 [RFC2883:1]: the duplicate, then the run that it is part of if that is not
     // acknowledged.
-    Index around = 0;
+    Handle<Run> around = 0;
     if (q.twice.left != q.twice.right) {
         const wire::SackBlock twice = out[n++] = std::exchange(q.twice, {});
         if (twice.left >= tcb.rcv.nxt) around = run_before(room, q, twice.left);
         if (around != 0) tell(around);
     }
     // RFC 2018 4 [RFC2018:2]: those that changed last.
-    for (Index i = q.newest; i != 0 && n < most; i = room.runs[i].older)
+    for (Handle<Run> i = q.newest; i != 0 && n < most; i = room.runs[i].older)
         if (i != around) tell(i);
     release_empty(room, tcb);
     return n;

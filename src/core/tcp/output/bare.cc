@@ -44,7 +44,7 @@ void send_bare(Room& room, const FlowKey& key, const Bare& bare, SendReason why)
                    {key.local_address(), key.remote_address(), 6, bare.ttl, bare.tos, true}, way);
 }
 
-void send_reset_for(Room& room, const Segment& seg, SendReason why) {
+void send_reset_for(Room& room, const Segment& seg, SendReason why, const Standing& standing) {
     const FlowKey key = seg.key();
     Bare bare;
     bare.flags = wire::Rst;
@@ -60,9 +60,9 @@ void send_reset_for(Room& room, const Segment& seg, SendReason why) {
         bare.options.timestamps = true;
         bare.options.ts_ecr = seg.ts_val;
     }
-    bare.state = room.state_now;
-    bare.iss = Seq{room.state_iss};
-    bare.irs = Seq{room.state_irs};
+    bare.state = standing.state;
+    bare.iss = standing.iss;
+    bare.irs = standing.irs;
     send_bare(room, key, bare, why);
 }
 

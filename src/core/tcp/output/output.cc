@@ -108,7 +108,7 @@ void starve(Room& room, Tcb& tcb) {
     arm_user_timeout(room, tcb, false);
 }
 
-u32 output(Room& room, Index i, u32 room_for) {
+u32 output(Room& room, Handle<Tcb> i, u32 room_for) {
     Tcb& tcb = room.tcbs[i];
     constexpr u32 due =
         k_syn_due | k_probe_due | k_keep_probe_due | k_override_due | k_retransmit_head;

@@ -11,7 +11,7 @@ constexpr u32 k_idle_ticks = 10'000;
 constexpr u32 k_idle_most = 4096;
 constexpr u64 k_idle_share = 16;
 
-u32 newest_times(Room& room, Sent& s) {
+Handle<ResentTimes> newest_times(Room& room, Sent& s) {
     if (s.times == 0) {
         s.times = room.resent_times.allocate();
         if (s.times != 0) room.resent_times[s.times].at_us.fill(s.at_us);
@@ -24,8 +24,8 @@ void forget_record(Room& room, Sent& s) {
 }
 
 // Idle flights are the first thing to go when memory is wanting.
-Index allocate_flight(Room& room) {
-    const Index i = room.flights.allocate();
+Handle<Flight> allocate_flight(Room& room) {
+    const Handle<Flight> i = room.flights.allocate();
     if (i != 0 || room.idle_flights.head == 0) return i;
     free_flight(room, room.tcbs[room.flights[room.idle_flights.head].owner]);
     return room.flights.allocate();
@@ -34,7 +34,7 @@ Index allocate_flight(Room& room) {
 // The one that goes next is out of the cache, and so is its connection. What this asks for is there
 // when it is called again: first the flight, then whose it is.
 [[gnu::always_inline]] inline void prefetch_oldest(const Room& room) {
-    const Index oldest = room.idle_flights.head;
+    const Handle<Flight> oldest = room.idle_flights.head;
     if (oldest == 0 || !room.looks_ahead()) return;
     const Flight& f = room.flights[oldest];
     room.prefetch(f.owner);
@@ -68,7 +68,7 @@ void free_flight(Room& room, Tcb& tcb) {
     for (u32 n = 0; n < f.sent.size(); ++n) forget_record(room, f.sent[n]);
     if (f.idle) age_remove(room.idle_flights, room.flights, tcb.flight);
     congestion_end(room, f);
-    room.flights.free(std::exchange(tcb.flight, 0));
+    room.flights.free(std::exchange(tcb.flight, {}));
 }
 
 void rest_flight(Room& room, Tcb& tcb, Flight& f) {
@@ -76,7 +76,7 @@ void rest_flight(Room& room, Tcb& tcb, Flight& f) {
     f.idle = true;
     f.deadline = room.tick() + k_idle_ticks;
     age_push(room.idle_flights, room.flights, tcb.flight);
-    const Index oldest = room.idle_flights.head;
+    const Handle<Flight> oldest = room.idle_flights.head;
     const u32 count = room.idle_flights.count;
     const bool many =
         count > k_idle_most || count * u64{sizeof(Flight)} > room.cx.budget->limit() / k_idle_share;
@@ -140,7 +140,7 @@ void note_resent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len) {
     const Seq end = seq + len;
     for (u32 n = find_record(f, seq); n < f.sent.size() && f.sent[n].seq < end; ++n) {
         Sent& s = f.sent[n];
-        const Index times = newest_times(room, s);
+        const Handle<ResentTimes> times = newest_times(room, s);
         const u32 first = s.seq < seq ? s.piece_at(seq) : 0;
         for (u32 i = first; i < s.pieces && s.start_of(i) < end; ++i) {
             const u64 bit = u64{1} << i;

@@ -5,12 +5,16 @@
 // bit masks: the cost of an ACK does not grow with the holes or the bytes in flight.
 #pragma once
 
+#include "core/base/handle.hh"
 #include "core/base/ring.hh"
 #include "core/base/seq.hh"
 #include "core/wire/tcp_options.hh"
 #include "tern/congestion.hh"
 
 namespace tern::tcp {
+
+struct Tcb;
+struct ResentTimes;
 
 // The last piece may be shorter than `mss`, and holds the FIN if there is one.
 struct Sent {
@@ -20,7 +24,7 @@ struct Sent {
     u16 mss = 0;
     u8 pieces = 0;
     bool app_limited = false;
-    Index times = 0;  // when pieces left again: a ResentTimes; 0: none did
+    Handle<ResentTimes> times;  // when pieces left again: a ResentTimes; 0: none did
     u32 covered = 0;  // so many records behind it are SACKed wholly, as it is itself; or more
     u64 sacked = 0;
     u64 lost = 0;    // and not sent again since
@@ -122,8 +126,8 @@ struct Flight {
     u32 marked = 0;  // bytes that met congestion, not told to congestion control yet
 
     // Congestion control.
-    Index large_state = 0;  // a LargeState, when it does not fit here
-    Seq full_until;         // what is before it was sent when cwnd was full
+    Handle<LargeState> large_state;  // a LargeState, when it does not fit here
+    Seq full_until;                  // what is before it was sent when cwnd was full
     alignas(8) std::array<std::byte, 128> state{};
 
     LossTimer timer = LossTimer::Timeout;
@@ -135,10 +139,10 @@ struct Flight {
     u8 frto = 0;                     // RFC 5682 3.1: the step that waits for an ACK
 
     // Idle flights, in the order in which they became so.
-    Index owner = 0;
+    Handle<Tcb> owner;
     bool idle = false;
     u32 deadline = 0;
-    Index next = 0, prev = 0;
+    Handle<Flight> next, prev;
 };
 
 // What one ACK told.

@@ -106,7 +106,7 @@ void flight_acknowledged(Room& room, Tcb& tcb, Flight& f, const Segment& seg, Se
         else
             measure_rtt(room, tcb, seg);
     }
-    if (seg.has_options && room.options.sack_count > 0) take_sack_blocks(room, tcb, f, seg, a);
+    if (seg.has_sack()) take_sack_blocks(room, tcb, f, seg, a);
     take_reneging(room, tcb, f, a);
     rack_learn_dsack(tcb, f, a);
     take_probe_answer(room, tcb, f, a);

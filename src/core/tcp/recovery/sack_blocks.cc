@@ -78,7 +78,7 @@ void learn_dsack(Tcb& tcb, Flight& f, const SackBlock& block, AckSample& a) {
 }  // namespace
 
 void take_sack_blocks(Room& room, Tcb& tcb, Flight& f, const Segment& seg, AckSample& a) {
-    const wire::TcpOptions& o = room.options;
+    const wire::TcpOptions& o = seg.options();
     std::array<SackBlock, 4> news;
     u32 count = 0;
     const bool dsack = o.sack_count > 0 && o.sack[0].left < o.sack[0].right &&

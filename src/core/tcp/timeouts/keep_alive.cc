@@ -11,7 +11,7 @@ void note_activity(Room& room, Tcb& tcb) {
     put_off_deadline(room, tcb, Deadline::KeepAlive, options_of(room, tcb).keep_alive_idle);
 }
 
-void keep_alive_timeout(Room& room, Index i) {
+void keep_alive_timeout(Room& room, Handle<Tcb> i) {
     Tcb& tcb = room.tcbs[i];
     if (!tcb.has(k_keep_alive) || !is_synchronized(tcb.state)) return;
     const TcpOptions& options = options_of(room, tcb);

@@ -22,18 +22,15 @@ void await_delivery(Room& room, Tcb& tcb) {
     await(room, tcb, OrphanWait::Delivery, room.cx.limits.tcp_orphan_timeout);
 }
 
-void evict(Room& room, Index i) {
-    // Another connection's end: the segment in hand leads elsewhere.
-    const State now = room.state_now;
+void evict(Room& room, Handle<Tcb> i) {
     send_reset(room, room.tcbs[i], SendReason::ResetOrphanEvicted);
     ++room.cx.counters.tcp_orphans_evicted;
     finish(room, i, Cause::OrphanEvicted, Error::Aborted);
-    room.state_now = now;
 }
 
 // The one that loses least: in FIN-WAIT-2 the peer has everything.
-Index first_to_go(const Room& room) {
-    const Index delivered = room.orphans.oldest(OrphanWait::PeerFin);
+Handle<Tcb> first_to_go(const Room& room) {
+    const Handle<Tcb> delivered = room.orphans.oldest(OrphanWait::PeerFin);
     return delivered != 0 ? delivered : room.orphans.oldest(OrphanWait::Delivery);
 }
 
@@ -74,7 +71,7 @@ void orphan_acknowledged(Room& room, Tcb& tcb) {
     put_off_deadline(room, tcb, k_linger, limits.tcp_orphan_timeout);
 }
 
-void orphan_timeout(Room& room, Index i) {
+void orphan_timeout(Room& room, Handle<Tcb> i) {
     Tcb& tcb = room.tcbs[i];
     if (tcb.orphan == OrphanWait::PeerFin) return finish(room, i, Cause::TimedOut, Error::TimedOut);
     send_reset(room, tcb, SendReason::ResetOrphan);
@@ -83,7 +80,7 @@ void orphan_timeout(Room& room, Index i) {
 }
 
 bool evict_orphan_for_record(Room& room) {
-    const Index i = first_to_go(room);
+    const Handle<Tcb> i = first_to_go(room);
     if (i == 0) return false;
     const Tcb& tcb = room.tcbs[i];
     if (tcb.orphan == OrphanWait::Delivery && !has_stalled(room, tcb)) return false;
@@ -94,7 +91,7 @@ bool evict_orphan_for_record(Room& room) {
 void relieve_memory(Room& room) {
     room.refusals_seen = room.refusals();
     for (u32 left = k_evicted_at_once; left > 0; --left) {
-        const Index i = room.orphans.oldest(OrphanWait::Delivery);
+        const Handle<Tcb> i = room.orphans.oldest(OrphanWait::Delivery);
         if (i == 0 || !has_stalled(room, room.tcbs[i])) return;
         const bool holds_bytes = room.tcbs[i].send_queue != 0;
         evict(room, i);

@@ -53,7 +53,7 @@ void loss_timeout(Room& room, Tcb& tcb, Flight* f) {
 
 }  // namespace
 
-void retransmission_timeout(Room& room, Index i) {
+void retransmission_timeout(Room& room, Handle<Tcb> i) {
     Tcb& tcb = room.tcbs[i];
     if (tcb.snd.una == tcb.snd.max) return;
     Flight* f = flight_of(room, tcb);

@@ -7,7 +7,7 @@ namespace tern::tcp {
 namespace {
 
 // 2MSL from now on; the youngest of the queue.
-void start_waiting(Room& room, Index record) {
+void start_waiting(Room& room, Handle<TimeWait> record) {
     const Duration two_msl = 2 * room.cx.limits.tcp_msl;
     TimeWait& tw = room.time_waits[record];
     tw.deadline = room.tick_after(two_msl);
@@ -15,31 +15,25 @@ void start_waiting(Room& room, Index record) {
     tell_timer(room, tw.key, Timer::TimeWait, TimerEvent::What::Set, two_msl);
 }
 
-void release(Room& room, Index record) {
+void release(Room& room, Handle<TimeWait> record) {
     age_remove(room.time_wait_ages, room.time_waits, record);
     room.time_waits.free(record);
 }
 
-void remove(Room& room, Index record) {
+void remove(Room& room, Handle<TimeWait> record) {
     const u64 hash = room.time_waits[record].key.hash(room.table_key);
-    room.flows.erase(hash, tagged(RecordKind::TimeWait, record));
+    room.flows.erase(hash, FlowEntry(record));
     release(room, record);
 }
 
-void evict_oldest(Room& room) {
-    // Another connection's end: the segment in hand leads elsewhere.
-    const State now = room.state_now;
-    end_time_wait(room, room.time_wait_ages.head, Cause::NoRoom);
-    room.state_now = now;
-}
-
 // A record for i, or 0: then the connection closes without TIME-WAIT, the lesser evil.
-Index make_record(Room& room, const Tcb& tcb) {
+Handle<TimeWait> make_record(Room& room, const Tcb& tcb) {
     // Above the limit the oldest leaves early: it has waited longest.
     const bool room_left =
         room.time_waits.in_use() < room.cx.limits.tcp_time_waits && room.admits_time_wait();
-    if (!room_left && room.time_wait_ages.head != 0) evict_oldest(room);
-    const Index record = room.time_waits.allocate();
+    if (!room_left && room.time_wait_ages.head != 0)
+        end_time_wait(room, room.time_wait_ages.head, Cause::NoRoom);
+    const Handle<TimeWait> record = room.time_waits.allocate();
     if (record == 0) return 0;
     TimeWait& tw = room.time_waits[record];
     tw.key = tcb.key;
@@ -56,7 +50,7 @@ Index make_record(Room& room, const Tcb& tcb) {
 
 }  // namespace
 
-void enter_time_wait(Room& room, Index i) {
+void enter_time_wait(Room& room, Handle<Tcb> i) {
     Tcb& tcb = room.tcbs[i];
     const bool owes_ack = tcb.has(k_ack_now);
     if (owes_ack) {
@@ -64,9 +58,9 @@ void enter_time_wait(Room& room, Index i) {
         Plan ack{true, tcb.snd.max, 0, wire::Ack, tcb.ack_reason};
         build_segment(room, tcb, ack);
     }
-    const Index record = make_record(room, tcb);
-    if (record != 0 && room.flows.replace(tcb.key.hash(room.table_key), tagged(RecordKind::Tcb, i),
-                                          tagged(RecordKind::TimeWait, record))) {
+    const Handle<TimeWait> record = make_record(room, tcb);
+    if (record != 0 &&
+        room.flows.replace(tcb.key.hash(room.table_key), FlowEntry(i), FlowEntry(record))) {
         cancel_deadlines(room, tcb);
         if (tcb.has(k_released)) room.orphans.remove(room.tcbs, tcb);
         tcb.set(k_detached);
@@ -82,29 +76,29 @@ void enter_time_wait(Room& room, Index i) {
     tell(room, tcb, Closed);
 }
 
-void restart_time_wait(Room& room, Index record) {
+void restart_time_wait(Room& room, Handle<TimeWait> record) {
     age_remove(room.time_wait_ages, room.time_waits, record);
     start_waiting(room, record);
 }
 
-void free_time_wait(Room& room, Index record) {
+void free_time_wait(Room& room, Handle<TimeWait> record) {
     tell_timer(room, room.time_waits[record].key, Timer::TimeWait, TimerEvent::What::Cancelled);
     remove(room, record);
 }
 
-void forget_time_wait(Room& room, Index record) {
+void forget_time_wait(Room& room, Handle<TimeWait> record) {
     tell_timer(room, room.time_waits[record].key, Timer::TimeWait, TimerEvent::What::Cancelled);
     release(room, record);
 }
 
-void time_wait_replaced(Room& room, u32 value) {
-    if (value == 0 || kind_of(value) != RecordKind::TimeWait) return;
-    const Index record = index_of(value);
+void time_wait_replaced(Room& room, FlowEntry entry) {
+    const Handle<TimeWait> record = entry.time_wait();
+    if (record == 0) return;
     tell_transition(room, room.time_waits[record].key.id(), State::TimeWait, Cause::NewSyn);
     forget_time_wait(room, record);
 }
 
-void end_time_wait(Room& room, Index record, Cause cause) {
+void end_time_wait(Room& room, Handle<TimeWait> record, Cause cause) {
     tell_transition(room, room.time_waits[record].key.id(), State::TimeWait, cause);
     free_time_wait(room, record);
 }
@@ -112,7 +106,7 @@ void end_time_wait(Room& room, Index record, Cause cause) {
 void expire_time_waits(Room& room) {
     const u32 now = room.tick();
     for (u32 left = k_timers_at_once; left > 0 && room.time_wait_ages.head != 0; --left) {
-        const Index oldest = room.time_wait_ages.head;
+        const Handle<TimeWait> oldest = room.time_wait_ages.head;
         const TimeWait& tw = room.time_waits[oldest];
         if (static_cast<i32>(tw.deadline - now) > 0) return;
         tell_timer(room, tw.key, Timer::TimeWait, TimerEvent::What::Fired);
@@ -131,13 +125,14 @@ void expire_embryos(Room& room) {
     const Limits& limits = room.cx.limits;
     u32 left = k_timers_at_once;
     for (u32 level = k_embryo_levels; level-- > 0;) {
-        AgeList& ages = room.embryo_ages[level];
+        AgeList<Embryo>& ages = room.embryo_ages[level];
         while (ages.head != 0 && static_cast<i32>(room.embryos[ages.head].deadline - now) <= 0) {
             if (left-- == 0) return;
-            const Index i = ages.head;
+            const Handle<Embryo> i = ages.head;
             Embryo& e = room.embryos[i];
             tell_timer(room, e.key, Timer::Retransmission, TimerEvent::What::Fired);
-            const Index listener = find_listener(room, e.key.local_address(), e.key.local_port);
+            const Handle<Listener> listener =
+                find_listener(room, e.key.local_address(), e.key.local_port);
             if (listener == 0 || e.retries >= limits.tcp_syn_ack_retries ||
                 level + 1 >= k_embryo_levels) {
                 e.expired = 1;

@@ -50,7 +50,7 @@ void override_timeout(Room& room, Tcb& tcb) {
 }
 
 // RFC 9293 3.10.8 [U-18]: one function for each timeout.
-void fire(Room& room, Index i, Deadline d) {
+void fire(Room& room, Handle<Tcb> i, Deadline d) {
     Tcb& tcb = room.tcbs[i];
     tell_deadline(room, tcb, d, TimerEvent::What::Fired);
     switch (d) {
@@ -97,7 +97,7 @@ void rest_timers(Room& room, Tcb& tcb) {
     if (tcb.timers == 0 && room.looks_ahead()) room.wheel.cancel(tcb.self);
 }
 
-void timer_fired(Room& room, Index i) {
+void timer_fired(Room& room, Handle<Tcb> i) {
     const u32 now = room.wheel.now();
     for (u8 d = 0; d < k_deadlines; ++d) {
         if (!room.tcbs.is_live(i) || room.tcbs[i].has(k_detached)) return;
@@ -128,7 +128,7 @@ void Room::advance() {
     constexpr u32 stride = static_cast<u32>(k_longest_ticks);
     auto advance_to = [this](u32 at) {
         return wheel.advance(
-            at, [this](Index i) { timer_fired(*this, i); }, k_timers_at_once);
+            at, [this](Handle<Tcb> i) { timer_fired(*this, i); }, k_timers_at_once);
     };
     while (static_cast<u32>(target - wheel.now()) > stride && wheel.size() > 0)
         if (!advance_to(wheel.now() + stride)) return;
@@ -140,7 +140,7 @@ Instant Room::next_deadline() const {
     auto consider = [&](u32 at) { earliest = std::min(earliest, instant_of(at)); };
     if (auto due = wheel.next_deadline()) consider(*due);
     if (time_wait_ages.head != 0) consider(time_waits[time_wait_ages.head].deadline);
-    for (const AgeList& ages : embryo_ages)
+    for (const AgeList<Embryo>& ages : embryo_ages)
         if (ages.head != 0) consider(embryos[ages.head].deadline);
     return earliest;
 }

@@ -42,9 +42,9 @@ u16 user_timeout_field(const Room& room, const TcpOptions& o) {
 }
 
 // RFC 5482 3.1 [RFC5482:1]: only who has asked for the option heeds it; 3.4 [RFC5482:2]: 0 never.
-void learn_user_timeout(Room& room, Tcb& tcb) {
-    const u32 told = decoded_seconds(room.options.user_timeout);
-    if (!room.options.has_user_timeout || told == 0) return;
+void learn_user_timeout(Room& room, Tcb& tcb, const wire::TcpOptions& options) {
+    const u32 told = decoded_seconds(options.user_timeout);
+    if (!options.has_user_timeout || told == 0) return;
     if (!options_of(room, tcb).user_timeout_option) return;
     room.colds[tcb.cold].peer_user_timeout = told;
     if (is_set(tcb, Deadline::User)) arm_user_timeout(room, tcb, true);
@@ -82,7 +82,7 @@ void window_still_closed(Room& room, Tcb& tcb) {
     if (!options_of(room, tcb).user_timeout) cancel_deadline(room, tcb, Deadline::User);
 }
 
-void user_timeout(Room& room, Index i) {
+void user_timeout(Room& room, Handle<Tcb> i) {
     Tcb& tcb = room.tcbs[i];
     if (tcb.cold != 0 && room.colds[tcb.cold].user_timeout_left > Duration{})
         return set_user_deadline(room, tcb, room.colds[tcb.cold].user_timeout_left);
