@@ -45,7 +45,8 @@ k_script = ["script_rfc9293_test", "script_companions_test", "script_recovery_te
             "script_attacks_test", "script_ecn_test", "script_kernel_test"]
 k_tests = (
     ("base/", ["base_test", "script_rfc9293_test"]),
-    ("packet/", ["link_test", "script_rfc9293_test", "script_companions_test"]),
+    ("offload/", ["offload_test", "link_test"]),
+    ("packet/", ["offload_test", "link_test", "script_rfc9293_test", "script_companions_test"]),
     ("wire/packet_line", ["wire_test", "lab_script_test"]),
     ("wire/", ["wire_test", "inet_test", "script_rfc9293_test"]),
     ("event/", ["lab_trace_test"]),

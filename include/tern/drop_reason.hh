@@ -35,6 +35,9 @@ namespace tern TERN_API {
     X(Ipv4SourceRoute,       "IPv4 source route option refused (RFC 7126)") \
     X(Ipv4Fragment,          "IPv4 fragment: reassembly is not built in") \
     X(Ipv4UnknownProtocol,   "IPv4 protocol that nobody here speaks") \
+    X(Ipv6TooShort,          "IPv6 header cut off") \
+    X(Ipv6BadLength,         "IPv6 payload length past the frame") \
+    X(Ipv6BadExtension,      "IPv6 extension header cut off, or more of them than eight") \
     X(IcmpTooShort,          "ICMP message cut off") \
     X(IcmpBadChecksum,       "ICMP checksum wrong") \
     X(IcmpUnknownType,       "ICMP type that is silently discarded") \

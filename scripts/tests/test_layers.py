@@ -81,6 +81,29 @@ class Includes(Repository):
                                                          '/*\n#include "core/tcp/tcb.hh"\n*/\n'})
         self.assertEqual(code, 0, out)
 
+    def test_only_wire_knows_the_bytes_of_an_ip_header(self):
+        lines = ("u32 a = load32(ip + 12);", "u16 a = load16(p.data() + at + 2);",
+                 "store16(header + 10, sum);", "auto a = load_native<u16>(bytes.data() + 4);",
+                 "u8 a = u8(ip[9]);", "u8 a = u8(v.network[1]);", "u8 a = u8(network_header()[8]);",
+                 "constexpr u32 k_ipv4_ttl = 8;", "constexpr u32 k_id = 4, k_protocol = 9;",
+                 "constexpr u32 k_v6_length = 4;", "bool a = first >> 4 == 6;",
+                 "u32 a = (first & 15u) * 4;", "u32 a = first % 16 * 4;",
+                 "bool a = first == std::byte{0x45};", "bool a = (word & 0x1fff) != 0;")
+        for line in lines:
+            for name, good in (("src/core/inet/a.cc", False), ("src/os/link/b.cc", False),
+                               ("tools/c.cc", False), ("src/core/wire/d.cc", True),
+                               ("tests/e.cc", True)):
+                with self.subTest(f"{name} {line}"):
+                    code, out = self.includes({name: f"int x;\n{line}\n"})
+                    self.assert_rule(out, "bytes of an IP header", good)
+                    self.assertEqual(code, 0 if good else 1, out)
+                    (self.root / name).unlink()
+        _, out = self.includes({"src/core/inet/a.cc": "u16 a = load16(tcp + 2);\n"
+                                "u16 b = load16(p.transport_header() + k_udp_length_at);\n"
+                                "// load16(ip + 2) is what nobody does\n"
+                                "constexpr u32 k_ip_most = 65535;\nu32 c = load32(arp + 14);\n"})
+        self.assert_rule(out, "bytes of an IP header", True)
+
     def test_nothing_to_check_is_a_failure(self):
         shutil.rmtree(self.root / "src")
         shutil.rmtree(self.root / "include")

@@ -1,9 +1,10 @@
 // The way of a frame through `tern wire`: a virtio header, the faults of a lane, segments that are
 // joined, and the far end, which may take offloads or not. Nothing crashes and nothing leaks.
-#include "core/packet/gso.hh"
+#include "core/offload/checksum.hh"
+#include "core/offload/cut.hh"
+#include "core/offload/join.hh"
 #include "fuzz/fuzz.hh"
 #include "os/link/impair_lane.hh"
-#include "os/link/segment_join.hh"
 #include "os/link/virtio_header.hh"
 
 using namespace tern;
@@ -23,11 +24,11 @@ ImpairDirection faults_of(u8 bits) {
 void leave(Packet p, Medium medium, bool offloads) {
     if (!offloads && p->gso_segments > 1) {
         Chain segments;
-        segment_in_software(std::move(p), medium, segments);
+        offload::cut_segments(std::move(p), medium, segments);
         while (!segments.empty()) leave(segments.pop_front(), medium, offloads);
         return;
     }
-    if (!offloads) fuzz::require(complete_checksum(p, medium));
+    if (!offloads) fuzz::require(offload::complete_checksum(p, medium));
     std::byte header[k_virtio_header_max] = {};
     write_virtio_header(header, *p, medium);
 }
@@ -59,7 +60,7 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
         now += std::chrono::seconds(10);
         lane.advance(now);
         PacketBatch batch;
-        SegmentJoin joining{batch, medium};
+        offload::Gro joining{batch, medium};
         while (lane.due(now) && batch.size() + 1 < PacketBatch::k_capacity)
             joining.add(lane.take());
         joining.finish();

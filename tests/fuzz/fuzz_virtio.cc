@@ -1,9 +1,9 @@
 // The virtio-net header in front of a frame from a TAP or a TUN: whatever it claims, the facts that
 // a packet takes from it lie within the packet and agree with its headers, and it can be passed on
 // to a link that takes such facts and to one that does not.
-#include "core/packet/gso.hh"
+#include "core/offload/checksum.hh"
+#include "core/offload/cut.hh"
 #include "fuzz/fuzz.hh"
-#include "os/link/datagrams.hh"
 #include "os/link/virtio_header.hh"
 
 using namespace tern;
@@ -12,13 +12,13 @@ namespace {
 
 void cut_into_datagrams(const Packet& p, Medium medium) {
     Chain datagrams;
-    const u32 lost = cut_datagrams(p, medium, datagrams);
+    const u32 lost = offload::cut_datagrams(p, medium, datagrams);
     const u32 payload = p->end - p->transport - 8u;
     fuzz::require(datagrams.count() + lost == (payload + p->gso_size - 1) / p->gso_size);
     while (!datagrams.empty()) {
         Packet one = datagrams.pop_front();
         fuzz::require(one.size() <= p.size());
-        fuzz::require(complete_checksum(one, medium));
+        fuzz::require(offload::complete_checksum(one, medium));
     }
 }
 
@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
     fuzz::require(static_cast<bool>(p));
     read_virtio_header(bytes.data() + 1, p, medium);
     if (p->checksum == ChecksumState::Partial) {
-        const auto place = checksum_place(p.bytes(), medium);
+        const auto place = offload::checksum_place(p.bytes(), medium);
         fuzz::require(place && p->begin + place->transport == p->transport);
         fuzz::require(place->transport + place->field + 2 <= p.size());
     }
@@ -46,9 +46,9 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
     }
     std::byte out[k_virtio_header_max] = {};
     write_virtio_header(out, *p, medium);
-    if (is_super_datagram(p, medium)) cut_into_datagrams(p, medium);
+    if (offload::is_super_datagram(p, medium)) cut_into_datagrams(p, medium);
     if (p->gso_segments > 1) return 0;
-    fuzz::require(complete_checksum(p, medium));
+    fuzz::require(offload::complete_checksum(p, medium));
     fuzz::require(p->checksum != ChecksumState::Partial);
     return 0;
 }

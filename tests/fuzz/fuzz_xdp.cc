@@ -2,9 +2,8 @@
 // unfinished: whatever lies in it, it can be passed on to a TAP with offloads and to another queue.
 #include <vector>
 
-#include "core/packet/gso.hh"
+#include "core/offload/checksum.hh"
 #include "fuzz/fuzz.hh"
-#include "os/link/unfinished_sum.hh"
 #include "os/link/virtio_header.hh"
 
 using namespace tern;
@@ -16,11 +15,11 @@ int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
     const auto bytes = fuzz::bytes_of(data, size);
     Packet p = pool.copy_of(bytes);
     fuzz::require(static_cast<bool>(p));
-    recognise_unfinished_sum(*p);
+    offload::recognise_unfinished_sum(*p, Medium::Ethernet);
     std::byte header[k_virtio_header_max] = {};
     write_virtio_header(header, *p, Medium::Ethernet);
     const bool unfinished = p->checksum == ChecksumState::Partial;
-    fuzz::require(complete_checksum(p, Medium::Ethernet));
+    fuzz::require(offload::complete_checksum(p, Medium::Ethernet));
     fuzz::require(p->checksum == ChecksumState::Unknown && p.size() == size);
     // At most the two bytes of the checksum have changed.
     u32 changed = 0;

@@ -7,7 +7,6 @@
 #include <algorithm>
 
 #include "link/impaired_line.hh"
-#include "os/link/ecn_mark.hh"
 
 namespace tern {
 namespace {
@@ -237,72 +236,16 @@ TEST(Impair, ANewRateHoldsForWhatWaits) {
     EXPECT_EQ(departures(line), (std::vector<Instant>{at(2ms), at(2100us), at(2200us)}));
 }
 
-// ECN, byte by byte: the frames of this room have a type of service of zero.
-void set_ecn(Packet& p, u8 bits) {
-    const test::Layout where = test::layout_of(p.bytes(), Medium::Ethernet);
-    std::byte* ip = p.data() + where.ip;
-    ip[1] = std::byte{static_cast<u8>(0xb8 | bits)};
-    store16(ip + 10, u16{0});
-    store16(ip + 10, static_cast<u16>(~test::slow_sum({ip, where.tcp - where.ip})));
-}
-
 u32 ecn_of(const Packet& p) {
     return std::to_integer<u32>(p.data()[test::layout_of(p.bytes(), Medium::Ethernet).ip + 1]) & 3;
-}
-
-TEST(EcnMark, AMarkedHeaderHasItsSum) {
-    MemoryBudget budget{64 << 20};
-    PacketPool pool{budget};
-    for (u32 i = 0; i < 2000; ++i) {  // the sum differs with the identification
-        Packet p = tcp_frame(pool, {.vlan = static_cast<u16>(i % 2 * 7),
-                                    .id = static_cast<u16>(i * 33),
-                                    .ip_options = static_cast<u8>(i % 3 * 4),
-                                    .payload = 10});
-        set_ecn(p, static_cast<u8>(1 + i % 2));
-        const Packet kept = p.share();
-        EXPECT_EQ(mark_congestion(p, Medium::Ethernet), EcnMark::Marked);
-        EXPECT_EQ(ecn_of(p), 3u);
-        EXPECT_EQ(ecn_of(kept), 1 + i % 2) << "who else views the bytes saw them change";
-        EXPECT_TRUE(test::read_tcp(p.bytes()).ip_sum_good);
-        EXPECT_TRUE(test::read_tcp(p.bytes()).tcp_sum_good);
-    }
-}
-
-TEST(EcnMark, WhoDoesNotSpeakItIsNotMarked) {
-    MemoryBudget budget{64 << 20};
-    PacketPool pool{budget};
-    Packet plain = tcp_frame(pool, {.payload = 10});
-    EXPECT_EQ(mark_congestion(plain, Medium::Ethernet), EcnMark::NotCapable);
-    EXPECT_EQ(ecn_of(plain), 0u);
-    std::byte arp[42] = {};
-    store16(arp + 12, u16{0x0806});
-    Packet no_ip = pool.copy_of(arp);
-    EXPECT_EQ(mark_congestion(no_ip, Medium::Ethernet), EcnMark::NotCapable);
-    EXPECT_EQ(std::memcmp(no_ip.data(), arp, sizeof arp), 0);
-    Packet cut = pool.copy_of(std::span{arp}.first(15));
-    EXPECT_EQ(mark_congestion(cut, Medium::Ethernet), EcnMark::NotCapable);
-}
-
-TEST(EcnMark, TheTrafficClassOfIpv6LiesAcrossTwoBytes) {
-    MemoryBudget budget{64 << 20};
-    PacketPool pool{budget};
-    std::byte packet[48] = {std::byte{0x6b}, std::byte{0x9a}};  // class 0xb9, a flow label 0xa....
-    Packet p = pool.copy_of(packet);
-    EXPECT_EQ(mark_congestion(p, Medium::Ip), EcnMark::Marked);
-    EXPECT_EQ(std::to_integer<u32>(p.data()[0]), 0x6bu);
-    EXPECT_EQ(std::to_integer<u32>(p.data()[1]), 0xbau);
-    packet[1] = std::byte{0x8a};  // class 0xb8: not capable
-    Packet other = pool.copy_of(packet);
-    EXPECT_EQ(mark_congestion(other, Medium::Ip), EcnMark::NotCapable);
 }
 
 // Of ten at once, which come marked?
 std::vector<u32> marked_of_ten(const ImpairDirection& options, u8 ecn) {
     Line line{{.outbound = options}};
     for (u32 i = 0; i < 10; ++i) {
-        Packet p = tcp_frame(line.pool, {.seq = i, .payload = k_payload});
-        if (ecn != 0) set_ecn(p, ecn);
-        line.send(at(0s), std::move(p));
+        line.send(at(0s),
+                  tcp_frame(line.pool, {.seq = i, .traffic_class = ecn, .payload = k_payload}));
     }
     line.tick(at(1s));
     std::vector<u32> marked;

@@ -17,7 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/packet/gso.hh"
+#include "core/offload/checksum.hh"
+#include "core/offload/cut.hh"
 #include "link/frames.hh"
 #include "os/link/impair.hh"
 #include "os/link/virtio_header.hh"
@@ -281,7 +282,7 @@ TEST_P(TunTapModeTest, ReadsWhatTheKernelSends) {
     EXPECT_EQ(std::memcmp(p.data() + ip + 28, "sterna", 6), 0);
     EXPECT_EQ(p->capacity, PacketPool::k_slot_bytes[0]) << "a small frame pins a large slot";
     EXPECT_EQ(p->checksum, options.offloads ? ChecksumState::Partial : ChecksumState::Unknown);
-    ASSERT_TRUE(complete_checksum(p, options.medium));
+    ASSERT_TRUE(offload::complete_checksum(p, options.medium));
     const std::span<const std::byte> packet = p.bytes().subspan(ip);
     const u64 pseudo = u64{test::slow_sum(packet.subspan(12, 8))} + 17 + 14;
     EXPECT_EQ(test::slow_sum(packet.subspan(20), pseudo), 0xffff);
@@ -514,7 +515,7 @@ TEST_F(TunTapSuperTest, TheKernelHandsOverASuperSegment) {
     EXPECT_EQ(std::memcmp(whole.payload.data(), data.data(), whole.payload.size()), 0);
 
     Chain segments;
-    EXPECT_EQ(segment_in_software(std::move(p), Medium::Ethernet, segments), 0u);
+    EXPECT_EQ(offload::cut_segments(std::move(p), Medium::Ethernet, segments), 0u);
     std::size_t at = 0;
     while (!segments.empty()) {
         const TcpSeen s = read_tcp(segments.pop_front().bytes());

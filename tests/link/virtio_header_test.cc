@@ -7,9 +7,8 @@
 
 #include <vector>
 
-#include "core/packet/gso.hh"
+#include "core/offload/cut.hh"
 #include "link/frames.hh"
-#include "os/link/datagrams.hh"
 
 namespace tern {
 namespace {
@@ -174,9 +173,9 @@ TEST_F(VirtioHeaderTest, SuperDatagramsBehindExtensionHeadersAreCut) {
     const Bytes frame = ipv6(17, 500 - 12);  // UDP's header is 12 bytes shorter than TCP's
     Packet p = read(
         frame, {.gso_type = k_udp_l4, .gso_size = 200, .csum_start = 14 + 48, .csum_offset = 6});
-    ASSERT_TRUE(is_super_datagram(p, Medium::Ethernet));
+    ASSERT_TRUE(offload::is_super_datagram(p, Medium::Ethernet));
     Chain datagrams;
-    EXPECT_EQ(cut_datagrams(p, Medium::Ethernet, datagrams), 0u);
+    EXPECT_EQ(offload::cut_datagrams(p, Medium::Ethernet, datagrams), 0u);
     ASSERT_EQ(datagrams.count(), 3u);
     for (const u32 payload : {200u, 200u, 100u}) {
         const Packet one = datagrams.pop_front();

@@ -192,9 +192,8 @@ template <class Chosen>
 std::vector<FlowKey> choose(u32 count, Chosen&& chosen) {
     std::vector<FlowKey> keys;
     for (u64 n = 0; keys.size() < count; ++n) {
-        const FlowKey key(k_server, 80,
-                               Ipv4Address{(u32{10} << 24) + static_cast<u32>(n >> 14)},
-                               static_cast<u16>(1024 + (n & 0x3fff)));
+        const FlowKey key(k_server, 80, Ipv4Address{(u32{10} << 24) + static_cast<u32>(n >> 14)},
+                          static_cast<u16>(1024 + (n & 0x3fff)));
         if (chosen(key)) keys.push_back(key);
     }
     return keys;
@@ -207,8 +206,7 @@ TEST(Flood, ChosenTuplesDoNotMakeProbesLonger) {
     const auto in_order = choose(count, [](const FlowKey&) { return true; });
     const auto one_slot = choose(count, [](const FlowKey& k) { return k.slot() == 7; });
     // All at one place of a table whose key the enemy believes to know.
-    const auto collide =
-        choose(count, [&](const FlowKey& k) { return k.hash(guess) >> 56 == 0; });
+    const auto collide = choose(count, [&](const FlowKey& k) { return k.hash(guess) >> 56 == 0; });
     EXPECT_GE(probes_of(collide, guess), 3.0) << "where the key is known it does work";
     EXPECT_LE(probes_of(in_order, secret), 1.2);
     EXPECT_LE(probes_of(one_slot, secret), 1.2);

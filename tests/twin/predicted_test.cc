@@ -9,7 +9,7 @@
 #include "core/base/checksum.hh"
 #include "core/base/endian.hh"
 #include "core/base/random.hh"
-#include "os/link/ecn_mark.hh"
+#include "core/offload/mark.hh"
 #include "support/pair.hh"
 
 namespace tern {
@@ -65,7 +65,7 @@ struct World {
                 Packet p = x.take(i);
                 sent.emplace_back(reinterpret_cast<const char*>(p.data()), p.size());
                 if (numbered) number(p);
-                if (chance.below(100) < 5) (void)mark_congestion(p, Medium::Ip);
+                if (chance.below(100) < 5) (void)offload::mark_congestion(p, Medium::Ip);
                 if (chance.below(100) < 5) move_window(p);
                 if (chance.below(200) == 0) damage(p);
                 const u32 fate = chance.below(100);

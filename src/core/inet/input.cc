@@ -1,7 +1,6 @@
 // A PACKET ARRIVES: the link header, then ARP or IPv4. RFC 894, IEEE 802.1Q, RFC 1122 2.3.
 #include <cstring>
 
-#include "core/base/endian.hh"
 #include "core/inet/inside.hh"
 
 namespace tern::inet {
@@ -29,7 +28,7 @@ bool Inet::arrives_alike(u8 interface, Packet& packet, const PacketDescriptor& l
     const std::byte* theirs = like.slot + like.network - link;
     if (!wire::same_ipv4(ours + link, theirs + link)) return false;
     if (link != 0 && std::memcmp(ours, theirs, link) != 0) return false;
-    const u32 total = load16(ours + link + 2);
+    const u32 total = wire::ipv4_total_length(ours + link);
     if (total > packet.size() - link) return false;
     packet->link_broadcast = false;
     packet.trim(packet.size() - link - total);

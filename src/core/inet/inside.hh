@@ -11,7 +11,7 @@
 #include "core/inet/route/table.hh"
 #include "core/inet/token_bucket.hh"
 #include "core/wire/arp.hh"
-#include "core/wire/ethernet.hh"
+#include "core/wire/frame.hh"
 #include "core/wire/icmpv4.hh"
 #include "core/wire/ipv4.hh"
 
@@ -65,10 +65,7 @@ struct InterfaceState {
     const OwnAddress* own(Ipv4Address ip) const;
     OwnAddress* own(Ipv4Address ip);
     const OwnPrefix* prefix_of(Ipv4Address ip) const;
-    u32 link_header() const {
-        if (config.medium == Medium::Ip) return 0;
-        return wire::k_ethernet_header + (config.vlan != 0 ? wire::k_vlan_tag : 0);
-    }
+    u32 link_header() const { return wire::link_header_length(config.medium, config.vlan); }
     bool is_subnet_broadcast(Ipv4Address ip) const {
         for (const OwnAddress& a : subnets)
             if (a.is_subnet_broadcast(ip)) return true;

@@ -4,7 +4,7 @@
 #include "core/packet/copy.hh"
 #include "core/udp/inside.hh"
 #include "core/wire/icmpv4.hh"
-#include "core/wire/ipv4.hh"
+#include "core/wire/ip.hh"
 #include "core/wire/udp.hh"
 
 namespace tern {
@@ -12,7 +12,6 @@ namespace tern {
 namespace {
 
 constexpr u8 k_udp = static_cast<u8>(wire::IpProtocol::Udp);
-constexpr u32 k_ipv4_tos = 1, k_ipv4_ttl = 8, k_ipv4_source = 12, k_ipv4_destination = 16;
 
 // RFC 768 [RFC768:2], RFC 1122 4.1.3.4 [RFC1122:16]: zero means that there is none.
 bool checksum_holds(const Packet& packet, const wire::UdpHeader& header,
@@ -82,7 +81,7 @@ void UdpRoom::Inside::deliver(Handle<udp::Socket> socket, Packet packet) {
     udp::Socket& s = sockets[socket];
     const u8 interface = static_cast<u8>(packet->tag);
     // RFC 768 [RFC768:1]: what lies behind UDP's own length is not data.
-    packet.trim(packet.size() - load16(packet.data() + 4));
+    packet.trim(packet.size() - load16(packet.data() + wire::k_udp_length_at));
     packet.pull(wire::k_udp_header);
     // A small datagram in a large slot would pin memory that it does not need.
     const u8 size_class = fitting_class(packet);
@@ -107,15 +106,15 @@ Result<Datagram> UdpRoom::receive(UdpSocket handle) {
     if (s->queue.empty()) return std::unexpected(Error::WouldBlock);
     Packet packet = s->queue.pop_front();
     s->pinned -= PacketPool::true_size(*packet);
-    const std::byte* ip = packet.network_header();
+    const wire::IpView ip =
+        *wire::read_ip({packet.network_header(), u32{packet->transport} - packet->network});
     // RFC 1122 4.1.3.5 [RFC1122:18]: the address that the datagram was sent to.
-    Datagram datagram{
-        .data = {},
-        .from = {Ipv4Address{load32(ip + k_ipv4_source)}, load16(packet.transport_header())},
-        .to = Ipv4Address{load32(ip + k_ipv4_destination)},
-        .interface = static_cast<u8>(packet->tag),
-        .ttl = std::to_integer<u8>(ip[k_ipv4_ttl]),
-        .tos = std::to_integer<u8>(ip[k_ipv4_tos])};
+    Datagram datagram{.data = {},
+                      .from = {ip.source, load16(packet.transport_header())},
+                      .to = ip.destination,
+                      .interface = static_cast<u8>(packet->tag),
+                      .ttl = ip.hop_limit,
+                      .tos = ip.traffic_class};
     datagram.to_group =
         datagram.to.v4().is_multicast() || inside_->inet.is_broadcast_address(datagram.to);
     datagram.data = Slice{std::move(packet)};

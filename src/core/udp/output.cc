@@ -10,7 +10,6 @@ namespace {
 
 constexpr u8 k_udp = static_cast<u8>(wire::IpProtocol::Udp);
 constexpr u32 k_headers = wire::k_ipv4_header + wire::k_udp_header;
-constexpr u32 k_checksum_offset = 6;
 
 struct Draft {
     Endpoint from;
@@ -43,7 +42,7 @@ Packet build(PacketPool& pool, const Draft& draft) {
         // RFC 768 [RFC768:2], RFC 1122 4.1.3.4 [RFC1122:16]: zero would say that there is none.
         if (value == 0) value = 0xffff;
     }
-    std::memcpy(to + k_checksum_offset, &value, sizeof value);
+    std::memcpy(to + wire::k_udp_checksum_at, &value, sizeof value);
     return packet;
 }
 

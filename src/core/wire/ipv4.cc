@@ -10,10 +10,11 @@ namespace {
 
 constexpr u16 k_dont_fragment = 0x4000;
 constexpr u16 k_more_fragments = 0x2000;
-constexpr u16 k_offset_mask = 0x1fff;
 // The bytes of the ID in the first eight of a header, as they are loaded.
 constexpr u64 k_id_of_first_word =
     std::endian::native == std::endian::little ? u64{0xffff} << 32 : u64{0xffff} << 16;
+
+}  // namespace
 
 bool options_hold_source_route(std::span<const std::byte> options) {
     constexpr std::byte end{0}, nop{1}, loose{131}, strict{137};
@@ -35,21 +36,6 @@ bool options_hold_source_route(std::span<const std::byte> options) {
     return false;
 }
 
-void read_fields(const std::byte* p, Ipv4Header& header) {
-    const u16 fragment = load16(p + 6);
-    header.tos = static_cast<u8>(p[1]);
-    header.id = load16(p + 4);
-    header.dont_fragment = (fragment & k_dont_fragment) != 0;
-    header.more_fragments = (fragment & k_more_fragments) != 0;
-    header.fragment_offset = static_cast<u16>((fragment & k_offset_mask) * 8);
-    header.ttl = static_cast<u8>(p[8]);
-    header.protocol = static_cast<u8>(p[9]);
-    header.source = Ipv4Address{load32(p + 12)};
-    header.destination = Ipv4Address{load32(p + 16)};
-}
-
-}  // namespace
-
 std::expected<Ipv4Header, DropReason> parse_ipv4(std::span<const std::byte> packet) {
     if (packet.size() < k_ipv4_header) return std::unexpected(DropReason::Ipv4TooShort);
     const std::byte* p = packet.data();
@@ -57,11 +43,9 @@ std::expected<Ipv4Header, DropReason> parse_ipv4(std::span<const std::byte> pack
     if (first >> 4 != 4) return std::unexpected(DropReason::Ipv4BadVersion);
 
     // RFC 791 3.1 [RFC791:1].
-    Ipv4Header header;
-    header.header_length = static_cast<u8>((first & 15) * 4);
+    Ipv4Header header = read_ipv4_fields(p);
     if (header.header_length < k_ipv4_header || header.header_length > packet.size())
         return std::unexpected(DropReason::Ipv4BadHeaderLength);
-    header.total_length = load16(p + 2);
     if (header.total_length < header.header_length || header.total_length > packet.size())
         return std::unexpected(DropReason::Ipv4BadTotalLength);
 
@@ -71,7 +55,6 @@ std::expected<Ipv4Header, DropReason> parse_ipv4(std::span<const std::byte> pack
                           : checksum_add_wide(0, packet.first(header.header_length));
     if (checksum_finish_wide(sum) != 0) return std::unexpected(DropReason::Ipv4BadChecksum);
 
-    read_fields(p, header);
     if (!plain)
         header.has_source_route = options_hold_source_route(
             packet.subspan(k_ipv4_header, header.header_length - k_ipv4_header));

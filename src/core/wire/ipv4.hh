@@ -4,6 +4,7 @@
 #include <expected>
 #include <span>
 
+#include "core/base/endian.hh"
 #include "tern/address.hh"
 #include "tern/drop_reason.hh"
 
@@ -29,6 +30,29 @@ struct Ipv4Header {
 
     bool is_fragment() const { return more_fragments || fragment_offset != 0; }
 };
+
+inline u16 ipv4_total_length(const std::byte* header) { return load16(header + 2); }
+// The fields of 20 bytes as they stand there, all but has_source_route; nothing is checked.
+inline Ipv4Header read_ipv4_fields(const std::byte* p) {
+    constexpr u16 dont_fragment = 0x4000, more_fragments = 0x2000, offset_mask = 0x1fff;
+    const u16 fragment = load16(p + 6);
+    Ipv4Header header;
+    header.header_length = static_cast<u8>((static_cast<u8>(p[0]) & 15) * 4);
+    header.tos = static_cast<u8>(p[1]);
+    header.total_length = load16(p + 2);
+    header.id = load16(p + 4);
+    header.dont_fragment = (fragment & dont_fragment) != 0;
+    header.more_fragments = (fragment & more_fragments) != 0;
+    header.fragment_offset = static_cast<u16>((fragment & offset_mask) * 8);
+    header.ttl = static_cast<u8>(p[8]);
+    header.protocol = static_cast<u8>(p[9]);
+    header.source = Ipv4Address{load32(p + 12)};
+    header.destination = Ipv4Address{load32(p + 16)};
+    return header;
+}
+
+// Whether the options of a header, which stand behind its first 20 bytes, hold LSRR or SSRR.
+bool options_hold_source_route(std::span<const std::byte> options);
 
 // Checks version, lengths and checksum; walks the options with tolerance: an illegal option
 // length ends the walk (RFC 1122 3.2.1.8). Ipv4TooShort, Ipv4BadVersion, Ipv4BadHeaderLength,

@@ -12,6 +12,9 @@ namespace tern::wire {
 
 inline constexpr u32 k_tcp_header = 20;
 inline constexpr u32 k_tcp_header_max = 60;
+// Where fields lie that are changed in place.
+inline constexpr u32 k_tcp_seq_at = 4, k_tcp_ack_at = 8, k_tcp_flags_at = 13, k_tcp_window_at = 14,
+                     k_tcp_checksum_at = 16, k_tcp_urgent_at = 18;
 
 // Control bits, as they lie in bytes 12 and 13 of the header.
 enum TcpFlag : u16 {

@@ -1,6 +1,7 @@
 // RFC 768.
 #include "core/wire/udp.hh"
 
+#include "core/base/checksum.hh"
 #include "core/base/endian.hh"
 
 namespace tern::wire {
@@ -23,6 +24,12 @@ void emit_udp(const UdpHeader& header, std::byte* to) {
     store16(to + 2, header.destination_port);
     store16(to + 4, header.length);
     store16(to + 6, header.checksum);
+}
+
+void set_udp_length(std::byte* header, u32 length, u32 pseudo_sum) {
+    store16(header + k_udp_length_at, static_cast<u16>(length));
+    const u16 sum = static_cast<u16>(checksum_fold(pseudo_sum));
+    std::memcpy(header + k_udp_checksum_at, &sum, sizeof sum);
 }
 
 }  // namespace tern::wire

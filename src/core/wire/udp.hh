@@ -10,6 +10,8 @@
 namespace tern::wire {
 
 inline constexpr u32 k_udp_header = 8;
+// Where fields lie that are changed in place.
+inline constexpr u32 k_udp_length_at = 4, k_udp_checksum_at = 6;
 
 struct UdpHeader {
     u16 source_port = 0;
@@ -21,5 +23,7 @@ struct UdpHeader {
 // UdpTooShort, UdpBadLength. The checksum is verified by the caller, who has the pseudo-header.
 std::expected<UdpHeader, DropReason> parse_udp(std::span<const std::byte> bytes);
 void emit_udp(const UdpHeader& header, std::byte* to);
+// Another length, and a sum that its link completes: that of the pseudo-header alone.
+void set_udp_length(std::byte* header, u32 length, u32 pseudo_sum);
 
 }  // namespace tern::wire

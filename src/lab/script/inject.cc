@@ -11,8 +11,6 @@ namespace tern::script {
 
 namespace {
 
-constexpr u32 k_tcp_checksum_offset = 16;
-
 std::span<const std::byte> bytes_of(std::string_view text) {
     return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
@@ -63,7 +61,7 @@ void complete_tcp_checksum(std::span<std::byte> segment, Ipv4Address from, Ipv4A
         checksum_pseudo(IpAddress{from}, IpAddress{to}, 6, static_cast<u32>(segment.size()));
     u16 sum = checksum_finish(checksum_add(pseudo, segment));
     if (bad) sum ^= 0x5555;
-    std::memcpy(segment.data() + k_tcp_checksum_offset, &sum, sizeof sum);
+    std::memcpy(segment.data() + wire::k_tcp_checksum_at, &sum, sizeof sum);
 }
 
 }  // namespace

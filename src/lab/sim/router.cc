@@ -3,9 +3,9 @@
 // answers no echo.
 #include <algorithm>
 
-#include "core/base/endian.hh"
 #include "core/packet/copy.hh"
 #include "core/wire/icmpv4.hh"
+#include "core/wire/ip.hh"
 #include "lab/sim/router_inside.hh"
 
 namespace tern::sim {
@@ -15,13 +15,6 @@ namespace {
 constexpr u8 k_network_unreachable = 0, k_fragmentation_needed = 4, k_ttl_in_transit = 0;
 constexpr u8 k_ttl = 64;
 constexpr u32 k_error_max = 576;  // RFC 1812 4.3.2.3: of the whole packet
-
-// RFC 1141: the sum of the header after TTL, the high byte of its word, went down by one.
-void decrement_ttl(std::byte* ip) {
-    ip[8] = static_cast<std::byte>(std::to_integer<u8>(ip[8]) - 1);
-    const u32 sum = u32{load16(ip + 10)} + 0x100;
-    store16(ip + 10, static_cast<u16>(sum + (sum >> 16)));
-}
 
 // RFC 1812 4.3.2.7: no error about an ICMP error, a later fragment, or what went to many.
 bool deserves_error(const Packet& about, const wire::Ipv4Header& header) {
@@ -104,7 +97,7 @@ void Router::Inside::forward(Packet packet) {
                           *header);
     }
     if (!make_exclusive(packet)) return;
-    decrement_ttl(packet.data());
+    wire::decrement_hop_limit(packet.data());
     ++counters.forwarded;
     leave(*port, std::move(packet));
 }

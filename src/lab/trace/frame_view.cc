@@ -6,9 +6,8 @@
 
 #include "core/base/checksum.hh"
 #include "core/base/endian.hh"
-#include "core/wire/ethernet.hh"
+#include "core/wire/frame.hh"
 #include "core/wire/icmpv4.hh"
-#include "core/wire/ipv4.hh"
 #include "core/wire/udp.hh"
 
 namespace tern::trace {
@@ -19,8 +18,9 @@ constexpr u8 k_icmp = 1, k_tcp = 6, k_udp = 17;
 
 void read_transport(FrameView& v, std::span<const std::byte> bytes) {
     if ((v.protocol == k_tcp || v.protocol == k_udp) && bytes.size() >= 4) {
-        v.source.port = load16(bytes.data());
-        v.destination.port = load16(bytes.data() + 2);
+        const std::byte* ports = bytes.data();
+        v.source.port = load16(ports);
+        v.destination.port = load16(ports + 2);
     }
     if (v.protocol == k_tcp) {
         const auto header = wire::parse_tcp(bytes);
@@ -43,17 +43,16 @@ void read_transport(FrameView& v, std::span<const std::byte> bytes) {
 }
 
 void read_ipv4(FrameView& v, std::span<const std::byte> bytes) {
-    if (bytes.size() < wire::k_ipv4_header || std::to_integer<u8>(bytes[0]) >> 4 != 4) return;
-    const std::size_t header = (std::to_integer<std::size_t>(bytes[0]) & 15) * 4;
-    const std::size_t total = std::min<std::size_t>(load16(bytes.data() + 2), bytes.size());
-    if (header < wire::k_ipv4_header || header > total) return;
-    v.network = bytes.first(total);  // what lies behind it is padding of the link
-    v.transport = static_cast<u32>(header);
-    v.protocol = std::to_integer<u8>(bytes[9]);
-    v.source.address = Ipv4Address{load32(bytes.data() + 12)};
-    v.destination.address = Ipv4Address{load32(bytes.data() + 16)};
-    const bool later_fragment = (load16(bytes.data() + 6) & 0x1fff) != 0;
-    if (!later_fragment) read_transport(v, v.network.subspan(header));
+    const auto ip = wire::read_ip(bytes);
+    if (!ip || ip->family != wire::IpFamily::V4) return;
+    // What lies behind the packet is padding of the link.
+    v.network = bytes.first(std::min<std::size_t>(ip->total_length, bytes.size()));
+    v.transport = ip->header_length;
+    v.protocol = ip->protocol;
+    v.ecn = ip->ecn();
+    v.source.address = ip->source;
+    v.destination.address = ip->destination;
+    if (ip->fragment_offset == 0) read_transport(v, v.network.subspan(v.transport));
 }
 
 }  // namespace
@@ -61,20 +60,17 @@ void read_ipv4(FrameView& v, std::span<const std::byte> bytes) {
 FrameView view_of(std::span<const std::byte> frame, Medium medium) {
     FrameView v;
     v.network = frame;
-    if (medium == Medium::Ip) {
-        read_ipv4(v, frame);
-        return v;
-    }
-    const auto link = wire::parse_ethernet(frame);
+    const auto link = wire::parse_link(medium, frame);
     if (!link) return v;
-    v.network = frame.subspan(link->header_length);
+    v.network = frame.subspan(link->length);
     v.ether_type = link->ether_type;
     if (link->ether_type == static_cast<u16>(wire::EtherType::Ipv4)) {
         read_ipv4(v, v.network);
     } else if (link->ether_type == static_cast<u16>(wire::EtherType::Arp) &&
                v.network.size() >= 8) {
         v.kind = FrameView::Kind::Arp;
-        v.arp_operation = load16(v.network.data() + 6);
+        const std::byte* arp = v.network.data();
+        v.arp_operation = load16(arp + 6);
     }
     return v;
 }
@@ -84,7 +80,8 @@ bool checksums_hold(const FrameView& v) {
     if (checksum_finish(checksum_add(0, v.network.first(v.transport))) != 0) return false;
     const auto bytes = v.network.subspan(v.transport);
     if (v.kind == FrameView::Kind::Icmp) return checksum_finish(checksum_add(0, bytes)) == 0;
-    if (v.kind == FrameView::Kind::Udp && load16(bytes.data() + 6) == 0) return true;
+    if (v.kind == FrameView::Kind::Udp && load16(bytes.data() + wire::k_udp_checksum_at) == 0)
+        return true;
     if (v.kind != FrameView::Kind::Tcp && v.kind != FrameView::Kind::Udp) return true;
     const u32 pseudo = checksum_pseudo(v.source.address, v.destination.address, v.protocol,
                                        static_cast<u32>(bytes.size()));
@@ -116,8 +113,7 @@ std::string describe_other(const FrameView& v) {
     std::snprintf(type, sizeof type, "0x%04x", v.ether_type);
     if (v.ether_type >= k_least_type) return std::string{"EtherType "} + type + size;
     if (v.ether_type != 0) return "802.3 frame with LLC" + size;
-    const bool v6 = !v.network.empty() && std::to_integer<u8>(v.network[0]) >> 4 == 6;
-    return v6 ? "IPv6" + size : std::to_string(v.network.size()) + " bytes that are no packet";
+    return std::to_string(v.network.size()) + " bytes that are no packet";
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ struct FrameView {
     std::span<const std::byte> payload;  // behind the transport header
     Endpoint source, destination;        // ports are 0 where there are none
     u8 protocol = 0;
-    u16 ether_type = 0;  // of an Ethernet header, behind the VLAN tag; below 1536 it is a length
+    u8 ecn = 0;          // the IP-ECN field
+    u16 ether_type = 0;  // wire::LinkHeader; below 1536 it is a length, 0: no packet
     wire::TcpHeader tcp;
     wire::TcpOptions options;
     DropReason options_error = DropReason::None;

@@ -22,11 +22,6 @@ void copy_options(const wire::TcpOptions& from, wire::PacketLine& line) {
     line.acc_ecn = from.acc_ecn;
 }
 
-// The IP-ECN field of an IPv4 packet.
-u8 mark_of(const FrameView& v) {
-    return v.network.size() < 2 ? u8{0} : static_cast<u8>(std::to_integer<u8>(v.network[1]) & 3);
-}
-
 void learn(const FrameView& v, Numbers::Direction& ours, Numbers::Direction& theirs) {
     const bool reset = v.tcp.has(wire::Rst);
     if (v.tcp.has(wire::Syn) && !ours.fixed) {
@@ -59,7 +54,7 @@ wire::PacketLine Numbers::line_of(const FrameView& v) {
     Direction& ours = direction(v.source, v.destination);
     learn(v, ours, theirs);
     wire::PacketLine line;
-    line.mark = mark_of(v);
+    line.mark = v.ecn;
     line.has_mark = line.mark != 0;
     line.flags = v.tcp.flags;
     line.seq = v.tcp.seq.value - ours.initial;

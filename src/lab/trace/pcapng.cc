@@ -8,7 +8,8 @@
 #include <map>
 #include <vector>
 
-#include "core/packet/gso.hh"
+#include "core/offload/checksum.hh"
+#include "core/offload/cut.hh"
 #include "lab/trace/frame_view.hh"
 #include "lab/trace/reasons.hh"
 
@@ -179,7 +180,7 @@ void PcapngWriter::Inside::hold_pieces(const FrameEvent& e, const trace::FrameVi
     p->checksum = e.checksum_partial ? ChecksumState::Partial : ChecksumState::Unknown;
     const bool cut = e.gso_size != 0 && view.kind == trace::FrameView::Kind::Tcp;
     if (!cut) {
-        complete_checksum(p, e.medium);
+        offload::complete_checksum(p, e.medium);
         hold(e, p.bytes(), why);
         return;
     }
@@ -187,7 +188,7 @@ void PcapngWriter::Inside::hold_pieces(const FrameEvent& e, const trace::FrameVi
     const u32 pieces = std::max(1u, (view.length() + e.gso_size - 1) / e.gso_size);
     p->gso_segments = static_cast<u16>(pieces);
     Chain chain;
-    left_out += segment_in_software(std::move(p), e.medium, chain);
+    left_out += offload::cut_segments(std::move(p), e.medium, chain);
     for (u32 n = 1; !chain.empty(); ++n) {
         const Packet piece = chain.pop_front();
         std::string text = why;

@@ -1,7 +1,8 @@
 // The lanes of both directions around a link, and a cable between two links.
 #include "os/link/impair.hh"
 
-#include "core/packet/gso.hh"
+#include "core/offload/checksum.hh"
+#include "core/offload/cut.hh"
 #include "os/link/impair_lane.hh"
 
 namespace tern {
@@ -64,7 +65,7 @@ u32 forward(Instant now, Link& from, Link& to, PacketPool& pool) {
     const u32 count = arrived.size();
     const LinkFacts& able = to.facts();
     auto send = [&](Packet p) {
-        if (!able.transmit_checksum && !complete_checksum(p, able.medium)) return;
+        if (!able.transmit_checksum && !offload::complete_checksum(p, able.medium)) return;
         batch.push(std::move(p));
         if (batch.full()) to.transmit(now, std::exchange(batch, PacketBatch{}));
     };
@@ -75,7 +76,7 @@ u32 forward(Instant now, Link& from, Link& to, PacketPool& pool) {
             continue;
         }
         Chain segments;
-        segment_in_software(std::move(p), able.medium, segments);
+        offload::cut_segments(std::move(p), able.medium, segments);
         while (!segments.empty()) send(segments.pop_front());
     }
     if (!batch.empty()) to.transmit(now, std::move(batch));

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "core/offload/checksum.hh"
+#include "core/offload/cut.hh"
 #include "core/packet/copy.hh"
-#include "core/packet/gso.hh"
+#include "core/wire/frame.hh"
 
 namespace tern {
 
@@ -20,11 +22,9 @@ u32 segments_of(const PacketDescriptor& d) { return std::max<u32>(d.gso_segments
 // First byte that may be damaged; the end of the frame: none.
 u32 damage_begins(const Packet& p, Medium medium, CorruptWhere where) {
     if (where == CorruptWhere::Frame) return 0;
-    const auto ip = find_ip(p, medium);
-    if (!ip) return p.size();
-    if (where == CorruptWhere::Ip) return *ip;
-    const u32 first = std::to_integer<u32>(p.data()[*ip]);
-    return std::min(p.size(), *ip + (first >> 4 == 6 ? 40 : (first & 15) * 4));
+    if (where == CorruptWhere::Ip) return wire::ip_offset(medium, p.bytes()).value_or(p.size());
+    const auto found = wire::find_ip(medium, p.bytes());
+    return found ? found->payload() : p.size();
 }
 
 }  // namespace
@@ -97,7 +97,7 @@ void ImpairLane::put_super(Instant now, Packet p) {
     const u32 count = segments_of(*p);
     if (may_pass_whole(count)) return enqueue(now, std::move(p), false);
     Chain segments;
-    counters_.memory_dropped += segment_in_software(std::move(p), medium_, segments);
+    counters_.memory_dropped += offload::cut_segments(std::move(p), medium_, segments);
     for (u32 i = 0; !segments.empty() && i < count; ++i) {
         put_segment(now, segments.pop_front(), verdicts_[i]);
     }
@@ -129,7 +129,7 @@ bool ImpairLane::damage(Packet& p) {
     const u32 begin = damage_begins(p, medium_, options_.corrupt_where);
     if (begin >= p.size()) return true;
     // A receiver would trust a checksum that is still to be computed, and one that was vouched for.
-    if (!complete_checksum(p, medium_) || !make_exclusive(p)) return false;
+    if (!offload::complete_checksum(p, medium_) || !make_exclusive(p)) return false;
     p->checksum = ChecksumState::Unknown;
     p->payload_sum_known = false;
     const u32 bit = dice_.corrupt_bit.below((p.size() - begin) * 8);
@@ -146,21 +146,21 @@ bool ImpairLane::queue_has_room(Instant now, u32 bytes) const {
            held + bytes <= options_.queue_bytes;
 }
 
-EcnMark ImpairLane::mark(Packet& p, u64& counter) {
-    const EcnMark done = mark_congestion(p, medium_);
-    if (done == EcnMark::Marked) ++counter;
-    if (done == EcnMark::NoMemory) ++counters_.memory_dropped;
+offload::EcnMark ImpairLane::mark(Packet& p, u64& counter) {
+    const offload::EcnMark done = offload::mark_congestion(p, medium_);
+    if (done == offload::EcnMark::Marked) ++counter;
+    if (done == offload::EcnMark::NoMemory) ++counters_.memory_dropped;
     return done;
 }
 
 // RFC 8257 3.1: the queue that a packet finds decides, not an average.
-EcnMark ImpairLane::mark_on_arrival(Instant now, Packet& p) {
+offload::EcnMark ImpairLane::mark_on_arrival(Instant now, Packet& p) {
     const MarkThreshold& above = options_.mark;
     const bool serving = busy_until_ > now;
     const u64 held = waiting_bytes_ + (serving ? serving_bytes_ : 0);
     const bool many = above.packets > 0 && waiting_.size() + serving > above.packets;
     const bool much = above.bytes > 0 && held > above.bytes;
-    return many || much ? mark(p, counters_.threshold_marked) : EcnMark::NotCapable;
+    return many || much ? mark(p, counters_.threshold_marked) : offload::EcnMark::NotCapable;
 }
 
 void ImpairLane::enqueue(Instant now, Packet p, bool late) {
@@ -171,7 +171,7 @@ void ImpairLane::enqueue(Instant now, Packet p, bool late) {
         counters_.queue_dropped += segments_of(*p);
         return;
     }
-    if (mark_on_arrival(now, p) == EcnMark::NoMemory) return;
+    if (mark_on_arrival(now, p) == offload::EcnMark::NoMemory) return;
     if (late) ++counters_.reordered;
     const auto jitter = static_cast<i64>(share * static_cast<double>(options_.jitter.count()));
     const Duration extra = options_.delay + Duration{jitter};
@@ -207,14 +207,15 @@ void ImpairLane::advance(Instant now) {
 bool ImpairLane::leaves(Packet& p, Duration sojourn, Instant now) {
     const Duration most = options_.mark.delay;
     if (most > Duration{} && sojourn > most &&
-        mark(p, counters_.threshold_marked) == EcnMark::NoMemory) {
+        mark(p, counters_.threshold_marked) == offload::EcnMark::NoMemory) {
         return false;
     }
     if (!options_.codel) return true;
     if (!codel_.strikes(*options_.codel, now, sojourn, waiting_bytes_)) return true;
-    const EcnMark done = options_.ecn ? mark(p, counters_.codel_marked) : EcnMark::NotCapable;
-    if (done == EcnMark::NoMemory) return false;
-    if (done == EcnMark::Marked) {
+    const offload::EcnMark done =
+        options_.ecn ? mark(p, counters_.codel_marked) : offload::EcnMark::NotCapable;
+    if (done == offload::EcnMark::NoMemory) return false;
+    if (done == offload::EcnMark::Marked) {
         codel_.marked(*options_.codel);
         return true;
     }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/base/random.hh"
-#include "os/link/ecn_mark.hh"
+#include "core/offload/mark.hh"
 #include "os/link/impair.hh"
 #include "os/link/impair_models.hh"
 
@@ -75,8 +75,8 @@ private:
     bool damage(Packet& p);
     void enqueue(Instant now, Packet p, bool late);
     bool queue_has_room(Instant now, u32 bytes) const;
-    EcnMark mark(Packet& p, u64& counter);
-    EcnMark mark_on_arrival(Instant now, Packet& p);
+    offload::EcnMark mark(Packet& p, u64& counter);
+    offload::EcnMark mark_on_arrival(Instant now, Packet& p);
     Instant start_of(const Waiting& w) const;
     Sent sent(Instant start, u32 bytes) const;
     void serve(Instant start);

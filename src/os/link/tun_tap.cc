@@ -14,10 +14,10 @@
 #include <sys/uio.h>
 
 #include "core/base/assert.hh"
+#include "core/offload/cut.hh"
+#include "core/offload/join.hh"
 #include "core/packet/copy.hh"
-#include "core/packet/gso.hh"
 #include "core/wire/udp.hh"
-#include "os/link/datagrams.hh"
 #include "os/link/device_setup.hh"
 #include "os/link/virtio_header.hh"
 
@@ -174,13 +174,13 @@ void TunTap::take_cut(PacketBatch& into) {
 
 void TunTap::take(Packet p, PacketBatch& into) {
     counters_.received_bytes += p.size();
-    if (is_super_datagram(p, facts_.medium)) {
-        counters_.receive_refused += cut_datagrams(p, facts_.medium, cut_);
+    if (offload::is_super_datagram(p, facts_.medium)) {
+        counters_.receive_refused += offload::cut_datagrams(p, facts_.medium, cut_);
         take_cut(into);
         return;
     }
     if (p->gso_segments > 1 && !facts_.segmentation) {
-        counters_.receive_refused += segment_in_software(std::move(p), facts_.medium, cut_);
+        counters_.receive_refused += offload::cut_segments(std::move(p), facts_.medium, cut_);
         take_cut(into);
         return;
     }
@@ -219,14 +219,14 @@ bool TunTap::write_packet(Packet& p) {
 
 // Datagrams that could leave together do; returns how many left, 0: the first is no such one.
 u32 TunTap::write_datagrams(PacketBatch& batch, u32 first) {
-    const u32 n = datagrams_ ? datagrams_together(batch, first, facts_.medium) : 1;
+    const u32 n = datagrams_ ? offload::datagrams_together(batch, first, facts_.medium) : 1;
     if (n <= 1) return 0;
     const PacketDescriptor& head = *batch.peek(first);
     const u32 transport = head.transport - head.begin;
     const u32 headers = transport + wire::k_udp_header;
     std::byte virtio[k_virtio_header_max] = {};
-    std::byte joined[k_datagram_headers_most];
-    iovec parts[2 + k_datagrams_most];
+    std::byte joined[offload::k_datagram_headers_most];
+    iovec parts[2 + offload::k_datagrams_most];
     u32 payload = 0;
     for (u32 i = 0; i < n; ++i) {
         const PacketDescriptor& d = *batch.peek(first + i);
@@ -235,7 +235,7 @@ u32 TunTap::write_datagrams(PacketBatch& batch, u32 first) {
     }
     write_datagrams_header(virtio, transport, head.end - head.begin - headers);
     parts[0] = {virtio, header_size_};
-    parts[1] = {joined, join_headers(head, payload, facts_.medium, joined)};
+    parts[1] = {joined, offload::join_headers(head, payload, facts_.medium, joined)};
     ++counters_.system_calls;
     if (::writev(fd_.get(), parts, static_cast<int>(2 + n)) >= 0) {
         counters_.sent_packets += n;

@@ -5,7 +5,7 @@
 
 #include "core/base/assert.hh"
 #include "core/base/checksum.hh"
-#include "core/packet/gso.hh"
+#include "core/offload/checksum.hh"
 #include "core/wire/tcp.hh"
 #include "core/wire/udp.hh"
 
@@ -31,9 +31,6 @@ constexpr u8 k_gso_tcpv6 = 4;
 constexpr u8 k_gso_udp = 5;
 constexpr u8 k_gso_ecn = 0x80;
 
-constexpr u16 k_tcp_checksum_at = 16;  // RFC 9293 3.1
-constexpr u16 k_udp_checksum_at = 6;   // RFC 768
-
 u8 byte_at(const std::byte* p, u32 at) { return std::to_integer<u8>(p[at]); }
 
 // Believes the header only as far as the packet's own headers agree: a checksum may wait for
@@ -42,7 +39,7 @@ u8 byte_at(const std::byte* p, u32 at) { return std::to_integer<u8>(p[at]); }
 void read_partial_checksum(const VirtioHeader& h, Packet& p, Medium medium) {
     p->checksum = ChecksumState::Unknown;
     if (u32{h.csum_start} + h.csum_offset + 2 > p.size()) return;
-    const auto place = checksum_place(p.bytes(), medium);
+    const auto place = offload::checksum_place(p.bytes(), medium);
     if (place && place->transport == h.csum_start && place->field == h.csum_offset) {
         p->transport = static_cast<u16>(p->begin + h.csum_start);
         p->checksum = ChecksumState::Partial;
@@ -59,7 +56,7 @@ void set_segments(Packet& p, u16 size, u32 payload) {
 
 void read_segmentation(const VirtioHeader& h, Packet& p) {
     if (h.gso_size == 0 || p->checksum != ChecksumState::Partial) return;
-    if (h.csum_offset != k_tcp_checksum_at) return;
+    if (h.csum_offset != wire::k_tcp_checksum_at) return;
     const u32 transport = p->transport - p->begin;
     if (p.size() < transport + wire::k_tcp_header) return;
     const u32 headers = transport + u32{byte_at(p.data(), transport + 12)} / 16 * 4;
@@ -70,7 +67,7 @@ void read_segmentation(const VirtioHeader& h, Packet& p) {
 void read_datagrams(const VirtioHeader& h, Packet& p) {
     if (h.gso_size == 0 || p->checksum != ChecksumState::Partial) return;
     const u32 headers = p->transport - p->begin + wire::k_udp_header;
-    if (h.csum_offset != k_udp_checksum_at || p.size() <= headers) return;
+    if (h.csum_offset != wire::k_udp_checksum_at || p.size() <= headers) return;
     set_segments(p, h.gso_size, p.size() - headers);
 }
 
@@ -83,7 +80,7 @@ void write_datagrams_header(std::byte* header, u32 transport, u32 size) {
     h.hdr_len = static_cast<u16>(transport + wire::k_udp_header);
     h.gso_size = static_cast<u16>(size);
     h.csum_start = static_cast<u16>(transport);
-    h.csum_offset = k_udp_checksum_at;
+    h.csum_offset = wire::k_udp_checksum_at;
     std::memcpy(header, &h, sizeof h);
 }
 
@@ -92,13 +89,13 @@ void write_virtio_header(std::byte* header, const PacketDescriptor& d, Medium me
     const std::byte* frame = d.slot + d.begin;
     const bool super = d.gso_segments > 1;
     if (d.checksum == ChecksumState::Partial) {
-        const auto place = checksum_place({frame, d.end - d.begin}, medium);
+        const auto place = offload::checksum_place({frame, d.end - d.begin}, medium);
         check(place && d.begin + place->transport == d.transport);
         h.flags = k_needs_csum;
         h.csum_start = static_cast<u16>(place->transport);
         h.csum_offset = static_cast<u16>(place->field);
         if (super) {
-            const bool v6 = byte_at(frame, ip_offset(frame, medium)) >> 4 == 6;
+            const bool v6 = place->family == wire::IpFamily::V6;
             const u8 flags = byte_at(d.slot, d.transport + 13u);
             h.gso_type = v6 ? k_gso_tcpv6 : k_gso_tcpv4;
             // CWR belongs on the first segment only (RFC 3168 6.1.2); this asks the kernel for it.

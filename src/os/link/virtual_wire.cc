@@ -7,20 +7,15 @@
 #include "core/base/assert.hh"
 #include "core/packet/copy.hh"
 #include "core/packet/crossing.hh"
+#include "core/wire/frame.hh"
 
 namespace tern {
-
-namespace {
-
-constexpr u32 k_link_header_max = 18;  // Ethernet with one 802.1Q tag
-
-}  // namespace
 
 class VirtualWire::End final : public Link {
 public:
     End(LinkFacts facts, u32 queue_packets)
         : facts_(std::move(facts)), mask_(std::bit_ceil(std::max(queue_packets, 1u)) - 1),
-          size_max_(facts_.mtu + (facts_.medium == Medium::Ethernet ? k_link_header_max : 0)),
+          size_max_(facts_.mtu + wire::link_header_most(facts_.medium)),
           ring_(std::make_unique<PacketDescriptor*[]>(mask_ + 1)) {}
     ~End() override { clear(); }
 

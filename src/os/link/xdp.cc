@@ -14,9 +14,8 @@
 #include <sys/socket.h>
 
 #include "core/base/assert.hh"
-#include "core/packet/gso.hh"
+#include "core/offload/checksum.hh"
 #include "core/wire/ethernet.hh"
-#include "os/link/unfinished_sum.hh"
 #include "os/link/xdp_program.hh"
 #include "os/link/xdp_socket.hh"
 
@@ -79,7 +78,8 @@ void XdpLink::receive(Instant now, PacketPool& pool, PacketBatch& into) {
         sockets_[(first_ + i) % count]->receive(pool, into);
     first_ = (first_ + 1) % count;
     if (!kernel_peer_) return;
-    for (u32 i = before; i < into.size(); ++i) recognise_unfinished_sum(*into.peek(i));
+    for (u32 i = before; i < into.size(); ++i)
+        offload::recognise_unfinished_sum(*into.peek(i), facts_.medium);
 }
 
 // Which queue a frame leaves by makes no difference to who gets it.
@@ -89,7 +89,8 @@ void XdpLink::transmit(Instant now, PacketBatch&& batch) {
         if (!p) continue;
         check(p->gso_segments <= 1);
         // One that came like this goes on its way.
-        if (p->checksum == ChecksumState::Partial && !complete_checksum(p, facts_.medium)) {
+        if (p->checksum == ChecksumState::Partial &&
+            !offload::complete_checksum(p, facts_.medium)) {
             ++refused_;
             continue;
         }

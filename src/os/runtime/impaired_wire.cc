@@ -14,10 +14,10 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include "core/packet/gso.hh"
+#include "core/offload/checksum.hh"
+#include "core/offload/join.hh"
 #include "os/link/impair_lane.hh"
 #include "os/link/impairment.hh"
-#include "os/link/segment_join.hh"
 #include "os/runtime/clock.hh"
 #include "os/runtime/open_link.hh"
 #include "os/runtime/wait.hh"
@@ -124,7 +124,7 @@ bool Way::send_out(Duration tolerance) {
     int bursts = 0;
     for (; bursts < k_bursts && lane.due(now); ++bursts) {
         PacketBatch batch;
-        SegmentJoin joining{batch, to->facts().medium};
+        offload::Gro joining{batch, to->facts().medium};
         std::array<std::pair<Instant, u32>, k_burst_packets> planned;
         u32 bytes = 0, count = 0;
         while (count < k_burst_packets && bytes < k_burst_bytes && lane.due(now)) {
@@ -133,7 +133,7 @@ bool Way::send_out(Duration tolerance) {
             planned[count++] = {due, segments_of(*p)};
             bytes += p.size();
             // One end may tell of unfinished checksums that the other end cannot finish.
-            if (!able.transmit_checksum && !complete_checksum(p, able.medium)) {
+            if (!able.transmit_checksum && !offload::complete_checksum(p, able.medium)) {
                 ++record.no_memory;
             } else if (joins) {
                 joining.add(std::move(p));

@@ -1,44 +1,32 @@
 #include "os/runtime/steered_link.hh"
 
 #include "core/base/endian.hh"
-#include "core/packet/gso.hh"
 #include "core/wire/arp.hh"
-#include "core/wire/ethernet.hh"
+#include "core/wire/frame.hh"
 #include "core/wire/icmpv4.hh"
-#include "core/wire/ipv4.hh"
 
 namespace tern {
 
 namespace {
 
-constexpr u32 k_protocol = 9, k_fragment = 6, k_source = 12, k_destination = 16;
 constexpr u32 k_arp_operation = 6, k_arp_sender = 14, k_arp_target = 24;
+constexpr u32 k_ports = 4;  // bytes of both
 
-u8 byte_at(std::span<const std::byte> bytes, u32 i) { return std::to_integer<u8>(bytes[i]); }
+using Bytes = std::span<const std::byte>;
 
-u32 ip_header_length(std::span<const std::byte> ip) { return byte_at(ip, 0) % 16 * 4u; }
-
-bool has_ports(std::span<const std::byte> ip) {
-    const u8 protocol = byte_at(ip, k_protocol);
-    const bool first = (load16(ip.data() + k_fragment) & 0x3fff) == 0;
-    return first && (protocol == static_cast<u8>(wire::IpProtocol::Tcp) ||
-                     protocol == static_cast<u8>(wire::IpProtocol::Udp));
+// A whole packet of TCP or UDP.
+bool has_ports(const wire::IpView& ip) {
+    return !ip.is_fragment() &&
+           (ip.carries(wire::IpProtocol::Tcp) || ip.carries(wire::IpProtocol::Udp));
 }
 
-// Of a packet that came, or of one of ours that a router quotes.
-u32 home_of_flow(const Steering& s, std::span<const std::byte> ip, bool ours) {
-    const std::byte* ports = ip.data() + ip_header_length(ip);
-    Endpoint from{Ipv4Address{load32(ip.data() + k_source)}, load16(ports)};
-    Endpoint to{Ipv4Address{load32(ip.data() + k_destination)}, load16(ports + 2)};
+// `ports` begins at the transport header. Of a packet that came, or of one of ours that a router
+// quotes.
+u32 home_of_flow(const Steering& s, const wire::IpView& ip, Bytes ports, bool ours) {
+    Endpoint from{ip.source, load16(ports.data())};
+    Endpoint to{ip.destination, load16(ports.data() + sizeof(u16))};
     if (ours) std::swap(from, to);
-    const bool tcp = byte_at(ip, k_protocol) == static_cast<u8>(wire::IpProtocol::Tcp);
-    return tcp ? s.home_of_tcp(to, from) : s.home_of_udp(to, from);
-}
-
-bool whole_ipv4(std::span<const std::byte> ip, u32 behind) {
-    return ip.size() >= wire::k_ipv4_header && byte_at(ip, 0) >> 4 == 4 &&
-           ip_header_length(ip) >= wire::k_ipv4_header &&
-           ip.size() >= ip_header_length(ip) + behind;
+    return ip.carries(wire::IpProtocol::Tcp) ? s.home_of_tcp(to, from) : s.home_of_udp(to, from);
 }
 
 // A reply, or an announcement (RFC 5227 3): nobody answers these, and each shard has its own
@@ -51,32 +39,28 @@ bool tells_all(std::span<const std::byte> arp) {
 }
 
 // An error goes to who sent what it quotes (RFC 792: header and eight bytes); echo to the first.
-u32 home_of_icmp(const Steering& s, std::span<const std::byte> message) {
-    const auto type = static_cast<wire::IcmpType>(byte_at(message, 0));
+u32 home_of_icmp(const Steering& s, Bytes message) {
+    const auto type = static_cast<wire::IcmpType>(message[0]);
     if (type == wire::IcmpType::EchoReply || type == wire::IcmpType::EchoRequest) return 0;
-    const auto quoted = message.subspan(wire::k_icmp_header);
-    return whole_ipv4(quoted, 4) && has_ports(quoted) ? home_of_flow(s, quoted, true) : 0;
+    const Bytes quoted = message.subspan(wire::k_icmp_header);
+    const auto ip = wire::read_ip(quoted);
+    if (!ip || !has_ports(*ip) || quoted.size() < ip->header_length + k_ports) return 0;
+    return home_of_flow(s, *ip, quoted.subspan(ip->header_length), true);
 }
 
 }  // namespace
 
 // What has no flow is the first shard's; but each shard asks for its neighbours itself.
 u32 home_of(const Steering& s, std::span<const std::byte> frame, Medium medium) {
-    u32 at = 0;
-    if (medium == Medium::Ethernet) {
-        const auto header = wire::parse_ethernet(frame);
-        if (!header) return 0;
-        at = header->header_length;
-        if (header->ether_type == static_cast<u16>(wire::EtherType::Arp)) {
-            return tells_all(frame.subspan(at)) ? k_everywhere : 0;
-        }
-        if (header->ether_type != static_cast<u16>(wire::EtherType::Ipv4)) return 0;
-    }
-    const auto ip = frame.subspan(at);
-    if (!whole_ipv4(ip, wire::k_icmp_header)) return 0;
-    if (has_ports(ip)) return home_of_flow(s, ip, false);
-    if (byte_at(ip, k_protocol) != static_cast<u8>(wire::IpProtocol::Icmp)) return 0;
-    return home_of_icmp(s, ip.subspan(ip_header_length(ip)));
+    const auto link = wire::parse_link(medium, frame);
+    if (!link) return 0;
+    if (link->ether_type == static_cast<u16>(wire::EtherType::Arp))
+        return tells_all(frame.subspan(link->length)) ? k_everywhere : 0;
+    const auto found = wire::find_ip(medium, frame);
+    if (!found || frame.size() < found->payload() + wire::k_icmp_header) return 0;
+    const auto payload = frame.subspan(found->payload());
+    if (has_ports(found->ip)) return home_of_flow(s, found->ip, payload, false);
+    return found->ip.carries(wire::IpProtocol::Icmp) ? home_of_icmp(s, payload) : 0;
 }
 
 Exchange::Exchange(u32 shards) : shards_(shards), boxes_(shards) {

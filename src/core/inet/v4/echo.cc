@@ -7,7 +7,6 @@ namespace tern::inet {
 namespace {
 
 constexpr u32 k_replies_max = 64;  // that nobody has fetched yet
-constexpr u32 k_ipv4_ttl = 8, k_ipv4_source = 12;
 
 }  // namespace
 
@@ -65,12 +64,12 @@ std::optional<EchoReply> Inet::next_echo_reply() {
     Chain& replies = inside_->echo_replies;
     if (replies.empty()) return {};
     Packet packet = replies.pop_front();
-    const std::byte* ip = packet.network_header();
+    const wire::Ipv4Header ip = wire::read_ipv4_fields(packet.network_header());
     const std::byte* message = packet.transport_header();
-    return EchoReply{.from = Ipv4Address{load32(ip + k_ipv4_source)},
+    return EchoReply{.from = ip.source,
                      .identifier = load16(message + 4),
                      .sequence = load16(message + 6),
-                     .ttl = std::to_integer<u8>(ip[k_ipv4_ttl]),
+                     .ttl = ip.ttl,
                      .data = Slice{std::move(packet)}};
 }
 

@@ -19,13 +19,12 @@ constexpr u32 k_share = 4;
 bool deserves_error(const Packet& packet, const Arrival& arrival) {
     if (arrival.broadcast || packet->link_broadcast) return false;
     if (!arrival.source.v4().is_valid_source()) return false;
-    if (packet.size() < wire::k_ipv4_header) return false;
-    const std::byte* ip = packet.data();
-    if ((load16(ip + 6) & 0x1fff) != 0) return false;
-    if (std::to_integer<u8>(ip[9]) != static_cast<u8>(wire::IpProtocol::Icmp)) return true;
-    const u32 type = (std::to_integer<u32>(ip[0]) & 15) * 4;
+    const auto ip = wire::read_ip(packet.bytes());
+    if (!ip || ip->fragment_offset != 0) return false;
+    if (!ip->carries(wire::IpProtocol::Icmp)) return true;
+    const u32 type = ip->header_length;
     return type < packet.size() &&
-           std::to_integer<u8>(ip[type]) == static_cast<u8>(wire::IcmpType::EchoRequest);
+           std::to_integer<u8>(packet.data()[type]) == static_cast<u8>(wire::IcmpType::EchoRequest);
 }
 
 }  // namespace

@@ -8,18 +8,14 @@
 namespace tern::inet {
 
 bool read_quote(std::span<const std::byte> quoted, IcmpError& error) {
-    if (quoted.size() < wire::k_ipv4_header) return false;
-    const std::byte* p = quoted.data();
-    const u8 first = std::to_integer<u8>(p[0]);
-    const u32 header_length = (first & 15u) * 4;
-    const bool first_fragment = (load16(p + 6) & 0x1fff) == 0;
-    if (first >> 4 != 4 || header_length < wire::k_ipv4_header || !first_fragment) return false;
+    const auto ip = wire::read_ip(quoted);
+    if (!ip || ip->family != wire::IpFamily::V4 || ip->fragment_offset != 0) return false;
     // RFC 792: the header and the first 64 bits of its data.
-    if (quoted.size() < header_length + 8) return false;
-    const std::byte* transport = p + header_length;
-    error.protocol = std::to_integer<u8>(p[9]);
-    error.local = {Ipv4Address{load32(p + 12)}, load16(transport)};
-    error.remote = {Ipv4Address{load32(p + 16)}, load16(transport + 2)};
+    if (quoted.size() < ip->header_length + 8) return false;
+    const std::byte* transport = quoted.data() + ip->header_length;
+    error.protocol = ip->protocol;
+    error.local = {ip->source, load16(transport)};
+    error.remote = {ip->destination, load16(transport + 2)};
     error.seq = load32(transport + 4);
     return true;
 }
@@ -76,9 +72,9 @@ DropReason Inet::Inside::error_input(const wire::IcmpMessage& message, const Arr
 // itself becomes the reply: only its first word changes.
 void Inet::Inside::answer_echo(Packet packet, const Arrival& arrival) {
     if (!make_exclusive(packet)) return context.drop(DropReason::MemoryCeiling, arrival.interface);
-    const bool may_cut = (load16(packet.network_header() + 6) & 0x4000) == 0;
-    wire::emit_icmp(static_cast<u8>(wire::IcmpType::EchoReply), 0, load32(packet.data() + 4),
-                    packet.bytes());
+    const bool may_cut = !wire::read_ipv4_fields(packet.network_header()).dont_fragment;
+    wire::emit_icmp(static_cast<u8>(wire::IcmpType::EchoReply), 0,
+                    load32(packet.transport_header() + 4), packet.bytes());
     packet->checksum = ChecksumState::Unknown;
     packet->link_broadcast = false;
     packet->gso_size = packet->gso_segments = 0;

@@ -4,22 +4,22 @@
 // decided here.
 #include "core/base/endian.hh"
 #include "core/tcp/room.hh"
-#include "core/wire/ipv4.hh"
+#include "core/wire/ip.hh"
 
 namespace tern::tcp {
 
 namespace {
 
-// The flow of a packet whose IPv4 header begins at `at`; false: not TCP, or not whole.
+// The flow of a packet whose IP header begins at `at`; false: not TCP, or not whole.
 bool peek(const PacketDescriptor& d, u32 at, FlowKey& key) {
     const u32 size = d.end - d.begin;
-    if (size < at + wire::k_ipv4_header + wire::k_tcp_header) return false;
-    const std::byte* ip = d.slot + d.begin + at;
-    const u32 header = (std::to_integer<u32>(ip[0]) & 15) * 4;
-    if (std::to_integer<u8>(ip[0]) >> 4 != 4 || std::to_integer<u8>(ip[9]) != 6) return false;
-    if (header < wire::k_ipv4_header || size < at + header + wire::k_tcp_header) return false;
-    key = {Ipv4Address{load32(ip + 16)}, load16(ip + header + 2), Ipv4Address{load32(ip + 12)},
-           load16(ip + header)};
+    if (size < at) return false;
+    const std::byte* packet = d.slot + d.begin + at;
+    const auto ip = wire::read_ip({packet, size - at});
+    if (!ip || !ip->carries(wire::IpProtocol::Tcp)) return false;
+    if (size - at < ip->header_length + wire::k_tcp_header) return false;
+    const std::byte* tcp = packet + ip->header_length;
+    key = {ip->destination, load16(tcp + 2), ip->source, load16(tcp)};
     return true;
 }
 
