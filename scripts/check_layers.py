@@ -21,7 +21,17 @@ k_may_include = {
     "src/core/packet": ["src/core/base", "src/core/wire"],
     "src/core/offload": ["src/core/base", "src/core/wire", "src/core/packet"],
     "src/core/event": ["src/core/base", "src/core/wire"],
-    "src/core/inet": ["src/core/base", "src/core/wire", "src/core/packet", "src/core/event"],
+    "src/core/inet": ["src/core/base", "src/core/wire", "src/core/packet", "src/core/event",
+                      "src/core/inet/address", "src/core/inet/neighbor", "src/core/inet/route",
+                      "src/core/inet/v4"],
+    # The parts know nothing of each other: what they ask of their surroundings is an interface of
+    # theirs, and core/inet/inside.hh answers.
+    "src/core/inet/address": ["src/core/base"],
+    "src/core/inet/neighbor": ["src/core/base", "src/core/wire", "src/core/packet",
+                               "src/core/event"],
+    "src/core/inet/route": ["src/core/base"],
+    "src/core/inet/v4": ["src/core/base", "src/core/wire", "src/core/packet", "src/core/event",
+                         "src/core/inet/values.hh", "src/core/inet/token_bucket.hh"],
     "src/core/udp": ["src/core/base", "src/core/wire", "src/core/packet", "src/core/event",
                      "src/core/inet/inet.hh"],
     "src/core/tcp": ["src/core/base", "src/core/wire", "src/core/packet", "src/core/event",

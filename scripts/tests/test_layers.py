@@ -19,7 +19,10 @@ class Includes(Repository):
         for name in ("include/tern/int.hh", "include/tern/asio.hh", "src/core/base/seq.hh",
                      "src/core/wire/tcp.hh", "src/core/packet/packet.hh",
                      "src/core/event/events.hh",
-                     "src/core/inet/inet.hh", "src/core/inet/neighbor/cache.hh",
+                     "src/core/inet/inet.hh", "src/core/inet/inside.hh",
+                     "src/core/inet/values.hh", "src/core/inet/token_bucket.hh",
+                     "src/core/inet/address/claims.hh", "src/core/inet/neighbor/cache.hh",
+                     "src/core/inet/route/way.hh", "src/core/inet/v4/input.hh",
                      "src/core/tcp/tcb.hh", "src/core/tcp/congestion/algorithm.hh",
                      "src/core/udp/ports.hh", "src/core/stack/stack.hh",
                      "src/os/link/virtual_wire.hh", "src/os/link/tun_tap.hh"):
@@ -30,6 +33,12 @@ class Includes(Repository):
             "src/core/tcp/x.cc": '#include "core/base/seq.hh"\n#include "core/inet/inet.hh"\n'
                                  '#include "core/tcp/congestion/algorithm.hh"\n'
                                  '#include "tcb.hh"\n#include "tern/int.hh"\n#include <span>\n',
+            "src/core/inet/p.cc": '#include "core/inet/address/claims.hh"\n'
+                                  '#include "core/inet/route/way.hh"\n'
+                                  '#include "core/inet/v4/input.hh"\n',
+            "src/core/inet/v4/q.cc": '#include "core/inet/values.hh"\n'
+                                     '#include "core/inet/token_bucket.hh"\n',
+            "src/core/inet/address/r.cc": '#include "core/base/seq.hh"\n',
             "src/core/stack/y.cc": '#include "core/udp/ports.hh"\n#include "core/tcp/tcb.hh"\n'
                                    '#include "core/tcp/congestion/algorithm.hh"\n',
             "src/lab/sim/w.cc": '#include "os/link/virtual_wire.hh"\n'
@@ -46,6 +55,15 @@ class Includes(Repository):
             "src/core/inet/c.cc": '"core/tcp/tcb.hh"',
             "src/core/tcp/d.cc": '"core/udp/ports.hh"',
             "src/core/tcp/e.cc": '"core/inet/neighbor/cache.hh"',
+            "src/core/inet/address/p.cc": '"core/inet/route/way.hh"',
+            "src/core/inet/address/q.cc": '"core/wire/tcp.hh"',
+            "src/core/inet/neighbor/r.cc": '"core/inet/address/claims.hh"',
+            "src/core/inet/neighbor/s.cc": '"core/inet/inside.hh"',
+            "src/core/inet/route/t.cc": '"core/inet/neighbor/cache.hh"',
+            "src/core/inet/route/u.cc": '"core/inet/inet.hh"',
+            "src/core/inet/v4/v.cc": '"core/inet/inet.hh"',
+            "src/core/inet/v4/w.cc": '"core/inet/address/claims.hh"',
+            "src/core/udp/x.cc": '"core/inet/v4/input.hh"',
             "src/core/tcp/f.cc": '"../udp/ports.hh"',
             "src/core/tcp/congestion/g.cc": '"core/tcp/tcb.hh"',
             "src/core/tcp/h.cc": '"tern/asio.hh"',

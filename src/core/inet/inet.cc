@@ -14,15 +14,35 @@ constexpr u64 k_waiting_share = 16;
 constexpr u64 k_queue_share = 8;
 constexpr std::size_t k_interfaces_max = 255;  // an index has eight bits, and 0 is none
 
-// What may stand in front of a host on a network of ours.
-bool is_host_address(Ipv4Address ip) { return ip.is_valid_source(); }
-
 }  // namespace
 
 Inet::Inside::Inside(Context& c)
-    : context(c), waiting(c.budget->limit() / k_waiting_share),
-      queue_share(c.budget->limit() / k_queue_share), neighbors(c), ids(c.random.key()),
-      errors_key(c.random.key()) {}
+    : context(c), queue_share(c.budget->limit() / k_queue_share), addresses(*this),
+      claims(c.now, c.random, *this), ways(*this),
+      resolver(c, c.budget->limit() / k_waiting_share, *this), arp(c, resolver, *this),
+      ipv4_input(*this), ipv4_output(c.random.key()), icmp_errors(c), echo(c) {}
+
+void Inet::Inside::addresses_changed() {
+    ways.tables_changed();
+    ipv4_input.addresses_changed();
+}
+
+void Inet::Inside::tell_address(u8 interface, const IpAddress& ip, Error error) {
+    events.push({.kind = Event::Kind::Address,
+                 .index = interface,
+                 .generation = 0,
+                 .bits = 0,
+                 .error = error,
+                 .user = ip.v4().value});
+}
+
+bool Inet::Inside::is_group(const IpAddress& to) const {
+    return is_everybody(to) || addresses.is_subnet_broadcast(to);
+}
+
+bool Inet::Inside::is_group_on(u8 interface, const IpAddress& to) const {
+    return is_everybody(to) || addresses.is_subnet_broadcast(interface, to);
+}
 
 Inet::Inet(Context& context) : inside_(new Inside(context)) {}
 
@@ -40,6 +60,8 @@ Result<u8> Inet::add_interface(const InterfaceConfig& config) {
     interface->config = config;
     inside_->interfaces.push_back(std::move(interface));
     inside_->by_index[inside_->count()] = inside_->interfaces.back().get();
+    inside_->addresses.add_interface();
+    inside_->claims.add_interface();
     return inside_->count();
 }
 
@@ -51,87 +73,145 @@ u32 Inet::link_header(u8 interface) const { return inside_->at(interface).link_h
 
 Chain& Inet::queue(u8 interface) { return inside_->at(interface).queue; }
 
+// No address of IPv6 is taken before there is an IPv6 that uses it.
 Result<void> Inet::add_address(u8 interface, Cidr address, bool probe) {
     Inside& in = *inside_;
     if (!in.has(interface)) return std::unexpected(Error::NoSuchInterface);
-    if (!address.address.is_v4() || address.prefix_length > 32)
-        return std::unexpected(Error::InvalidAddress);
-    OwnAddress own{.ip = address.address.v4(), .prefix_length = address.prefix_length};
-    if (!is_host_address(own.ip) || own.is_subnet_broadcast(own.ip))
-        return std::unexpected(Error::InvalidAddress);
-    for (const auto& i : in.interfaces)
-        if (i->own(own.ip) != nullptr) return std::unexpected(Error::AlreadyExists);
-
-    InterfaceState& i = in.at(interface);
-    if (probe && has_neighbors(i.config.medium)) in.start_claim(interface, own);
-    i.addresses.push_back(own);
-    in.addresses_changed(interface);
+    const IpAddress& ip = address.address;
+    if (!ip.is_v4()) return std::unexpected(Error::InvalidAddress);
+    const bool asks = probe && has_neighbors(in.at(interface).config.medium);
+    if (auto added = in.addresses.add(interface, address, !asks); !added) return added;
+    if (asks) in.claims.start(interface, ip);
+    in.addresses_changed();
     // Where nobody can be asked, the address is free.
-    if (probe && !has_neighbors(i.config.medium)) in.tell_address(interface, own.ip, Error::None);
+    if (probe && !asks) in.tell_address(interface, ip, Error::None);
     return {};
 }
 
 Result<void> Inet::remove_address(u8 interface, IpAddress address) {
     Inside& in = *inside_;
     if (!in.has(interface)) return std::unexpected(Error::NoSuchInterface);
-    const bool ours = address.is_v4() && in.at(interface).own(address.v4()) != nullptr;
-    if (!ours) return std::unexpected(Error::AddressNotAvailable);
-    std::erase_if(in.at(interface).addresses,
-                  [&](const OwnAddress& a) { return a.ip == address.v4(); });
-    in.addresses_changed(interface);
-    in.find_claims_due();
+    if (auto removed = in.addresses.remove(interface, address); !removed) return removed;
+    in.claims.forget(interface, address);
+    in.addresses_changed();
+    return {};
+}
+
+Result<void> Inet::add_prefix(u8 interface, Cidr prefix, bool answer_arp) {
+    Inside& in = *inside_;
+    if (!in.has(interface)) return std::unexpected(Error::NoSuchInterface);
+    if (!prefix.address.is_v4()) return std::unexpected(Error::InvalidAddress);
+    if (auto added = in.addresses.add_prefix(interface, prefix, answer_arp); !added) return added;
+    in.addresses_changed();
+    return {};
+}
+
+Result<void> Inet::remove_prefix(u8 interface, Cidr prefix) {
+    Inside& in = *inside_;
+    if (!in.has(interface)) return std::unexpected(Error::NoSuchInterface);
+    if (auto removed = in.addresses.remove_prefix(interface, prefix); !removed) return removed;
+    in.addresses_changed();
     return {};
 }
 
 Result<void> Inet::add_route(Cidr destination, u8 interface, std::optional<IpAddress> gateway) {
     Inside& in = *inside_;
     if (!in.has(interface)) return std::unexpected(Error::NoSuchInterface);
-    if (!destination.address.is_v4() || destination.prefix_length > 32)
+    if (!destination.address.is_v4() || !is_valid(destination))
         return std::unexpected(Error::InvalidAddress);
-    if (gateway && (!gateway->is_v4() || !is_host_address(gateway->v4())))
+    if (gateway && (!gateway->is_v4() || !is_host(*gateway)))
         return std::unexpected(Error::InvalidAddress);
-    in.routes.add({.network = destination.address.v4().value & mask_of(destination.prefix_length),
-                   .prefix_length = destination.prefix_length,
-                   .interface = interface,
-                   .gateway = gateway ? gateway->v4() : Ipv4Address::any()});
-    in.tables_changed();
+    in.routes.add({.to = prefix_of(destination), .interface = interface, .gateway = gateway});
+    in.addresses.routes_changed();
+    in.addresses_changed();
     return {};
 }
 
 Result<void> Inet::add_neighbor(u8 interface, IpAddress address, MacAddress mac) {
     Inside& in = *inside_;
     if (!in.has(interface)) return std::unexpected(Error::NoSuchInterface);
-    if (!address.is_v4() || !is_host_address(address.v4()) || mac.is_group() || mac.is_zero())
+    if (!address.is_v4() || !is_host(address) || mac.is_group() || mac.is_zero())
         return std::unexpected(Error::InvalidAddress);
-    const Handle<Neighbor> n = in.neighbor_for(interface, address.v4(), true);
+    const Handle<Neighbor> n = in.resolver.entry_for(interface, address, true);
     if (n == 0) return std::unexpected(Error::OutOfMemory);
-    in.neighbors.make_permanent(n, mac);
-    in.release_waiting(n);
+    in.resolver.make_permanent(n, mac);
     return {};
 }
 
-// RFC 1122 2.3.2.1 [RFC1122:20]: out-of-date entries can be flushed. Static ones are not of that
-// kind.
-void Inet::flush_neighbors() {
-    inside_->neighbors.flush(
-        [this](Neighbor& n) { inside_->drop_waiting(n, DropReason::NeighborUnreachable); });
-    inside_->tables_changed();
+void Inet::flush_neighbors() { inside_->resolver.flush(); }
+
+Result<IpAddress> Inet::source_for(const IpAddress& destination) const {
+    const auto path = inside_->path_to(destination, 0);
+    if (!path) return std::unexpected(Error::NoRoute);
+    const auto source = inside_->addresses.source(path->interface, destination, path->next_hop);
+    if (!source) return std::unexpected(Error::NoRoute);
+    return *source;
 }
 
-void Inet::advance() {
+bool Inet::is_local_address(const IpAddress& address) const {
+    return inside_->addresses.is_ours(address);
+}
+
+bool Inet::is_source_on(const Way& way, const IpAddress& source) const {
+    return inside_->has(way.interface) && inside_->addresses.owns(way.interface, source);
+}
+
+bool Inet::is_broadcast_address(const IpAddress& address) const {
+    return address.is_v4() && !address.v4().is_multicast() && inside_->is_group(address);
+}
+
+Result<void> Inet::find_way(const IpAddress& destination, const IpAddress& source, Way& way) {
+    return inside_->ways.find(destination, source, way);
+}
+
+u32 Inet::mtu(const Way& way) const { return inside_->ways.mtu(way); }
+
+void Inet::confirm(const Way& way) {
+    if (inside_->ways.is_current(way)) inside_->resolver.confirm(way.neighbor);
+}
+
+void Inet::suspect(const Way& way) {
+    if (inside_->ways.is_current(way)) inside_->resolver.suspect(way.neighbor);
+}
+
+void Inet::send_icmp_error(u8 type, u8 code, const Packet& packet, const Arrival& arrival) {
+    inside_->send(inside_->icmp_errors.make(type, code, packet, arrival));
+}
+
+Result<void> Inet::send_echo(const IpAddress& to, u16 identifier, u16 sequence,
+                             std::span<const std::byte> data) {
     Inside& in = *inside_;
-    in.neighbors.advance([&in](Handle<Neighbor> i, Ask ask) { in.act(i, ask); });
-    in.advance_claims();
+    Way way;
+    TERN_TRY(const IpAddress source, source_for(to));
+    if (const auto found = find_way(to, source, way); !found) return found;
+    const std::size_t overhead = wire::k_icmp_header + wire::k_ipv4_header;
+    if (data.size() + overhead > mtu(way)) return std::unexpected(Error::MessageTooLong);
+    TERN_TRY(v4::Answer question,
+             in.echo.ask({source, to, identifier, sequence, data, in.is_group(to)}));
+    in.send(std::move(question.packet), question.outgoing, way);
+    return {};
+}
+
+std::optional<EchoReply> Inet::next_echo_reply() { return inside_->echo.next_reply(); }
+
+void Inet::advance() {
+    inside_->resolver.advance();
+    inside_->claims.advance();
 }
 
 Instant Inet::next_deadline() const {
-    return std::min(inside_->neighbors.next_deadline(), inside_->claims_due);
+    return std::min(inside_->resolver.next_deadline(), inside_->claims.next_deadline());
 }
 
 std::optional<Event> Inet::next_event() {
-    const auto event = inside_->events.pop();
-    if (event && event->kind == Event::Kind::Echo) inside_->echo_event_waits = false;
-    return event;
+    if (const auto event = inside_->events.pop()) return event;
+    if (!inside_->echo.tell()) return {};
+    return Event{.kind = Event::Kind::Echo,
+                 .index = 0,
+                 .generation = 0,
+                 .bits = 0,
+                 .error = Error::None,
+                 .user = 0};
 }
 
 std::optional<IcmpError> Inet::next_undelivered() { return inside_->undelivered.pop(); }

@@ -5,54 +5,15 @@
 #include <optional>
 #include <vector>
 
-#include "core/base/handle.hh"
 #include "core/event/context.hh"
+#include "core/inet/route/way.hh"
 #include "core/inet/v4/icmp_meaning.hh"
+#include "core/inet/values.hh"
 #include "tern/stack.hh"
 
 namespace tern::inet {
 
-// What the IP header said about a packet that a transport gets.
-struct Arrival {
-    IpAddress source;
-    IpAddress destination;
-    u8 interface = 0;
-    u8 tos = 0;
-    u8 ttl = 0;
-    bool broadcast = false;  // to a broadcast or multicast address, on either layer
-    u32 note = 0;            // Context::note at arrival
-};
-
-// An ICMP error, checked and taken apart as far as its quote allows.
-struct IcmpError {
-    u8 type = 0, code = 0;
-    u8 protocol = 0;         // of the quoted packet
-    u16 next_hop_mtu = 0;    // Destination Unreachable code 4
-    Endpoint local, remote;  // we sent the quoted packet from local to remote
-    u32 seq = 0;             // TCP: SEG.SEQ of the quoted segment
-    IpAddress reporter;
-};
-
 enum class Arrived : u8 { Consumed, Tcp, Udp, IcmpError };
-
-struct Neighbor;
-
-// A resolved way to a destination. Holders keep it as a cache: send() mends it when the routing
-// or neighbour tables have changed since (epoch).
-struct Way {
-    u32 interface : 8 = 0;  // 0: not resolved yet
-    u32 epoch : 24 = 0;
-    Handle<Neighbor> neighbor;
-};
-
-struct Outgoing {
-    IpAddress source;
-    IpAddress destination;
-    u8 protocol = 0;
-    u8 ttl = 64;
-    u8 tos = 0;
-    bool dont_fragment = true;
-};
 
 class Inet {
 public:
@@ -92,7 +53,7 @@ public:
     // Resolves or mends `way`, which leaves by the interface of `source` (any: not chosen yet), the
     // same for the life of `way`. NoRoute.
     Result<void> find_way(const IpAddress& destination, const IpAddress& source, Way& way);
-    u32 mtu(const Way& way) const { return interface(way.interface).mtu; }
+    u32 mtu(const Way& way) const;
     // Pushes the IP and link headers in front of `packet`, whose view begins at the transport
     // header and whose checksum state and gso facts are set, and queues it at the interface (or
     // at the neighbour while it is being resolved). Losses are counted and told.

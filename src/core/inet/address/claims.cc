@@ -1,148 +1,112 @@
-// RFC 5227: is an address free, and whose is it? Probes, announcements, defence.
-#include <algorithm>
+#include "core/inet/address/claims.hh"
 
-#include "core/inet/inside.hh"
+#include <algorithm>
+#include <tuple>
 
 namespace tern::inet {
 
-namespace {
-
-using namespace std::chrono_literals;
-using Claim = OwnAddress::Claim;
-using Operation = wire::ArpPacket::Operation;
-
-// RFC 5227 1.1.
-constexpr Duration k_probe_wait = 1s;
-constexpr u8 k_probes = 3;
-constexpr Duration k_probe_min = 1s;
-constexpr Duration k_probe_max = 2s;
-constexpr Duration k_announce_wait = 2s;
-constexpr u8 k_announcements = 2;
-constexpr Duration k_announce_interval = 2s;
-constexpr u32 k_max_conflicts = 10;
-constexpr Duration k_rate_limit_interval = 60s;
-constexpr Duration k_defend_interval = 10s;
-
 // Each nanosecond of [0, most] with the same chance; most is below four seconds.
-Duration up_to(Duration most, Random& random) {
-    return Duration{random.below(static_cast<u32>(most.count()) + 1)};
+Duration Claims::up_to(Duration most) {
+    return Duration{random_->below(static_cast<u32>(most.count()) + 1)};
 }
 
-}  // namespace
+std::vector<Claims::Claim>::iterator Claims::place_of(u8 interface, const IpAddress& ip) {
+    return std::partition_point(claims_.begin(), claims_.end(), [&](const Claim& c) {
+        return std::tie(c.interface, c.ip) < std::tie(interface, ip);
+    });
+}
 
-void Inet::Inside::start_claim(u8 interface, OwnAddress& address) {
-    InterfaceState& i = at(interface);
-    address.claim = Claim::Probing;
-    address.probed = true;
+Claims::Claim* Claims::find(u8 interface, const IpAddress& ip) {
+    const auto at = place_of(interface, ip);
+    const bool there = at != claims_.end() && at->interface == interface && at->ip == ip;
+    return there ? &*at : nullptr;
+}
+
+Claims::Claim& Claims::find_or_add(u8 interface, const IpAddress& ip) {
+    if (Claim* found = find(interface, ip)) return *found;
+    return *claims_.insert(place_of(interface, ip), {.ip = ip, .interface = interface});
+}
+
+void Claims::start(u8 interface, const IpAddress& ip) {
+    OfInterface& i = interfaces_[interface - 1u];
+    Claim& claim = find_or_add(interface, ip);
+    claim = {.ip = ip, .interface = interface, .phase = Phase::Probing, .probed = true};
     // RFC 5227 2.1.1 [RFC5227:1]: the random start keeps hosts apart that are switched on at once.
-    address.next = context.now + up_to(k_probe_wait, context.random);
+    claim.next = *now_ + up_to(times_.probe_wait);
     // [RFC5227:2]: who met ten conflicts tries one address a minute.
-    if (i.conflicts >= k_max_conflicts)
-        address.next = std::max(address.next, i.claimed_at + k_rate_limit_interval);
-    i.claimed_at = address.next;
-    claims_due = std::min(claims_due, address.next);
+    if (i.conflicts >= times_.max_conflicts)
+        claim.next = std::max(claim.next, i.claimed_at + times_.rate_limit_interval);
+    i.claimed_at = claim.next;
+    due_ = std::min(due_, claim.next);
 }
 
-bool Inet::Inside::check_conflict(u8 interface, const wire::ArpPacket& arp) {
-    InterfaceState& i = at(interface);
-    if (OwnAddress* claimed = i.own(arp.sender_ip)) {
-        if (claimed->usable())
-            contested(interface, *claimed);
-        else
-            lose_claim(interface, claimed->ip);
-        return true;
-    }
-    // RFC 5227 2.1.1 [RFC5227:2]: somebody wants the address at the same time as we.
-    if (!arp.sender_ip.is_any() || arp.operation != Operation::Request) return false;
-    const OwnAddress* wanted = i.own(arp.target_ip);
-    if (wanted == nullptr || wanted->usable()) return false;
-    lose_claim(interface, wanted->ip);
-    return true;
-}
-
-void Inet::Inside::lose_claim(u8 interface, Ipv4Address ip) {
-    ++at(interface).conflicts;
-    lose_address(interface, ip);
+void Claims::forget(u8 interface, const IpAddress& ip) {
+    if (find(interface, ip) == nullptr) return;
+    claims_.erase(place_of(interface, ip));
+    find_due();
 }
 
 // RFC 5227 2.4 [RFC5227:4]: defend once in ten seconds. An address that was found by probing is
 // given up when that does not help (b); one that a person has set is not (c), or two forged
 // packets would take a server off the network.
-void Inet::Inside::contested(u8 interface, OwnAddress& address) {
-    if (context.now - address.contested_at >= k_defend_interval) {
-        address.contested_at = context.now;
-        return announce(interface, address.ip, SendReason::ArpDefend);
+void Claims::contested(u8 interface, const IpAddress& ip) {
+    Claim& claim = find_or_add(interface, ip);
+    if (claim.phase == Phase::Probing) return lose(claim);
+    if (*now_ - claim.contested_at >= times_.defend_interval) {
+        claim.contested_at = *now_;
+        return surroundings_->defend(interface, ip);
     }
-    if (address.probed) lose_claim(interface, address.ip);
+    if (claim.probed) lose(claim);
 }
 
-void Inet::Inside::lose_address(u8 interface, Ipv4Address ip) {
-    std::erase_if(at(interface).addresses, [ip](const OwnAddress& a) { return a.ip == ip; });
-    addresses_changed(interface);
-    find_claims_due();
-    tell_address(interface, ip, Error::AddressNotAvailable);
+bool Claims::probed_for(u8 interface, const IpAddress& ip) {
+    const Claim* claim = find(interface, ip);
+    if (claim == nullptr || claim->phase != Phase::Probing) return false;
+    lose(*claim);
+    return true;
 }
 
-void Inet::Inside::tell_address(u8 interface, Ipv4Address ip, Error error) {
-    events.push({.kind = Event::Kind::Address,
-                 .index = interface,
-                 .generation = 0,
-                 .bits = 0,
-                 .error = error,
-                 .user = ip.value});
+void Claims::lose(const Claim& claim) {
+    const u8 interface = claim.interface;
+    const IpAddress ip = claim.ip;
+    ++interfaces_[interface - 1u].conflicts;
+    forget(interface, ip);
+    surroundings_->lost(interface, ip);
 }
 
-void Inet::Inside::announce(u8 interface, Ipv4Address ip, SendReason reason) {
-    send_arp(interface,
-             {.operation = Operation::Request,
-              .sender_mac = at(interface).config.mac,
-              .sender_ip = ip,
-              .target_mac = {},
-              .target_ip = ip},
-             MacAddress::broadcast(), reason);
-}
-
-void Inet::Inside::advance_claim(u8 interface, OwnAddress& address) {
-    if (address.claim == Claim::Probing) {
-        if (address.sent < k_probes) {
-            send_arp(interface,
-                     {.operation = Operation::Request,
-                      .sender_mac = at(interface).config.mac,
-                      .sender_ip = {},
-                      .target_mac = {},
-                      .target_ip = address.ip},
-                     MacAddress::broadcast(), SendReason::ArpProbe);
-            const bool last = ++address.sent == k_probes;
-            address.next = context.now +
-                           (last ? k_announce_wait
-                                 : k_probe_min + up_to(k_probe_max - k_probe_min, context.random));
-            return;
+void Claims::advance(Claim& claim) {
+    if (claim.phase == Phase::Probing) {
+        if (claim.sent < times_.probes) {
+            const bool last = ++claim.sent == times_.probes;
+            claim.next =
+                *now_ + (last ? times_.announce_wait
+                              : times_.probe_min + up_to(times_.probe_max - times_.probe_min));
+            return surroundings_->probe(claim.interface, claim.ip);
         }
-        address.claim = Claim::Announcing;
-        address.sent = 0;
-        addresses_changed(interface);
-        tell_address(interface, address.ip, Error::None);
+        claim.phase = Phase::Announcing;
+        claim.sent = 0;
+        surroundings_->won(claim.interface, claim.ip);
     }
     // RFC 5227 2.3 [RFC5227:3]: twice, so that no cache keeps a former owner of the address.
-    announce(interface, address.ip, SendReason::ArpAnnounce);
-    const bool done = ++address.sent == k_announcements;
-    address.claim = done ? Claim::Settled : Claim::Announcing;
-    address.next = done ? Instant::max() : context.now + k_announce_interval;
+    const bool tells = claim.sent < times_.announcements;
+    if (tells) ++claim.sent;
+    const bool done = claim.sent == times_.announcements;
+    claim.phase = done ? Phase::Settled : Phase::Announcing;
+    claim.next = done ? Instant::max() : *now_ + times_.announce_interval;
+    if (tells) surroundings_->announce(claim.interface, claim.ip);
 }
 
 // Thousands of addresses are settled most of the time, and then none of them is looked at.
-void Inet::Inside::advance_claims() {
-    if (claims_due > context.now) return;
-    for (u32 index = 1; index <= count(); ++index)
-        for (OwnAddress& a : at(static_cast<u8>(index)).addresses)
-            if (a.next <= context.now) advance_claim(static_cast<u8>(index), a);
-    find_claims_due();
+void Claims::advance() {
+    if (due_ > *now_) return;
+    for (Claim& claim : claims_)
+        if (claim.next <= *now_) advance(claim);
+    find_due();
 }
 
-void Inet::Inside::find_claims_due() {
-    claims_due = Instant::max();
-    for (const auto& i : interfaces)
-        for (const OwnAddress& a : i->addresses) claims_due = std::min(claims_due, a.next);
+void Claims::find_due() {
+    due_ = Instant::max();
+    for (const Claim& claim : claims_) due_ = std::min(due_, claim.next);
 }
 
 }  // namespace tern::inet

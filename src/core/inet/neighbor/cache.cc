@@ -24,13 +24,13 @@ NeighborCache::NeighborCache(Context& context)
     : context_(&context), key_(context.random.key()), pool_(*context.budget),
       table_(*context.budget, HashOf{this}), wheel_(NodeOf{this}, 0) {}
 
-Handle<Neighbor> NeighborCache::find(u8 interface, Ipv4Address address) const {
+Handle<Neighbor> NeighborCache::find(u8 interface, const IpAddress& address) const {
     return table_.find(hash(interface, address), [&](Handle<Neighbor> i) {
         return pool_[i].address == address && pool_[i].interface == interface;
     });
 }
 
-Handle<Neighbor> NeighborCache::add(u8 interface, Ipv4Address address) {
+Handle<Neighbor> NeighborCache::add(u8 interface, const IpAddress& address) {
     const Handle<Neighbor> i = pool_.allocate();
     if (i == 0) return 0;
     Neighbor& n = pool_[i];

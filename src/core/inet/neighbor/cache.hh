@@ -1,5 +1,5 @@
-// Who is at which link address: the states of RFC 4861 7.3.2, used for ARP. The cache decides and
-// keeps time; asking and sending are its caller's (arp.cc, output.cc).
+// Who is at which link address: the states of RFC 4861 7.3.2, for either family, so for ARP as
+// well. The cache decides and keeps time; asking and sending are its caller's (resolver.hh).
 #pragma once
 
 #include <array>
@@ -24,7 +24,7 @@ enum class NeighborState : u8 {
 };
 
 struct Neighbor {
-    Ipv4Address address;
+    IpAddress address;
     u8 interface = 0;
     NeighborState state = NeighborState::Incomplete;
     bool permanent = false;  // an administrator's: neither verified, merged nor evicted
@@ -63,12 +63,12 @@ public:
 
     explicit NeighborCache(Context& context);
 
-    Handle<Neighbor> find(u8 interface, Ipv4Address address) const;
+    Handle<Neighbor> find(u8 interface, const IpAddress& address) const;
     // `known`: its link address comes with it; otherwise it has to be asked for. May evict another
     // entry, whose waiting packets lost(Neighbor&) takes away; `evictions()` then grows. 0: no
     // room.
     template <class Lost>
-    Handle<Neighbor> find_or_add(u8 interface, Ipv4Address address, bool known, Lost&& lost);
+    Handle<Neighbor> find_or_add(u8 interface, const IpAddress& address, bool known, Lost&& lost);
     Neighbor& operator[](Handle<Neighbor> i) { return pool_[i]; }
     bool is_live(Handle<Neighbor> i) const { return i != 0 && pool_.is_live(i); }
     u32 size() const { return pool_.in_use(); }
@@ -107,8 +107,8 @@ private:
         TimerNode& operator()(Id i) const { return cache->pool_[i].timer; }
     };
 
-    u64 hash(u8 interface, Ipv4Address address) const {
-        return siphash13(key_, u64{interface} << 32 | address.value);
+    u64 hash(u8 interface, const IpAddress& address) const {
+        return siphash13(key_, u64{interface}, address.high(), address.low());
     }
     u32 tick_now() const { return static_cast<u32>(milliseconds_of(context_->now)); }
     void catch_up();
@@ -124,7 +124,7 @@ private:
     Line& line(Neighbor::Line l) { return lines_[static_cast<u8>(l)]; }
     bool in_use(const Neighbor& n) const;
     bool full() const { return pool_.in_use() >= context_->limits.neighbors; }
-    Handle<Neighbor> add(u8 interface, Ipv4Address address);
+    Handle<Neighbor> add(u8 interface, const IpAddress& address);
     Handle<Neighbor> to_evict(bool known);
     Handle<Neighbor> oldest_idle(Neighbor::Line of);
     void settle(Handle<Neighbor> i);
@@ -143,7 +143,7 @@ private:
 };
 
 template <class Lost>
-Handle<Neighbor> NeighborCache::find_or_add(u8 interface, Ipv4Address address, bool known,
+Handle<Neighbor> NeighborCache::find_or_add(u8 interface, const IpAddress& address, bool known,
                                             Lost&& lost) {
     if (const Handle<Neighbor> found = find(interface, address)) return found;
     if (full()) {

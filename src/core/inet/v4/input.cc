@@ -1,7 +1,6 @@
-// An IPv4 packet arrives: RFC 791 3.1 and the checks of RFC 1122 3.2.1, then delivery.
-#include "core/inet/inside.hh"
+#include "core/inet/v4/input.hh"
 
-namespace tern::inet {
+namespace tern::inet::v4 {
 
 namespace {
 
@@ -18,10 +17,10 @@ bool asks_for_address(const wire::Ipv4Header& header) {
 
 }  // namespace
 
-Arrived Inet::Inside::ipv4_input(u8 interface, Packet& packet, Arrival& arrival, IcmpError& error) {
+Input::Taken Input::take(u8 interface, Packet& packet, Arrival& arrival) {
     // RFC 1122 3.2.1.1, 3.2.1.2 [RFC1122:1, RFC1122:2, RFC791:1]: version, lengths, checksum.
     const auto header = wire::parse_ipv4(packet.bytes());
-    if (!header) return dropped(packet, header.error(), interface);
+    if (!header) return {.reason = header.error()};
     // RFC 791 [RFC791:1]: what lies behind the total length is the link's padding.
     packet.trim(packet.size() - header->total_length);
     packet->network = static_cast<u16>(packet->begin);
@@ -29,15 +28,15 @@ Arrived Inet::Inside::ipv4_input(u8 interface, Packet& packet, Arrival& arrival,
 
     const DropReason reason = check_addresses(interface, *header, arrival);
     if (reason != DropReason::None) [[unlikely]]
-        return dropped(packet, reason, interface);
+        return {.reason = reason};
     // RFC 1122 3.3.6 [RFC1122:14]: who sends to one host does not tell the whole link.
     if (packet->link_broadcast && !arrival.broadcast) [[unlikely]]
-        return dropped(packet, DropReason::Ipv4UnicastInBroadcast, interface);
+        return {.reason = DropReason::Ipv4UnicastInBroadcast};
     // RFC 7126 4.3, 4.4 [RFC7126:1]: a source route gets around filters.
     if (header->has_source_route) [[unlikely]]
-        return dropped(packet, DropReason::Ipv4SourceRoute, interface);
+        return {.reason = DropReason::Ipv4SourceRoute};
     if (header->is_fragment()) [[unlikely]]
-        return dropped(packet, DropReason::Ipv4Fragment, interface);
+        return {.reason = DropReason::Ipv4Fragment};
 
     // RFC 1122 3.2.1.7 [RFC1122:6]: the TTL of a packet that has arrived does not matter.
     arrival.source = header->source;
@@ -45,51 +44,36 @@ Arrived Inet::Inside::ipv4_input(u8 interface, Packet& packet, Arrival& arrival,
     arrival.interface = interface;
     arrival.tos = header->tos;
     arrival.ttl = header->ttl;
-    arrival.note = context.note;
-    switch (static_cast<wire::IpProtocol>(header->protocol)) {
-        // RFC 9293 3.9.2 [RFC9293:MUST-50]: IP options stay behind.
-        case wire::IpProtocol::Tcp: packet.pull(header->header_length); return Arrived::Tcp;
-        case wire::IpProtocol::Udp: packet.pull(header->header_length); return Arrived::Udp;
-        case wire::IpProtocol::Icmp:
-            packet.pull(header->header_length);
-            return icmp_input(packet, arrival, error);
-    }
-    // The drop is told first: the error gets a note of its own.
-    context.drop(DropReason::Ipv4UnknownProtocol, interface);
-    // RFC 1122 3.2.2.1 [RFC1122:11]: protocol unreachable.
-    send_error(3, 2, packet, arrival);
-    packet.reset();
-    return Arrived::Consumed;
+    return {.protocol = header->protocol, .header_length = static_cast<u8>(header->header_length)};
 }
 
 // Fills arrival.broadcast. Strong host model (RFC 1122 3.3.4.2): the destination must belong to
 // the interface that the packet came in by.
-DropReason Inet::Inside::check_addresses(u8 interface, const wire::Ipv4Header& header,
-                                         Arrival& arrival) {
-    const LetIn pair{header.source, header.destination, epoch, interface};
-    LetIn& lately = let_in[(header.source.value ^ header.destination.value) % let_in.size()];
+DropReason Input::check_addresses(u8 interface, const wire::Ipv4Header& header, Arrival& arrival) {
+    const LetIn pair{header.source, header.destination, generation_, interface};
+    LetIn& lately = let_in_[(header.source.value ^ header.destination.value) % let_in_.size()];
     if (lately == pair) {
         arrival.broadcast = false;
         return DropReason::None;
     }
-    const InterfaceState& i = at(interface);
+    const Surroundings& ask = *surroundings_;
     // RFC 1122 3.2.1.3 [RFC1122:4], RFC 9293 3.9.2.3 [RFC9293:MUST-63]: a source is one host.
-    if (!header.source.is_valid_source() || i.is_subnet_broadcast(header.source)) {
+    if (!header.source.is_valid_source() || ask.is_subnet_broadcast(interface, header.source)) {
         arrival.broadcast = true;
         return asks_for_address(header) ? DropReason::None : DropReason::Ipv4BadSource;
     }
     // Land (CVE-1999-0016): nobody else speaks with our address.
-    if (is_ours(header.source)) return DropReason::Ipv4OwnSource;
+    if (ask.is_ours(header.source)) return DropReason::Ipv4OwnSource;
 
-    if (owns(interface, header.destination)) {
+    if (ask.owns(interface, header.destination)) {
         arrival.broadcast = false;
         lately = pair;
         return DropReason::None;
     }
     arrival.broadcast = header.destination.is_broadcast() || header.destination == k_all_hosts ||
-                        i.is_subnet_broadcast(header.destination);
+                        ask.is_subnet_broadcast(interface, header.destination);
     // RFC 1122 3.2.1.3 [RFC1122:3]: a host does not forward.
     return arrival.broadcast ? DropReason::None : DropReason::Ipv4NotForUs;
 }
 
-}  // namespace tern::inet
+}  // namespace tern::inet::v4
