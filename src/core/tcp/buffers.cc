@@ -7,10 +7,7 @@ namespace tern::tcp {
 
 namespace {
 
-constexpr u32 k_bulk = 128 << 10;          // bytes either way, before a connection gets its record
-constexpr u32 k_least_rtt_us = 200;        // what an echo within the millisecond counts as
-constexpr u32 k_longest_echo_ms = 10'000;  // beyond: the peer was silent
-constexpr u32 k_longest_round_us = 1'000'000;
+constexpr u32 k_bulk = 128 << 10;  // bytes either way, before a connection gets its record
 
 // No stack gives one queue more (docs/decisions/0005-memory-for-what-waits.md).
 u64 quarter_of_all(const Room& room) { return room.cx.budget->limit() / 4; }
@@ -33,68 +30,13 @@ void count(Buffers::Turns& t, u32 low) {
     t.last = low;
 }
 
-void begin_round(const Room& room, const Tcb& tcb, Buffers& b) {
-    b.round_began_us = room.now_us();
-    b.round_read = 0;
-    b.round_rtt_us = 0;
-    b.round_edge = tcb.rcv.edge;
-}
-
-// The shortest sample of a round counts; a longer one than before only little by little.
-void learn_round_trip(Buffers& b, u32 sample_us) {
-    if (b.rtt_us == 0 || sample_us < b.rtt_us)
-        b.rtt_us = sample_us;
-    else
-        b.rtt_us += (sample_us - b.rtt_us) / 8;
-}
-
-void take_echo(Buffers& b, ReceiveQueue& q) {
-    const u32 ms = std::exchange(q.echo_ms, k_no_echo);
-    if (ms > k_longest_echo_ms) return;
-    const u32 us = std::max(ms * 1000, k_least_rtt_us);
-    if (b.round_rtt_us == 0 || us < b.round_rtt_us) b.round_rtt_us = us;
-}
-
-// Is a round over, and how long was its round-trip time? 0: it goes on. Without timestamps our own
-// estimate serves; who has none either waits until what was offered when it began has come.
-u32 round_over(const Tcb& tcb, Buffers& b, u32 elapsed_us) {
-    if (b.round_rtt_us != 0) {
-        if (elapsed_us < std::max(b.round_rtt_us, b.rtt_us)) return 0;
-        learn_round_trip(b, b.round_rtt_us);
-    } else if (tcb.has(k_timestamps)) {
-        if (elapsed_us < b.rtt_us) return 0;
-    } else if (tcb.srtt_us != 0) {
-        if (elapsed_us < tcb.srtt_us) return 0;
-        b.rtt_us = tcb.srtt_us;
-    } else {
-        if (tcb.rcv.nxt < b.round_edge) return 0;
-        learn_round_trip(b, std::clamp(elapsed_us, k_least_rtt_us, k_longest_round_us));
-    }
-    return b.rtt_us;
-}
-
-// Twice what is read in a round trip. While that still grows, six times: a sender in slow start has
-// four times as much in flight before the next round is measured here, and must not meet the
-// window.
-void grow_receive_buffer(Room& room, Tcb& tcb, const Buffers& b, u64 read) {
-    const u64 wanted = read * (read > b.most_read + b.most_read / 4 ? 6 : 2);
-    const u64 target = std::min<u64>(wanted, receive_buffer_max(room, tcb));
-    if (target <= tcb.rcv.buff) return;
-    // Whole slots are pinned: twice the bytes, and half of what is left is for others.
-    if ((target - tcb.rcv.buff) * 4 > room.cx.pool->keepable()) return;
-    tcb.rcv.buff = static_cast<u32>(target);
-}
-
-void tune(Room& room, Tcb& tcb, Buffers& b) {
-    if (b.round_began_us == 0) return begin_round(room, tcb, b);
-    const u32 elapsed_us = std::max<u32>(room.now_us() - b.round_began_us, 1);
-    const u32 rtt_us = round_over(tcb, b, elapsed_us);
-    if (rtt_us == 0) return;
-    // Who reads in bursts reads slowly: what counts is the rate.
-    const u64 read = u64{b.round_read} * std::min(rtt_us, elapsed_us) / elapsed_us;
-    grow_receive_buffer(room, tcb, b, read);
-    b.most_read = std::max(b.most_read, static_cast<u32>(read));
-    begin_round(room, tcb, b);
+// The receive buffer of a connection whose application has just read grows with what that tells.
+void tune(Room& room, Tcb& tcb, Autotuning& tuning, ReceiveQueue& q, u32 n) {
+    const u64 wanted = tuning.read({n, room.now_us(), q.take_echo(), tcb.has(k_timestamps),
+                                    tcb.srtt_us, tcb.rcv.nxt, tcb.rcv.edge});
+    if (wanted <= tcb.rcv.buff) return;
+    tcb.rcv.buff =
+        grown_buffer(tcb.rcv.buff, wanted, receive_buffer_max(room, tcb), room.cx.pool->keepable());
 }
 
 }  // namespace
@@ -145,9 +87,7 @@ void note_reading(Room& room, Tcb& tcb, u32 n) {
     if (b == nullptr) return;
     count(b->received, received_low(tcb));
     if (b->receive_fixed) return;
-    take_echo(*b, room.receive_queues[tcb.receive_queue]);
-    tune(room, tcb, *b);
-    b->round_read += n;
+    tune(room, tcb, b->receiving, room.receive_queues[tcb.receive_queue], n);
 }
 
 u64 bytes_acked(const Room& room, const Tcb& tcb) {

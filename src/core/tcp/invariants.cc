@@ -1,6 +1,7 @@
 // What holds of every record between two calls, whatever the peer, the application and the network
 // have done. Scripts, the simulator, the explorer and the fuzzers ask after every segment; nothing
 // else does, for the answer walks all that the records hold.
+#include "core/packet/chain_invariant.hh"
 #include "core/tcp/room.hh"
 
 namespace tern::tcp {
@@ -22,7 +23,7 @@ Broken of_numbers(const Room& room, const Tcb& tcb) {
 // RCV.BUFF bounds what waits and what is offered together, but for what advertise() rounds up.
 Broken of_window(const Room& room, const Tcb& tcb) {
     const u64 waiting =
-        tcb.receive_queue != 0 ? room.receive_queues[tcb.receive_queue].chain.bytes() : 0;
+        tcb.receive_queue != 0 ? room.receive_queues[tcb.receive_queue].waiting() : 0;
     const u32 unit = 1u << tcb.rcv_wind_shift;
     const u64 rounding = tcb.rcv.buff / (unit > 128 ? 2 : 8) + unit;
     if (waiting + tcb.rcv_wnd() > tcb.rcv.buff + rounding)
@@ -38,28 +39,13 @@ Broken of_timers(const Tcb& tcb) {
     return {};
 }
 
-Broken of_chain(const Chain& chain) {
-    u32 count = 0;
-    u64 bytes = 0;
-    const PacketDescriptor* last = nullptr;
-    for (const PacketDescriptor* d = chain.front(); d != nullptr; last = d, d = d->next) {
-        if (d->end <= d->begin) return "an empty buffer in a queue";
-        ++count;
-        bytes += d->end - d->begin;
-    }
-    if (count != chain.count()) return "a queue's count of buffers is not what it holds";
-    if (bytes != chain.bytes()) return "a queue's count of bytes is not what it holds";
-    if (last != chain.back()) return "a queue's end is not its last buffer";
-    return {};
-}
-
 Broken of_send_queue(const Room& room, const Tcb& tcb) {
     if (tcb.send_queue == 0) return {};
     const SendQueue& q = room.send_queues[tcb.send_queue];
     const bool syn_open = tcb.state == State::SynSent || tcb.state == State::SynReceived;
     if (q.base != (syn_open ? tcb.snd.iss + 1 : tcb.snd.una))
         return "the send queue does not begin at SND.UNA";
-    if (auto b = of_chain(q.chain); !b.empty()) return b;
+    if (auto b = broken_chain(q.chain); !b.empty()) return b;
     if (q.cursor == nullptr) return {};
     Seq at = q.base;
     for (const PacketDescriptor* d = q.chain.front(); d != nullptr; d = d->next) {
@@ -70,44 +56,11 @@ Broken of_send_queue(const Room& room, const Tcb& tcb) {
     return "the send cursor points at no buffer of the queue";
 }
 
-u32 size_of_tree(const Room& room, Handle<Run> root) {
-    if (root == 0) return 0;
-    const Run& run = room.runs[root];
-    return 1 + size_of_tree(room, run.child[0]) + size_of_tree(room, run.child[1]);
-}
-
-Broken of_run(const Run& run, Seq behind, Seq edge) {
-    if (run.left <= behind) return "a run overlaps or touches what lies before it";
-    if (run.right <= run.left || edge < run.right) return "a run lies outside the window";
-    if (run.chain.bytes() != static_cast<u32>(run.right - run.left))
-        return "a run's bytes are not its range";
-    return of_chain(run.chain);
-}
-
-Broken of_runs(const Room& room, const Tcb& tcb, const ReceiveQueue& q) {
-    u32 count = 0;
-    u64 bytes = 0;
-    Seq behind = tcb.rcv.nxt;
-    for (Handle<Run> i = q.runs; i != 0; i = room.runs[i].next) {
-        if (auto b = of_run(room.runs[i], behind, tcb.rcv.edge); !b.empty()) return b;
-        behind = room.runs[i].right;
-        bytes += room.runs[i].chain.bytes();
-        ++count;
-    }
-    if (count != q.run_count) return "the count of runs is not what is there";
-    if (bytes != q.out_of_order) return "the count of bytes behind holes is not what is there";
-    u32 aged = 0;
-    for (Handle<Run> i = q.newest; i != 0 && aged <= count; i = room.runs[i].older) ++aged;
-    if (aged != count) return "not every run has its place by age";
-    if (size_of_tree(room, q.root) != count) return "not every run is in the tree";
-    return {};
-}
-
 Broken of_receive_queue(const Room& room, const Tcb& tcb) {
     if (tcb.receive_queue == 0) return {};
     const ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
-    if (auto b = of_chain(q.chain); !b.empty()) return b;
-    return of_runs(room, tcb, q);
+    if (auto b = broken_chain(q.text()); !b.empty()) return b;
+    return q.holes().broken(room.runs, tcb.rcv.nxt, tcb.rcv.edge);
 }
 
 struct FlightSums {

@@ -1,6 +1,8 @@
 // The other records: states that need other memory than a Tcb are other types.
 #pragma once
 
+#include "core/tcp/receiver/autotuning.hh"
+#include "core/tcp/receiver/receive_queue.hh"
 #include "core/tcp/tcb.hh"
 #include "core/wire/tcp_options.hh"
 
@@ -196,11 +198,7 @@ struct Cold {
 struct Buffers {
     u32 send_fixed = 0;  // TcpOptions::send_buffer; 0: grows with cwnd
     bool receive_fixed = false;
-    // The receiver's tuning: a round is about a round-trip time of reading.
-    u32 rtt_us = 0, round_rtt_us = 0;  // 0: unknown
-    u32 round_began_us = 0;
-    u32 round_read = 0, most_read = 0;  // bytes; of this round, and of the best one in an RTT
-    Seq round_edge;                     // RCV.EDGE when it began
+    Autotuning receiving;
     // Counts above 2^32: how often the sequence numbers came round, and where they stood last.
     struct Turns {
         u32 last = 0, turns = 0;
@@ -215,35 +213,6 @@ struct SendQueue {
     Seq base;                            // sequence number of the chain's first byte
     PacketDescriptor* cursor = nullptr;  // where the last segment was built
     Seq cursor_seq;                      // sequence number of the cursor's first byte
-};
-
-inline constexpr u32 k_no_echo = 0xffffffff;
-
-struct Run;
-
-// Bytes in order that wait for the application, and runs of bytes behind holes.
-struct ReceiveQueue {
-    Chain chain;
-    u32 echo_ms = k_no_echo;  // the shortest way of a TSval of ours and back since the last read
-    Handle<Run> runs;         // the first in the order of sequence numbers
-    Handle<Run> root;         // of the tree in which a run is found
-    Handle<Run> newest;       // the run that changed last: the first SACK block
-    u32 run_count = 0;
-    u32 out_of_order = 0;  // bytes in runs
-    bool has_fin = false;  // a FIN waits behind a hole, at fin_seq
-    Seq fin_seq;
-    wire::SackBlock twice;  // came once more and is not told yet (RFC 2883); empty: nothing did
-};
-
-// A run of bytes without a hole that lies ahead of RCV.NXT; none touches another.
-struct Run {
-    Seq left, right;
-    Handle<Run> next, prev;    // in the order of sequence numbers
-    Handle<Run> older, newer;  // in the order in which they changed
-    Handle<Run> child[2];      // core/base/splay.hh
-    Chain chain;
-
-    Seq key() const { return left; }
 };
 
 // First in, first out, by handle; for records whose expiry order is their arrival order.

@@ -143,15 +143,8 @@ void drop_queues(Room& room, Tcb& tcb, Received received) {
     }
     if (tcb.receive_queue == 0 || received == Received::Kept) return;
     ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
-    while (q.runs != 0) {
-        const Handle<Run> gone = std::exchange(q.runs, room.runs[q.runs].next);
-        room.runs[gone].chain.clear();
-        room.runs.free(gone);
-    }
-    q.root = q.newest = 0;
-    q.run_count = q.out_of_order = 0;
-    if (received == Received::InOrderKept && !q.chain.empty()) return;
-    q.chain.clear();
+    q.holes().clear(room.runs);
+    if (received == Received::InOrderKept && q.waiting() != 0) return;
     room.receive_queues.free(std::exchange(tcb.receive_queue, {}));
 }
 
@@ -165,7 +158,7 @@ PacketPool::Queue queue_state(const Chain& chain, bool moving) {
 bool has_unread(const Room& room, const Tcb& tcb) {
     if (tcb.receive_queue == 0) return false;
     const ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
-    return !q.chain.empty() || q.runs != 0;
+    return q.waiting() != 0 || !q.holes().empty();
 }
 
 void detach(Room& room, Handle<Tcb> i) {

@@ -268,11 +268,8 @@ void acknowledged(Room& room, Handle<Tcb> i, Segment& seg);   // SND.UNA < SEG.A
 DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg);  // SEG.SEQ = RCV.NXT
 DropReason hold_bytes(Room& room, Tcb& tcb, Segment& seg);    // behind a hole
 void drop_acknowledged(Room& room, Tcb& tcb, Seq ack);        // out of the send queue
-void append(Chain& chain, Packet packet);                     // small ones together
 // Takes the text of a segment that begins at RCV.NXT, while there are runs.
 void fill_hole(Room& room, Tcb& tcb, ReceiveQueue& q, Segment& seg);
-Handle<Run> run_before(Room& room, ReceiveQueue& q,
-                       Seq s);  // the last that begins at or before s; or 0
 // Could its ACK be the peer's? Only such a segment may make our answer longer, or its size would
 // tell who guesses where a guess lies (docs/decisions/0028-no-news-for-guessers.md).
 bool acknowledges_plausibly(const Tcb& tcb, const Segment& seg);

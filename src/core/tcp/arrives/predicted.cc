@@ -24,7 +24,8 @@ bool predicted(Room& room, Handle<Tcb> i, Segment& seg) {
     if (seg.ack < tcb.snd.una || seg.ack > tcb.snd.max) return false;
     const bool advances = seg.ack != tcb.snd.una;
     if (!advances && (seg.len == 0 || tcb.dup_acks != 0)) return false;
-    if (tcb.receive_queue != 0 && room.receive_queues[tcb.receive_queue].runs != 0) return false;
+    if (tcb.receive_queue != 0 && !room.receive_queues[tcb.receive_queue].holes().empty())
+        return false;
     // A shrunken window keeps the connection alive at step 5; that is not the usual day.
     if (tcb.snd.una + tcb.snd.wnd < tcb.snd.max || seg.ack + window < tcb.snd.max) return false;
     // From here on it is the same as the steps do, in their order.

@@ -1,34 +1,10 @@
 // Seventh check of RFC 9293 3.10.7.4: the segment text. In order it becomes the application's;
-// behind a hole it waits (reassembly.cc); and when to acknowledge is decided here.
+// behind a hole it waits (receiver/reassembly.cc); and when to acknowledge is decided here.
 #include "core/tcp/room.hh"
 
 namespace tern::tcp {
 
 namespace {
-
-constexpr u32 k_copy_below = 512;  // tiny segments are copied together: a slot each is too dear
-
-// Moves small payloads into the spare room of the buffer before them, or out of a big buffer.
-Packet packed(Chain& chain, Packet packet) {
-    const u32 size = packet.size();
-    if (size < k_copy_below && !chain.empty()) {
-        Packet tail{chain.back()};
-        const bool fits = tail.exclusive() && tail.tailroom() >= size;
-        if (fits) {
-            std::memcpy(tail.append(size), packet.data(), size);
-            tail->payload_sum_known = false;
-            chain.grew(size);
-        }
-        tail.release();
-        if (fits) return {};
-    }
-    const bool too_large = (packet->size_class > 0 && size <= PacketPool::k_payload_small) ||
-                           (packet->size_class > 1 && size <= PacketPool::k_payload_jumbo);
-    if (too_large) {
-        if (Packet smaller = packet->pool->copy_of(packet.bytes())) return smaller;
-    }
-    return packet;
-}
 
 // What is full-sized the peer tells by what it sends: behind a path or an interface with a smaller
 // MTU its segments stay far below the MSS that we announced.
@@ -54,31 +30,26 @@ void decide_ack(Room& room, Tcb& tcb, u32 segment, bool filled_hole) {
 
 }  // namespace
 
-void append(Chain& chain, Packet packet) {
-    if (Packet rest = packed(chain, std::move(packet))) chain.push_back(std::move(rest));
-}
-
 Seq read_position(const Room& room, const Tcb& tcb) {
     const Seq text_end = tcb.has(k_fin_received) ? tcb.rcv.nxt - 1 : tcb.rcv.nxt;
     if (tcb.receive_queue == 0) return text_end;
-    return text_end - static_cast<u32>(room.receive_queues[tcb.receive_queue].chain.bytes());
+    return text_end - static_cast<u32>(room.receive_queues[tcb.receive_queue].waiting());
 }
 
 DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
     ReceiveQueue* q = receive_queue(room, tcb);
     if (q == nullptr) return DropReason::MemoryCeiling;
     const bool moving = read_position(room, tcb) != tcb.rcv.irs + 1;
-    if (room.cx.pool->scarce(queue_state(q->chain, moving))) [[unlikely]]
+    if (room.cx.pool->scarce(queue_state(q->text(), moving))) [[unlikely]]
         return DropReason::MemoryCeiling;
-    if (seg.has_timestamps)
-        q->echo_ms = std::min(q->echo_ms, room.ts_clock(tcb.ts_offset) - seg.ts_ecr);
-    const bool holes = q->runs != 0;
+    if (seg.has_timestamps) q->note_echo(room.ts_clock(tcb.ts_offset) - seg.ts_ecr);
+    const bool holes = !q->holes().empty();
     const u32 segment = seg.packet->gso_size != 0 ? seg.packet->gso_size : seg.packet.size();
     if (holes) [[unlikely]] {
         fill_hole(room, tcb, *q, seg);
     } else {
-        append(q->chain, std::move(seg.packet));
-        while (seg.more != nullptr && !seg.more->empty()) append(q->chain, seg.more->pop_front());
+        q->append(std::move(seg.packet));
+        if (seg.more != nullptr) q->append(*seg.more);
         tcb.rcv.nxt += seg.len;
     }
     decide_ack(room, tcb, segment, holes);

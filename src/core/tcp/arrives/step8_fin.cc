@@ -11,17 +11,12 @@ bool fin_is_next(Room& room, Tcb& tcb, const Segment& seg) {
         const Seq fin = seg.seq + seg.len;
         if (fin == tcb.rcv.nxt) return true;
         if (fin > tcb.rcv.nxt) {
-            if (ReceiveQueue* q = receive_queue(room, tcb)) {
-                q->has_fin = true;
-                q->fin_seq = fin;
-            }
+            if (ReceiveQueue* q = receive_queue(room, tcb)) q->hold_fin(fin);
             // Its text, if any, has been answered at step 7.
             if (seg.len == 0) acknowledge_each(room, tcb, SendReason::AckOutOfOrder);
         }
     }
-    if (tcb.receive_queue == 0) return false;
-    const ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
-    return q.has_fin && q.fin_seq == tcb.rcv.nxt;
+    return tcb.receive_queue != 0 && room.receive_queues[tcb.receive_queue].fin_is(tcb.rcv.nxt);
 }
 
 }  // namespace

@@ -33,21 +33,22 @@ void passed(Room& room, Tcb& tcb) {
 void skip_mark(Room& room, Tcb& tcb) {
     if (!tcb.has(k_urgent_in) || tcb.has(k_urgent_inline) || tcb.receive_queue == 0) return;
     if (read_position(room, tcb) != mark_of(room, tcb)) return;
-    Chain& chain = room.receive_queues[tcb.receive_queue].chain;
-    if (chain.empty()) return;
+    ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
+    const std::optional<std::byte> marked = q.byte_at(0);
+    if (!marked) return;
     Cold& c = room.colds[tcb.cold];
     if (!c.urgent_taken && !c.has_urgent_byte) {
-        c.urgent_byte = static_cast<u8>(chain.front()->slot[chain.front()->begin]);
+        c.urgent_byte = static_cast<u8>(*marked);
         c.has_urgent_byte = true;
     }
-    chain.trim_front(1);
+    q.skip(1);
     passed(room, tcb);
 }
 
 // Bytes that may be read in one go: reading stops at the mark.
 u64 readable(const Room& room, const Tcb& tcb) {
     if (tcb.receive_queue == 0) return 0;
-    const u64 bytes = room.receive_queues[tcb.receive_queue].chain.bytes();
+    const u64 bytes = room.receive_queues[tcb.receive_queue].waiting();
     if (!tcb.has(k_urgent_in)) return bytes;
     const i32 ahead = mark_of(room, tcb) - read_position(room, tcb);
     return ahead > 0 ? std::min<u64>(bytes, static_cast<u32>(ahead)) : bytes;
@@ -60,24 +61,15 @@ Result<std::size_t> Tcp::receive(TcpConnection c, std::span<std::byte> into) {
     Tcb* tcb = room.tcb_of(c);
     if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
     skip_mark(room, *tcb);
-    u64 left = std::min<u64>(readable(room, *tcb), into.size());
-    if (left == 0) {
+    const std::size_t n = std::min<u64>(readable(room, *tcb), into.size());
+    if (n == 0) {
         if (into.empty()) return 0;
         return std::unexpected(empty_error(*tcb));
     }
-    note_reading(room, *tcb, static_cast<u32>(left));
-    Chain& chain = room.receive_queues[tcb->receive_queue].chain;
-    std::size_t done = 0;
-    while (left > 0) {
-        PacketDescriptor* d = chain.front();
-        const u32 n = static_cast<u32>(std::min<u64>(left, d->end - d->begin));
-        std::memcpy(into.data() + done, d->slot + d->begin, n);
-        chain.trim_front(n);
-        done += n;
-        left -= n;
-    }
+    note_reading(room, *tcb, static_cast<u32>(n));
+    room.receive_queues[tcb->receive_queue].read(into.first(n));
     passed(room, *tcb);
-    return done;
+    return n;
 }
 
 Result<Slice> Tcp::receive(TcpConnection c) {
@@ -87,23 +79,12 @@ Result<Slice> Tcp::receive(TcpConnection c) {
     skip_mark(room, *tcb);
     const u64 most = readable(room, *tcb);
     if (most == 0) return std::unexpected(empty_error(*tcb));
-    Chain& chain = room.receive_queues[tcb->receive_queue].chain;
-    const u32 size = chain.front()->end - chain.front()->begin;
-    note_reading(room, *tcb, static_cast<u32>(std::min<u64>(size, most)));
-    if (size <= most) {
-        Slice slice{chain.pop_front()};
-        passed(room, *tcb);
-        return slice;
-    }
-    // The mark lies inside the buffer: a second view ends in front of it.
-    Packet whole{chain.front()};
-    Packet part = whole.share();
-    whole.release();
-    if (!part) return std::unexpected(Error::OutOfMemory);
-    part.trim(size - static_cast<u32>(most));
-    chain.trim_front(most);
+    ReceiveQueue& q = room.receive_queues[tcb->receive_queue];
+    note_reading(room, *tcb, static_cast<u32>(std::min<u64>(q.first_size(), most)));
+    Packet first = q.take(most);
+    if (!first) return std::unexpected(Error::OutOfMemory);
     passed(room, *tcb);
-    return Slice{std::move(part)};
+    return Slice{std::move(first)};
 }
 
 Result<std::byte> Tcp::receive_urgent(TcpConnection c) {
@@ -119,15 +100,12 @@ Result<std::byte> Tcp::receive_urgent(TcpConnection c) {
     // Not reached by the reader yet: it is taken from the middle, and skipped later.
     if (!tcb->has(k_urgent_in) || cold.urgent_taken || tcb->receive_queue == 0)
         return std::unexpected(Error::WouldBlock);
-    i64 offset = mark_of(room, *tcb) - read_position(room, *tcb);
-    const PacketDescriptor* d = room.receive_queues[tcb->receive_queue].chain.front();
-    while (d != nullptr && offset >= d->end - d->begin) {
-        offset -= d->end - d->begin;
-        d = d->next;
-    }
-    if (d == nullptr || offset < 0) return std::unexpected(Error::WouldBlock);
+    const i32 offset = mark_of(room, *tcb) - read_position(room, *tcb);
+    if (offset < 0) return std::unexpected(Error::WouldBlock);
+    const auto marked = room.receive_queues[tcb->receive_queue].byte_at(static_cast<u32>(offset));
+    if (!marked) return std::unexpected(Error::WouldBlock);
     cold.urgent_taken = true;
-    return d->slot[d->begin + offset];
+    return *marked;
 }
 
 Result<bool> Tcp::at_mark(TcpConnection c) const {

@@ -72,7 +72,7 @@ void fill_buffers(const Room& room, const Tcb& tcb, TcpStatus& s) {
     if (tcb.buffers == 0) return;
     const Buffers& b = room.buffers[tcb.buffers];
     s.bytes_retransmitted = b.resent;
-    s.receive_rtt = std::chrono::microseconds(b.rtt_us);
+    s.receive_rtt = std::chrono::microseconds(b.receiving.round_trip_us());
 }
 
 void fill_timers(const Room& room, const Tcb& tcb, TcpStatus& s) {
@@ -120,8 +120,9 @@ Result<TcpStatus> Tcp::status(TcpConnection c) {
     s.unsent = end > tcb->snd.max ? static_cast<u32>(end - tcb->snd.max) : 0;
     s.unacknowledged = s.flight;
     if (tcb->receive_queue != 0) {
-        s.readable = room.receive_queues[tcb->receive_queue].chain.bytes();
-        s.out_of_order = room.receive_queues[tcb->receive_queue].out_of_order;
+        const ReceiveQueue& q = room.receive_queues[tcb->receive_queue];
+        s.readable = q.waiting();
+        s.out_of_order = q.holes().bytes();
     }
     s.srtt = std::chrono::microseconds(tcb->srtt_us);
     s.rttvar = std::chrono::microseconds(tcb->rttvar_us);

@@ -55,9 +55,8 @@ bool is_new_data(const Tcb& tcb, const Plan& plan) {
 }
 
 bool has_sack_blocks(const Room& room, const Tcb& tcb) {
-    if (!tcb.has(k_sack) || tcb.receive_queue == 0) return false;
-    const ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
-    return q.runs != 0 || q.twice.left != q.twice.right;
+    return tcb.has(k_sack) && tcb.receive_queue != 0 &&
+           room.receive_queues[tcb.receive_queue].holes().has_blocks();
 }
 
 // 3.2.2.1: the handshake's encoding is for the first ACK of a SYN-ACK, if that is bare.

@@ -13,7 +13,7 @@ u32 widest(const Tcb& tcb) { return std::min(tcb.rcv.buff, 65535u << tcb.rcv_win
 // be behind.
 u32 free_space(const Room& room, const Tcb& tcb) {
     if (tcb.receive_queue == 0) return widest(tcb);
-    const u64 queued = room.receive_queues[tcb.receive_queue].chain.bytes();
+    const u64 queued = room.receive_queues[tcb.receive_queue].waiting();
     const u32 space = queued >= tcb.rcv.buff ? 0 : tcb.rcv.buff - static_cast<u32>(queued);
     return std::min(space, widest(tcb));
 }
@@ -142,19 +142,7 @@ u32 sack_blocks(Room& room, Tcb& tcb, std::array<wire::SackBlock, 4>& out) {
     if (tcb.receive_queue == 0) return 0;
     ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
     const u32 most = tcb.has(k_timestamps) ? 3 : 4;
-    u32 n = 0;
-    const auto tell = [&](Handle<Run> i) { out[n++] = {room.runs[i].left, room.runs[i].right}; };
-    // RFC 2883 4 [RFC2883:1]: the duplicate, then the run that it is part of if that is not
-    // acknowledged.
-    Handle<Run> around = 0;
-    if (q.twice.left != q.twice.right) {
-        const wire::SackBlock twice = out[n++] = std::exchange(q.twice, {});
-        if (twice.left >= tcb.rcv.nxt) around = run_before(room, q, twice.left);
-        if (around != 0) tell(around);
-    }
-    // RFC 2018 4 [RFC2018:2]: those that changed last.
-    for (Handle<Run> i = q.newest; i != 0 && n < most; i = room.runs[i].older)
-        if (i != around) tell(i);
+    const u32 n = q.holes().blocks(room.runs, tcb.rcv.nxt, std::span(out).first(most));
     release_empty(room, tcb);
     return n;
 }
