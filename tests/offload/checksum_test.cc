@@ -145,6 +145,22 @@ TEST_F(UnfinishedSumTest, WhatASenderLeftToItsDeviceIsPartial) {
     }
 }
 
+// Its pseudo-header has another address, which the routing header hides.
+TEST_F(UnfinishedSumTest, WhatIsSourceRoutedIsLeftAlone) {
+    FrameSpec spec = unfinished(100);
+    spec.v6 = true;
+    spec.ip_options = 24;
+    Packet p = tcp_frame(pool, spec);
+    p->checksum = ChecksumState::Unknown;
+    p.data()[14 + 6] = std::byte{43};      // a routing header instead of options,
+    p.data()[14 + 40 + 3] = std::byte{1};  // with a segment left
+    offload::recognise_unfinished_sum(*p, Medium::Ethernet);
+    EXPECT_EQ(p->checksum, ChecksumState::Unknown);
+    p.data()[14 + 40 + 3] = std::byte{0};
+    offload::recognise_unfinished_sum(*p, Medium::Ethernet);
+    EXPECT_EQ(p->checksum, ChecksumState::Partial) << "it has arrived, and is like any other";
+}
+
 TEST_F(UnfinishedSumTest, ItCanBeFinishedForAnotherDevice) {
     Packet p = arrived(unfinished(1000));
     ASSERT_EQ(p->checksum, ChecksumState::Partial);

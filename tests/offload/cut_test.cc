@@ -176,11 +176,17 @@ TEST_F(CutTest, WhatIsSourceRoutedIsLostAndSaid) {
 }
 
 TEST_F(CutTest, BytesBehindTheIpPacketAreNoPayload) {
-    Packet super = tcp_frame(pool, {.payload = 100, .gso_size = 60, .partial = true});
-    std::memset(super.append(10), 0xee, 10);
-    const auto seen = cut(std::move(super));
-    ASSERT_EQ(seen.size(), 2u);
-    EXPECT_EQ(seen[1].payload.size(), 40u);
+    for (const bool v6 : {false, true}) {
+        const u8 flags = k_ack | k_psh | k_fin;
+        Packet super = tcp_frame(
+            pool, {.v6 = v6, .flags = flags, .payload = 100, .gso_size = 60, .partial = true});
+        std::memset(super.append(10), 0xee, 10);
+        const auto seen = cut(std::move(super));
+        ASSERT_EQ(seen.size(), 2u);
+        EXPECT_EQ(seen[1].payload.size(), 40u);
+        EXPECT_EQ(seen[0].flags, k_ack);
+        EXPECT_EQ(seen[1].flags, flags) << "the last byte is the packet's, not the frame's";
+    }
 }
 
 TEST_F(CutTest, WhatIsNoTcpIsLostAndSaid) {

@@ -151,6 +151,36 @@ TEST_F(GroTest, EveryByteOfTheHeadersDecides) {
     }
 }
 
+// Behind PSH, and behind a segment that is shorter than the others, begins another packet.
+TEST_F(GroTest, APushOrAShortSegmentIsTheLast) {
+    for (const bool v6 : {false, true}) {
+        for (const auto& [flags, payload] : {std::pair<u8, u32>{0x18, 2000}, {0x10, 1999}}) {
+            const FrameSpec first{
+                .v6 = v6, .flags = flags, .payload = payload, .gso_size = 1000, .partial = true};
+            FrameSpec second = first;
+            second.seq += payload;
+            second.id += 2;
+            std::vector<Packet> all = cut(first);
+            for (Packet& p : cut(second)) all.push_back(std::move(p));
+            PacketBatch got = join(std::move(all));
+            ASSERT_EQ(got.size(), 2u);
+            for (u32 i = 0; i < 2; ++i) {
+                EXPECT_EQ(got.peek(i)->gso_segments, 2);
+                EXPECT_EQ(read_tcp(got.take(i).bytes()).payload.size(), payload);
+            }
+        }
+    }
+}
+
+TEST_F(GroTest, PaddingBehindAPacketIsNotItsPayload) {
+    for (const bool v6 : {false, true}) {
+        auto packets = cut({.v6 = v6, .payload = 1500, .gso_size = 1000, .partial = true});
+        std::memset(packets[1].append(4), 0, 4);  // zeros change no sum
+        PacketBatch got = join(std::move(packets));
+        EXPECT_EQ(got.size(), 2u);
+    }
+}
+
 TEST_F(GroTest, TwoFlowsAreNotMixed) {
     auto one = cut({.seq = 1000, .payload = 3000, .gso_size = 1000, .partial = true});
     auto other =
