@@ -23,13 +23,17 @@ std::optional<u32> agreed_offset(Medium medium, std::span<const std::byte> frame
 }  // namespace
 
 std::expected<LinkHeader, DropReason> parse_link(Medium medium, std::span<const std::byte> frame) {
-    if (medium == Medium::Ip) {
-        if (frame.empty()) return std::unexpected(DropReason::LinkTooShort);
-        return LinkHeader{0, ether_type_of_version(version_of(frame[0]))};
+    switch (medium) {
+        case Medium::Ethernet: {
+            const auto header = parse_ethernet(frame);
+            if (!header) return std::unexpected(header.error());
+            return LinkHeader{header->header_length, header->ether_type};
+        }
+        case Medium::Ip:
+            if (frame.empty()) return std::unexpected(DropReason::LinkTooShort);
+            return LinkHeader{0, ether_type_of_version(version_of(frame[0]))};
     }
-    const auto header = parse_ethernet(frame);
-    if (!header) return std::unexpected(header.error());
-    return LinkHeader{header->header_length, header->ether_type};
+    return std::unexpected(DropReason::LinkUnknownType);
 }
 
 std::optional<u32> ip_offset(Medium medium, std::span<const std::byte> frame) {

@@ -15,8 +15,11 @@ namespace tern::wire {
 
 // Bytes in front of the packets that we send; `vlan` as in InterfaceConfig.
 constexpr u32 link_header_length(Medium medium, u16 vlan) {
-    if (medium == Medium::Ip) return 0;
-    return k_ethernet_header + (vlan != 0 ? k_vlan_tag : 0);
+    switch (medium) {
+        case Medium::Ethernet: return k_ethernet_header + (vlan != 0 ? k_vlan_tag : 0);
+        case Medium::Ip: return 0;
+    }
+    return 0;
 }
 
 // The most that can stand in front of a packet.

@@ -46,6 +46,7 @@ struct IpView {
     }
     friend bool operator==(const IpView&, const IpView&) = default;
 };
+static_assert(sizeof(IpView) == 64);
 
 namespace ip_detail {
 

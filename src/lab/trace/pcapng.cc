@@ -18,7 +18,6 @@ namespace tern {
 namespace {
 
 constexpr u32 k_section = 0x0a0d0d0a, k_interface = 1, k_enhanced = 6;
-constexpr u16 k_link_ethernet = 1, k_link_raw = 101;
 constexpr u16 k_end = 0, k_comment = 1, k_if_name = 2, k_flags = 2, k_application = 4,
               k_time_resolution = 9;
 constexpr u8 k_nanoseconds = 9;  // 10^-9
@@ -26,6 +25,15 @@ constexpr u32 k_inbound = 1, k_outbound = 2;
 constexpr std::size_t k_held_max = 128;  // two batches
 // For cutting super-segments: one of them and its pieces.
 constexpr u64 k_scratch = u64{4} << 20;
+
+// LINKTYPE_ETHERNET, LINKTYPE_RAW (draft-ietf-opsawg-pcaplinktype).
+u16 link_type_of(Medium medium) {
+    switch (medium) {
+        case Medium::Ethernet: return 1;
+        case Medium::Ip: return 101;
+    }
+    return 0;
+}
 
 // A block grows here and is written in one piece.
 class Block {
@@ -128,7 +136,7 @@ u32 PcapngWriter::Inside::interface_of(u8 index, Medium medium) {
     const auto [it, fresh] = interfaces_.try_emplace({index, medium}, next);
     if (!fresh) return it->second;
     Block block{k_interface};
-    block.add(medium == Medium::Ethernet ? k_link_ethernet : k_link_raw);
+    block.add(link_type_of(medium));
     block.add(u16{0});
     block.add(options.snap_length);
     const auto name = names.find(index);
