@@ -5,7 +5,7 @@
 #include <array>
 #include <vector>
 
-#include "core/tcp/recovery/flight.hh"
+#include "core/tcp/flight.hh"
 #include "support/pair.hh"
 
 namespace tern {

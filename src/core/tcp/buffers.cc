@@ -33,7 +33,7 @@ void count(Buffers::Turns& t, u32 low) {
 // The receive buffer of a connection whose application has just read grows with what that tells.
 void tune(Room& room, Tcb& tcb, Autotuning& tuning, ReceiveQueue& q, u32 n) {
     const u64 wanted = tuning.read({n, room.now_us(), q.take_echo(), tcb.has(k_timestamps),
-                                    tcb.srtt_us, tcb.rcv.nxt, tcb.rcv.edge});
+                                    tcb.rtt.srtt_us(), tcb.rcv.nxt, tcb.rcv.edge});
     if (wanted <= tcb.rcv.buff) return;
     tcb.rcv.buff =
         grown_buffer(tcb.rcv.buff, wanted, receive_buffer_max(room, tcb), room.cx.pool->keepable());
@@ -71,7 +71,8 @@ u32 send_limit(const Room& room, const Tcb& tcb) {
     const u32 most = send_limit_max(room, tcb);
     const bool fixed = tcb.buffers != 0 && room.buffers[tcb.buffers].send_fixed != 0;
     const u32 first = fixed ? most : std::min(room.cx.limits.tcp_send_buffer, most);
-    const u64 wanted = std::min({2 * u64{tcb.cwnd}, u64{tcb.flight_size()} + first, u64{most}});
+    const u64 wanted =
+        std::min({2 * u64{tcb.window.cwnd()}, u64{tcb.flight_size()} + first, u64{most}});
     if (wanted <= first) return first;
     return static_cast<u32>(std::min(wanted, first + room.cx.pool->keepable() / 4));
 }

@@ -84,25 +84,25 @@ Broken of_flight(const Room& room, const Tcb& tcb) {
     const Flight* f = flight_of(room, tcb);
     if (f == nullptr) return {};
     FlightSums sums;
-    for (u32 n = 0; n < f->sent.size(); ++n) {
-        const Sent& s = f->sent[n];
+    for (u32 n = 0; n < f->board.records(); ++n) {
+        const Sent& s = f->board.record(n);
         if ((s.sacked & s.lost) != 0) return "a piece is both SACKed and lost";
         if (s.end() <= tcb.snd.una) return "a flight record lies before SND.UNA";
-        if (n > 0 && f->sent[n - 1].end() != s.seq) return "a gap between flight records";
+        if (n > 0 && f->board.record(n - 1).end() != s.seq) return "a gap between flight records";
         add(sums, s, tcb.snd.una);
     }
-    if (f->sent.empty()) {
+    if (f->board.empty()) {
         const bool syn_alone = tcb.state == State::SynReceived && tcb.flight_size() == 1;
         if (tcb.snd.una != tcb.snd.max && !syn_alone) return "what is outstanding has no record";
     } else {
-        if (f->sent[f->sent.size() - 1].end() != tcb.snd.max)
+        if (f->board.record(f->board.records() - 1).end() != tcb.snd.max)
             return "the flight records do not end at the highest number sent";
         const Seq first = tcb.state == State::SynReceived ? tcb.snd.iss + 1 : tcb.snd.una;
-        if (first < f->sent[0].seq) return "the flight records do not begin at SND.UNA";
+        if (first < f->board.record(0).seq) return "the flight records do not begin at SND.UNA";
     }
-    if (sums.sacked != f->sacked || sums.sacked_pieces != f->sacked_pieces)
+    if (sums.sacked != f->board.sacked() || sums.sacked_pieces != f->board.sacked_pieces())
         return "the sum of what is SACKed is not what the records say";
-    if (sums.lost != f->lost) return "the sum of what is lost is not what the records say";
+    if (sums.lost != f->board.lost()) return "the sum of what is lost is not what the records say";
     return {};
 }
 

@@ -131,7 +131,7 @@ Handle<Tcb> new_tcb(Room& room, const FlowKey& key, u64 hash, FlowEntry replaces
     room.lately[key.slot()] = i;
     tcb.generation = ++room.last_generation;
     const Limits& limits = room.cx.limits;
-    tcb.rto = initial_rto(room);
+    tcb.rtt.begin(initial_rto(room));
     tcb.rcv.buff = limits.tcp_receive_buffer;
     return i;
 }

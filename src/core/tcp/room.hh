@@ -8,9 +8,9 @@
 #include "core/base/flow_table.hh"
 #include "core/base/pool.hh"
 #include "core/inet/inet.hh"
+#include "core/tcp/flight.hh"
 #include "core/tcp/orphans.hh"
 #include "core/tcp/records.hh"
-#include "core/tcp/recovery/flight.hh"
 #include "core/tcp/segment.hh"
 #include "core/tcp/state.hh"
 #include "core/wire/tcp_options.hh"
@@ -414,7 +414,7 @@ u16 receive_mss(const Room& room, const inet::Way& way, u16 limit);  // what our
 // What an acknowledgement without text tells; a duplicate is told once.
 u32 sack_blocks(Room& room, Tcb& tcb, std::array<wire::SackBlock, 4>& out);
 
-// --- recovery/, congestion/
+// --- flights.cc
 // With SACK.
 inline Flight* flight_of(Room& room, const Tcb& tcb) {
     const bool any = tcb.has(k_sack) && !tcb.has(k_rtt_timing) && tcb.flight != 0;
@@ -431,57 +431,40 @@ void expire_flights(Room& room);
 // Bytes that are still on their way: neither SACKed nor lost; a lost piece counts again when sent
 // again (RFC 6675 4 [RFC6675:1]).
 inline u32 pipe(const Tcb& tcb, const Flight* f) {
-    return tcb.flight_size() - (f != nullptr ? f->sacked + f->lost : 0);
+    return tcb.flight_size() - (f != nullptr ? f->board.sacked() + f->board.lost() : 0);
 }
 inline u32 pipe(const Room& room, const Tcb& tcb) { return pipe(tcb, flight_of(room, tcb)); }
-u32 find_record(const Flight& f, Seq s);             // the first that ends behind s
-u32 bytes_above(const Sent& s, u32 piece, Seq una);  // of a piece, from SND.UNA on
 void note_sent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len, bool fin);
 void note_resent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len);
-void lose(Flight& f, Sent& s, u32 piece, Seq una, AckSample& a);
-void lose_all(Room& room, Tcb& tcb, bool sacked_too);
+void lose_all(Tcb& tcb, Flight& f);
 void send_again(Room& room, Tcb& tcb);  // everything from SND.UNA on
-void take_cumulative(Room& room, Tcb& tcb, Flight& f, Seq before, const Segment& seg, AckSample& a);
-void take_sack_blocks(Room& room, Tcb& tcb, Flight& f, const Segment& seg, AckSample& a);
-struct LostRange {
-    Seq seq;
-    u32 piece = 0;  // bytes of the first piece; 0: nothing is lost
-    u32 run = 0;    // of all that follow it without a gap
-};
-LostRange next_lost(const Tcb& tcb, Flight& f);
-void rack_delivered(Room& room, Tcb& tcb, Flight& f, Sent& s, u32 piece, const Segment& seg,
-                    AckSample& a);
-void rack_detect_losses(Room& room, Tcb& tcb, Flight& f, AckSample& a);
-void rack_learn_dsack(Tcb& tcb, Flight& f, const AckSample& a);
-void rack_recovery_ended(Flight& f);
-void prr_begin(Flight& f, u32 flight_before, u32 sacked_before);
-void prr_update(const Room& room, Tcb& tcb, Flight& f, const AckSample& a);
-void remember_for_undo(Tcb& tcb, Flight& f);
-bool undo_if_spurious(Room& room, Tcb& tcb, Flight& f, const Segment& seg, const AckSample& a);
-void choose_loss_timer(Room& room, Tcb& tcb, Flight& f);
-void put_off_probe(Room& room, Tcb& tcb, Flight& f);
-void probe_tail(Room& room, Tcb& tcb, Flight& f);
-void probe_left(Tcb& tcb, Flight& f);
-void take_probe_answer(Room& room, Tcb& tcb, Flight& f, const AckSample& a);
-void reordering_timeout(Room& room, Tcb& tcb, Flight& f);
-void flight_acknowledged(Room& room, Tcb& tcb, Flight& f, const Segment& seg, Seq before);
-void reduce_window(Room& room, Tcb& tcb, std::string_view why);
-void note_left(Flight& f, Sent& s, u32 now_us, u32 in_flight);  // for the delivery rate
-void note_newest(const Sent& s, AckSample& a);
-DeliveryRate delivery_rate(Room& room, Flight& f, const AckSample& a);
 void note_app_limited(const Tcb& tcb, Flight& f);
-// Without SACK.
+
+// --- arrives/: what acknowledgements mean for recovery
+void sack_acknowledged(Room& room, Tcb& tcb, Flight& f, const Segment& seg, Seq before);
+void reordering_timeout(Room& room, Tcb& tcb, Flight& f);
+void loss_timeout(Tcb& tcb, Flight& f);             // RTO has fired; its windows are as they were
 void rtt_sample(Room& room, Tcb& tcb, u32 rtt_us);  // RFC 6298 2
 void measure_rtt(Room& room, Tcb& tcb, const Segment& seg);
 void stop_rtt_timing(Tcb& tcb);
+// Without SACK.
 void duplicate_ack(Room& room, Tcb& tcb);                              // RFC 5681 3.2
 bool recovery_acknowledged(Room& room, Tcb& tcb, Seq ack, u32 acked);  // RFC 6582; true: handled
-u32 initial_window(const Room& room, u32 mss);                         // RFC 6928
-void grow_cwnd(Room& room, Tcb& tcb, u32 acked, u32 flight_before);    // RFC 5681 3.1
+
+// --- timeouts/loss_timer.cc
+void choose_loss_timer(Room& room, Tcb& tcb, Flight& f);
+void put_off_probe(Room& room, Tcb& tcb, Flight& f);
+void probe_tail(Room& room, Tcb& tcb, Flight& f);
+
+// --- congestion_calls.cc
+inline u32 initial_window(const Room& room, u32 mss) {
+    return initial_window(mss, room.cx.limits.tcp_initial_window_segments);
+}
+void grow_cwnd(Room& room, Tcb& tcb, u32 acked, u32 flight_before);  // without SACK
 void cwnd_after_timeout(Room& room, Tcb& tcb);
 void cwnd_after_idle(Room& room, Tcb& tcb, Flight* f);
 // The algorithm that the connection has chosen. It needs a flight for its state: without SACK it is
-// the plain RFC 5681 above.
+// the plain RFC 5681 of CongestionWindow.
 inline const CongestionControl& algorithm_of(const Room& room, const Tcb& tcb) {
     return *room.algorithms[tcb.algorithm];
 }
@@ -491,7 +474,7 @@ void congestion_begin(Room& room, Tcb& tcb, Flight& f);
 void congestion_end(Room& room, Flight& f);
 void congestion_acknowledged(Room& room, Tcb& tcb, Flight& f, const CongestionAck& ack,
                              bool cwnd_limited);
-u32 congestion_reduced(Room& room, Tcb& tcb, Flight& f, CongestionSignal signal);  // ssthresh
+void congestion_reduced(Room& room, Tcb& tcb, Flight& f, CongestionSignal signal);
 void congestion_recovered(Room& room, Tcb& tcb, Flight& f);
 void congestion_undone(Room& room, Tcb& tcb, Flight& f);
 void tell_window_moved(Room& room, const Tcb& tcb, std::string_view why);

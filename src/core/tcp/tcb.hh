@@ -9,6 +9,8 @@
 #include "core/base/seq.hh"
 #include "core/base/timer_wheel.hh"
 #include "core/inet/inet.hh"
+#include "core/tcp/congestion/window.hh"
+#include "core/tcp/recovery/rtt.hh"
 #include "tern/tcp.hh"
 
 namespace tern::tcp {
@@ -114,8 +116,7 @@ struct alignas(64) Tcb {
     u32 ts_recent_second = 0;
     u32 ts_offset = 0;  // added to the millisecond clock: hides the uptime
     Seq last_ack_sent;  // Last.ACK.sent
-    u32 cwnd = 0, ssthresh = 0xffffffff;
-    u32 bytes_acked = 0;                // RFC 3465, in congestion avoidance
+    CongestionWindow window;
     Seq recover;                        // RFC 6582
     std::array<u8, 2> spare_sending{};  // free: whoever needs a byte in this line takes one
     u16 rcv_mss = 0;                    // the longest segment of the peer, or 536; 0: none yet
@@ -123,8 +124,8 @@ struct alignas(64) Tcb {
     u16 peer_mss = 536;                 // SendMSS
     u8 dup_acks : 4 = 0;
     u8 algorithm : 4 = 0;  // of congestion control: Room::algorithms
-    u8 backoff = 0;        // expirations of RTO since the last new ACK (rto is doubled itself)
-    u8 acks_owed = 0;      // duplicate ACKs that must leave one by one
+    u8 backoff = 0;    // expirations of RTO since the last new ACK (rtt.rto() is doubled itself)
+    u8 acks_owed = 0;  // duplicate ACKs that must leave one by one
     SendReason ack_reason = SendReason::AckEverySecond;
     union {
         Seq rtt_seq{};          // with k_rtt_timing
@@ -135,8 +136,7 @@ struct alignas(64) Tcb {
     // --- line 2: time
     TimerNode timer;
     std::array<u32, k_deadlines> deadlines{};  // ticks
-    u32 srtt_us = 0, rttvar_us = 0;
-    u32 rto = 0;  // ticks; since the last measurement doubled by each expiry (RFC 6298 5.5)
+    Rtt rtt;
     Handle<Tcb> ready_next;
     Handle<Tcb> event_next;  // event list; accept queue while nobody has the handle
     union {

@@ -88,7 +88,7 @@ Verdict in_syn_sent(Room& room, Handle<Tcb> i, Segment& seg) {
     learn_syn(room, tcb, seg);
     if (ack) {
         become(room, tcb, Cause::SynAckArrived);
-        tcb.ssthresh = 0xffffffff;
+        tcb.window.forget_ssthresh();
         measure_rtt(room, tcb, seg);
         fast_open_answered(room, tcb, seg.options());
         syn_acknowledged(room, tcb, seg.ack);

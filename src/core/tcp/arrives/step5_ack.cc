@@ -74,8 +74,7 @@ void note_widest_window(const Room& room, Tcb& tcb) {
     const u32 before = std::exchange(tcb.snd.max_wnd, tcb.snd.wnd);
     if (before > 2u * tcb.send_mss + 1) return;
     tcb.send_mss = segment_size(room, tcb);
-    // RFC 5681 3.1: the loss window, the smallest that there is, is one segment of the new size.
-    tcb.cwnd = std::max<u32>(tcb.cwnd, tcb.send_mss);
+    tcb.window.hold_a_segment(tcb.send_mss);
 }
 
 }  // namespace
@@ -135,7 +134,7 @@ void acknowledged(Room& room, Handle<Tcb> i, Segment& seg) {
     tcb.dup_acks = 0;
     tcb.backoff = 0;
     tcb.clear(k_r1_told);
-    if (flight != nullptr) flight_acknowledged(room, tcb, *flight, seg, before);
+    if (flight != nullptr) sack_acknowledged(room, tcb, *flight, seg, before);
     if (!handled && !tcb.marked) grow_cwnd(room, tcb, acked, flight_before);
     if (tcb.has(k_after_timeout | k_urgent_out | k_released)) [[unlikely]]
         rarely_acknowledged(room, tcb);
@@ -164,14 +163,10 @@ void acknowledged(Room& room, Handle<Tcb> i, Segment& seg) {
 
 void enter_established(Room& room, Handle<Tcb> i) {
     Tcb& tcb = room.tcbs[i];
-    tcb.cwnd = initial_window(room, eff_snd_mss(room, tcb));
-    // RFC 5681 3.1 [RFC5681:2]: a lost SYN begins with one segment.
-    if (tcb.has(k_syn_retried)) tcb.cwnd = tcb.send_mss;
-    // RFC 6298 5.7 [RFC6298:5]: whatever the expiries have made of it.
-    if (tcb.has(k_syn_retried)) {
-        const u32 rto = tcb.srtt_us != 0 ? tcb.rto : initial_rto(room);
-        tcb.rto = std::max<u32>(rto, 30'000);
-    }
+    tcb.window.begin(tcb.has(k_syn_retried) ? tcb.send_mss
+                                            : initial_window(room, eff_snd_mss(room, tcb)));
+    // RFC 6298 5.7: three seconds, if the SYN was lost.
+    if (tcb.has(k_syn_retried)) tcb.rtt.restart_at_least(initial_rto(room), 30'000);
     tcb.backoff = 0;
     tcb.clear(k_syn_retried);
     tcb.set(k_read_armed);
@@ -256,7 +251,7 @@ Verdict step5_ack(Room& room, Handle<Tcb> i, Segment& seg) {
     if (!advances && tcb.snd.una < tcb.snd.max && flight != nullptr) {
         const bool sack = seg.has_sack();
         if (sack && seg.ack == tcb.snd.una) {
-            flight_acknowledged(room, tcb, *flight, seg, tcb.snd.una);
+            sack_acknowledged(room, tcb, *flight, seg, tcb.snd.una);
             if (!tcb.has(k_persist)) choose_loss_timer(room, tcb, *flight);
             want_output(room, tcb);
         }

@@ -46,7 +46,7 @@ LimitedBy limited_by(const Room& room, const Tcb& tcb, const TcpStatus& s) {
         return tcb.has(k_write_blocked) ? LimitedBy::SendBuffer : LimitedBy::Application;
     const u64 next = std::min<u64>(s.unsent, tcb.send_mss);
     if (u64{s.flight} + next > tcb.snd.wnd) return LimitedBy::ReceiveWindow;
-    if (u64{pipe(room, tcb)} + next > tcb.cwnd) return LimitedBy::CongestionWindow;
+    if (u64{pipe(room, tcb)} + next > tcb.window.cwnd()) return LimitedBy::CongestionWindow;
     if (is_set(tcb, Deadline::Pace)) return LimitedBy::Pacing;
     return LimitedBy::Application;
 }
@@ -54,11 +54,11 @@ LimitedBy limited_by(const Room& room, const Tcb& tcb, const TcpStatus& s) {
 void fill_flight(const Room& room, const Tcb& tcb, TcpStatus& s) {
     const Flight* f = flight_of(room, tcb);
     if (f == nullptr) return;
-    s.lost = f->lost;
-    s.sacked = f->sacked;
-    s.reordering_seen = f->rack.reordering_seen;
-    s.min_rtt = std::chrono::microseconds(f->rack.min_rtt_us);
-    s.delivery_rate = f->delivery.rate;
+    s.lost = f->board.lost();
+    s.sacked = f->board.sacked();
+    s.reordering_seen = f->rack.reordering_seen();
+    s.min_rtt = std::chrono::microseconds(f->rack.min_rtt_us());
+    s.delivery_rate = f->delivery.rate();
     if (f->pace.ns_per_mib != 0) s.pacing_rate = (u64{1'000'000'000} << 20) / f->pace.ns_per_mib;
 }
 
@@ -112,8 +112,8 @@ Result<TcpStatus> Tcp::status(TcpConnection c) {
     s.rcv_nxt = tcb->rcv.nxt.value;
     s.rcv_wnd = tcb->rcv_wnd();
     s.irs = tcb->rcv.irs.value;
-    s.cwnd = tcb->cwnd;
-    s.ssthresh = tcb->ssthresh;
+    s.cwnd = tcb->window.cwnd();
+    s.ssthresh = tcb->window.ssthresh();
     s.flight = tcb->flight_size();
     s.send_mss = tcb->send_mss;
     const Seq end = data_end(room, *tcb);
@@ -124,8 +124,8 @@ Result<TcpStatus> Tcp::status(TcpConnection c) {
         s.readable = q.waiting();
         s.out_of_order = q.holes().bytes();
     }
-    s.srtt = std::chrono::microseconds(tcb->srtt_us);
-    s.rttvar = std::chrono::microseconds(tcb->rttvar_us);
+    s.srtt = std::chrono::microseconds(tcb->rtt.srtt_us());
+    s.rttvar = std::chrono::microseconds(tcb->rtt.rttvar_us());
     s.rto = Duration(i64{backed_off_rto(room, *tcb)} * k_tick_ns);
     s.retransmissions = tcb->retransmissions;
     s.backoff = tcb->backoff;

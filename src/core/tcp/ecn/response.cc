@@ -68,10 +68,11 @@ u32 accurate_marks(Room& room, Tcb& tcb, const Segment& seg) {
 void reduce(Room& room, Tcb& tcb) {
     Flight* f = flight_of(room, tcb);
     ++room.cx.counters.tcp_mark_reductions;
-    tcb.ssthresh = f != nullptr ? congestion_reduced(room, tcb, *f, CongestionSignal::Mark)
-                                : std::max<u32>(tcb.cwnd / 2, 2u * tcb.send_mss);
-    if (f == nullptr || !algorithm_of(room, tcb).rules_recovery())
-        tcb.cwnd = std::min(tcb.cwnd, tcb.ssthresh);
+    if (f != nullptr)
+        congestion_reduced(room, tcb, *f, CongestionSignal::Mark);
+    else
+        tcb.window.halve_for_mark(tcb.send_mss);
+    if (f == nullptr || !algorithm_of(room, tcb).rules_recovery()) tcb.window.limit_to_ssthresh();
     say_reduced(tcb);
     tcb.marked = true;
     tcb.recover = tcb.snd.max;

@@ -88,7 +88,7 @@ Verdict open_fast(Room& room, Handle<Listener> listener, const Embryo& e, Segmen
     c.acc_ecn.path.tested = false;  // by the SYN-ACK that is to come
     ++room.listeners[listener].fast_open_pending;
     tcb.snd.nxt = tcb.snd.max = tcb.snd.iss;  // the SYN-ACK is still to be sent
-    tcb.cwnd = initial_window(room, eff_snd_mss(room, tcb));
+    tcb.window.begin(initial_window(room, eff_snd_mss(room, tcb)));
     learn_window(room, tcb, seg, false);
     tcb.set(k_read_armed | k_syn_due);
     want_output(room, tcb);

@@ -215,8 +215,11 @@ u32 build_options(Room& room, Tcb& tcb, const Plan& plan, std::byte* to) {
 
 // What the segment means for the flight. A window probe's byte is in it once.
 void note_in_flight(Room& room, Tcb& tcb, Flight& f, const Plan& plan, u32 occupies) {
-    if (tcb.has(k_recovery)) f.prr.out += occupies;
-    if (plan.reason == SendReason::ProbeTail) probe_left(tcb, f);
+    if (tcb.has(k_recovery)) f.prr.sent(occupies);
+    if (plan.reason == SendReason::ProbeTail) {
+        f.probe.left(max(tcb.snd.max, plan.seq + occupies), plan.head_only);
+        tcb.probed = true;
+    }
     note_paced(room, tcb, f, plan.len);
     if (plan.seq == tcb.snd.max)
         note_sent(room, tcb, f, plan.seq, occupies, (plan.flags & wire::Fin) != 0);
@@ -341,8 +344,8 @@ const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool
                    scaled,
                    tcb.snd.iss.value,
                    tcb.rcv.irs.value,
-                   tcb.cwnd,
-                   tcb.ssthresh,
+                   tcb.window.cwnd(),
+                   tcb.window.ssthresh(),
                    on_the_way(room, tcb, plan)});
     }
     built = true;

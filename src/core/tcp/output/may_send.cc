@@ -76,7 +76,8 @@ void split_fin(const Room& room, const Tcb& tcb, Plan& plan) {
 // RFC 5681 3.1: the one segment that the loss window lets out when RTO has fired. An ACK that
 // advances opens cwnd.
 bool is_first_after_timeout(const Tcb& tcb, Seq seq, u32 on_the_way) {
-    return seq == tcb.snd.una && tcb.backoff > 0 && on_the_way == 0 && tcb.cwnd <= tcb.send_mss;
+    return seq == tcb.snd.una && tcb.backoff > 0 && on_the_way == 0 &&
+           tcb.window.cwnd() <= tcb.send_mss;
 }
 
 // Whoever watches is told what waits, and for what.
@@ -86,16 +87,15 @@ void hold(Room& room, const Tcb& tcb, HoldReason why, u32 bytes) {
     const u32 unacknowledged = static_cast<u32>(tcb.snd.nxt - tcb.snd.una);
     const Flight* f = flight_of(room, tcb);
     const u32 flight = f != nullptr ? pipe(tcb, f) : unacknowledged;
-    room.cx.observer->on_hold({room.cx.now, why, tcb.state, tcb.key.id(), bytes, flight, tcb.cwnd,
-                               unacknowledged, tcb.snd.wnd, tcb.send_mss});
+    room.cx.observer->on_hold({room.cx.now, why, tcb.state, tcb.key.id(), bytes, flight,
+                               tcb.window.cwnd(), unacknowledged, tcb.snd.wnd, tcb.send_mss});
 }
 
 // Why a range that is known to be lost leaves again.
 SendReason reason_for_lost(const Tcb& tcb, const Flight& f, Seq seq, u32 on_the_way) {
     if (!tcb.has(k_after_timeout)) {
         if (!tcb.has(k_recovery)) return SendReason::RetransmitProbed;
-        return f.reneged && seq < f.walked ? SendReason::RetransmitReneged
-                                           : SendReason::RetransmitLost;
+        return f.board.reneged(seq) ? SendReason::RetransmitReneged : SendReason::RetransmitLost;
     }
     return is_first_after_timeout(tcb, seq, on_the_way) ? SendReason::RetransmitTimeout
                                                         : SendReason::RetransmitAfterTimeout;
@@ -105,20 +105,20 @@ SendReason reason_for_lost(const Tcb& tcb, const Flight& f, Seq seq, u32 on_the_
 // [RFC6675:3]: nothing that is not known to be lost goes "to the rescue", once or ever; the answer
 // to the last repair tells RACK of a lost tail (docs/decisions/0006-flight-records.md).
 Plan plan_lost(Room& room, Tcb& tcb, Flight* f) {
-    if (f == nullptr || f->lost == 0 || tcb.has(k_persist)) return {};
-    const LostRange lost = next_lost(tcb, *f);
+    if (f == nullptr || f->board.lost() == 0 || tcb.has(k_persist)) return {};
+    const Scoreboard::LostRange lost = f->board.next_lost(tcb.snd.una);
     if (lost.piece == 0) return {};
     const u32 on_the_way = pipe(tcb, f);
     const u32 ahead = static_cast<u32>(lost.seq - tcb.snd.una);
-    if (on_the_way > 0 && on_the_way + lost.piece > tcb.cwnd)
-        return hold(room, tcb, HoldReason::Cwnd, f->lost), Plan{};
+    if (on_the_way > 0 && on_the_way + lost.piece > tcb.window.cwnd())
+        return hold(room, tcb, HoldReason::Cwnd, f->board.lost()), Plan{};
     if (ahead > 0 && ahead + lost.piece > tcb.snd.wnd)
-        return hold(room, tcb, HoldReason::PeerWindow, f->lost), Plan{};
+        return hold(room, tcb, HoldReason::PeerWindow, f->board.lost()), Plan{};
     // RFC 9937 6: the retransmission that recovery begins with waits for nothing.
-    const bool begins = tcb.has(k_recovery) && f->prr.out == 0;
+    const bool begins = tcb.has(k_recovery) && !f->prr.any_sent();
     if (!begins && !pace_allows(room, tcb, f))
-        return hold(room, tcb, HoldReason::Pace, f->lost), Plan{};
-    u32 most = tcb.cwnd > on_the_way ? tcb.cwnd - on_the_way : 0;
+        return hold(room, tcb, HoldReason::Pace, f->board.lost()), Plan{};
+    u32 most = tcb.window.cwnd() > on_the_way ? tcb.window.cwnd() - on_the_way : 0;
     most = std::min(
         {most, paced_segment(room, tcb, f), tcb.snd.wnd > ahead ? tcb.snd.wnd - ahead : 0});
     u32 len = lost.piece;
@@ -134,23 +134,15 @@ Plan plan_lost(Room& room, Tcb& tcb, Flight* f) {
 
 // RFC 8985 7.3: new data if there is any, else the last segment again.
 Plan plan_tail_probe(Room& room, Tcb& tcb, Flight* f) {
-    if (f == nullptr || !f->probe.due) return {};
-    if (f->sent.empty()) {
-        f->probe.due = false;
-        return {};
-    }
-    f->probe.end = tcb.snd.max;
+    if (f == nullptr || !f->probe.due() || f->board.empty()) return {};
     const Seq end = data_end(room, tcb);
     const u32 available = end > tcb.snd.nxt ? static_cast<u32>(end - tcb.snd.nxt) : 0;
     const u32 used = static_cast<u32>(tcb.snd.nxt - tcb.snd.una);
     const u32 window = tcb.snd.wnd > used ? tcb.snd.wnd - used : 0;
     const u32 len = std::min<u32>(available, tcb.send_mss);
-    f->probe.is_retransmission = len == 0 || len > window;
-    if (!f->probe.is_retransmission) {
-        f->probe.end = tcb.snd.nxt + len;
+    if (len != 0 && len <= window)
         return {true, tcb.snd.nxt, len, wire::Ack | wire::Psh, SendReason::ProbeTail};
-    }
-    const Sent& last = f->sent.back();
+    const Sent& last = f->board.record(f->board.records() - 1);
     const Seq from = max(last.start_of(last.pieces - 1u), tcb.snd.una);
     Plan plan{true, from, static_cast<u32>(last.end() - from), wire::Ack, SendReason::ProbeTail,
               true};
@@ -160,7 +152,7 @@ Plan plan_tail_probe(Room& room, Tcb& tcb, Flight* f) {
 
 // RFC 5682 3.1 [RFC5682:1]: new data first, whose answer tells whether the timeout was needed.
 bool tries_new_data(const Tcb& tcb, const Flight* f) {
-    return f != nullptr && f->frto == 2 && tcb.has(k_after_timeout);
+    return f != nullptr && f->undo.tries_new_data() && tcb.has(k_after_timeout);
 }
 
 // Usable window: what the peer and the network (RFC 5681 2 [RFC5681:1]) allow beyond SND.NXT. RFC
@@ -168,9 +160,9 @@ bool tries_new_data(const Tcb& tcb, const Flight* f) {
 i64 usable_window(const Tcb& tcb, const Flight* f) {
     if (f != nullptr) {
         const i64 window = i64{tcb.snd.wnd} - (tcb.snd.nxt - tcb.snd.una);
-        return std::min(window, i64{tcb.cwnd} - pipe(tcb, f));
+        return std::min(window, i64{tcb.window.cwnd()} - pipe(tcb, f));
     }
-    u32 cwnd = tcb.cwnd;
+    u32 cwnd = tcb.window.cwnd();
     // RFC 3042 2 [RFC3042:1]: the first two duplicate ACKs each let one more segment out. With SACK
     // what they report is off the pipe.
     if (tcb.dup_acks > 0 && tcb.dup_acks < 3) cwnd += u32{tcb.dup_acks} * tcb.send_mss;
@@ -181,7 +173,7 @@ i64 usable_window(const Tcb& tcb, const Flight* f) {
 void note_full(const Tcb& tcb, Flight* f, u32 available) {
     if (f == nullptr) return;
     const i64 window = i64{tcb.snd.wnd} - (tcb.snd.nxt - tcb.snd.una);
-    const i64 cwnd = i64{tcb.cwnd} - pipe(tcb, f);
+    const i64 cwnd = i64{tcb.window.cwnd()} - pipe(tcb, f);
     if (cwnd < std::min<i64>(available, window)) f->full_until = tcb.snd.max;
 }
 
@@ -205,7 +197,7 @@ SendReason reason_for(const Tcb& tcb, const Flight* f, u32 len, bool resend, boo
         return is_first_after_timeout(tcb, tcb.snd.nxt, 0) ? SendReason::RetransmitTimeout
                                                            : SendReason::RetransmitAfterTimeout;
     }
-    if (f == nullptr && tcb.snd.nxt + len > tcb.snd.una + tcb.cwnd)
+    if (f == nullptr && tcb.snd.nxt + len > tcb.snd.una + tcb.window.cwnd())
         return SendReason::LimitedTransmit;
     return last ? SendReason::DataLast : SendReason::Data;
 }
@@ -216,7 +208,7 @@ HoldReason why_held(const Tcb& tcb, const Flight* f, u32 len, u32 available) {
     if (available > 0 && len == available) return HoldReason::Nagle;
     const i64 unacknowledged = tcb.snd.nxt - tcb.snd.una;
     const i64 window = i64{tcb.snd.wnd} - unacknowledged;
-    const i64 cwnd = i64{tcb.cwnd} - (f != nullptr ? i64{pipe(tcb, f)} : unacknowledged);
+    const i64 cwnd = i64{tcb.window.cwnd()} - (f != nullptr ? i64{pipe(tcb, f)} : unacknowledged);
     if (cwnd < window) return HoldReason::Cwnd;
     if (tcb.snd.wnd == 0) return HoldReason::WindowClosed;
     return window > 0 ? HoldReason::SillyWindow : HoldReason::PeerWindow;
@@ -307,7 +299,7 @@ bool was_all(Room& room, Tcb& tcb, const Plan& plan) {
         k_syn_due | k_probe_due | k_keep_probe_due | k_retransmit_head | k_ack_now | k_fin_queued;
     Flight* const f = flight_of(room, tcb);
     if (plan.reason != SendReason::DataLast || tcb.has(due) || f == nullptr) return false;
-    if (f->lost != 0 || f->probe.due) return false;
+    if (f->board.lost() != 0 || f->probe.due()) return false;
     note_app_limited(tcb, *f);
     return true;
 }

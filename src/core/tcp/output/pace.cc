@@ -15,22 +15,22 @@ constexpr u32 k_longest_burst = 65536;
 
 // What is late may be made up for by so much: a timer fires late, and the host has other work.
 i64 forgiven_ns(const Tcb& tcb) {
-    return std::clamp<i64>(i64{tcb.srtt_us} * 1000 / 8, 200'000, 1'000'000);
+    return std::clamp<i64>(i64{tcb.rtt.srtt_us()} * 1000 / 8, 200'000, 1'000'000);
 }
 
 }  // namespace
 
 void set_pace(const Room& room, const Tcb& tcb, Flight& f) {
     Flight::Pace& p = f.pace;
-    if (tcb.srtt_us < k_least_rtt_us || !room.cx.limits.tcp_pacing) {
+    if (tcb.rtt.srtt_us() < k_least_rtt_us || !room.cx.limits.tcp_pacing) {
         p.ns_per_mib = 0;
         return;
     }
     u64 rate = p.asked;
     if (rate == 0) {
         // In recovery PRR's cwnd says nothing of the rate.
-        const u64 window = std::max(tcb.cwnd, tcb.flight_size());
-        rate = window * (tcb.cwnd < tcb.ssthresh ? 2'000'000 : 1'200'000) / tcb.srtt_us;
+        const u64 window = std::max(tcb.window.cwnd(), tcb.flight_size());
+        rate = window * (tcb.window.in_slow_start() ? 2'000'000 : 1'200'000) / tcb.rtt.srtt_us();
     }
     rate = std::max(rate, k_least_rate);
     p.ns_per_mib = (u64{1'000'000'000} << 20) / rate;

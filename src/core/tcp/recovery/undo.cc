@@ -1,59 +1,45 @@
-// Was it spurious? D-SACK for all that was sent again (RFC 3708), an echo of a timestamp from
-// before (RFC 3522), an original that arrives after the timeout (RFC 5682): then nothing was lost,
-// and the window is given back.
-#include "core/tcp/room.hh"
+#include "core/tcp/recovery/undo.hh"
 
 namespace tern::tcp {
 
-namespace {
-
-bool all_were_duplicates(const Flight& f, const AckSample& a) {
-    return a.dsack_pieces != 0 && f.undo.resent <= 0;
+void Undo::begin(Seq una, u32 cwnd, u32 ssthresh, bool possible) {
+    possible_ = possible;
+    any_ = false;
+    cwnd_ = cwnd;
+    ssthresh_ = ssthresh;
+    from_ = una;
+    resent_ = 0;
+    first_ts_ = 0;
 }
 
-bool echoes_an_original(const Tcb& tcb, const Flight& f, const Segment& seg, const AckSample& a) {
-    if (!a.advanced || !tcb.has(k_timestamps) || !seg.has_timestamps) return false;
-    return tcb.has(k_recovery | k_after_timeout) &&
-           static_cast<i32>(seg.ts_ecr - f.undo.first_ts) < 0;
+void Undo::sent_again(u32 pieces, u32 ts) {
+    resent_ += static_cast<i32>(pieces);
+    if (!any_) first_ts_ = ts;
+    any_ = true;
+}
+
+void Undo::learn_dsack(const AckSample& a) {
+    if (a.dsack_pieces != 0 && possible_ && a.dsack_left >= from_)
+        resent_ -= static_cast<i32>(a.dsack_pieces);
 }
 
 // RFC 5682 3.1 [RFC5682:1]: the first ACK after the timeout, then the first after new data.
-bool forward_rto_recovery(const Tcb& tcb, Flight& f, const AckSample& a) {
-    if (f.frto == 0 || !tcb.has(k_after_timeout)) return false;
+bool Undo::forward_rto_recovery(const AckSample& a, Repair repair) {
+    if (frto_ == 0 || repair != Repair::AfterTimeout) return false;
     if (a.original) return true;
-    f.frto = f.frto == 1 && a.advanced ? 2 : 0;
+    frto_ = frto_ == 1 && a.advanced ? 2 : 0;
     return false;
 }
 
-}  // namespace
-
-void remember_for_undo(Tcb& tcb, Flight& f) {
-    f.undo = {};
-    // Undoing walks all records: once in a window, whatever the peer says.
-    f.undo.possible = tcb.snd.una >= f.walked;
-    f.undo.cwnd = tcb.cwnd;
-    f.undo.ssthresh = tcb.ssthresh;
-    f.undo.from = tcb.snd.una;
-}
-
-bool undo_if_spurious(Room& room, Tcb& tcb, Flight& f, const Segment& seg, const AckSample& a) {
-    if (!f.undo.possible || !f.undo.any) return false;
-    if (!all_were_duplicates(f, a) && !echoes_an_original(tcb, f, seg, a) &&
-        !forward_rto_recovery(tcb, f, a))
+bool Undo::spurious(const AckInHand& ack, const AckSample& a, Repair repair) {
+    if (!possible_ || !any_) return false;
+    const bool all_were_duplicates = a.dsack_pieces != 0 && resent_ <= 0;
+    const bool echoes_an_original = a.advanced && ack.has_echo && repair != Repair::Nothing &&
+                                    static_cast<i32>(ack.ts_ecr - first_ts_) < 0;
+    if (!all_were_duplicates && !echoes_an_original && !forward_rto_recovery(a, repair))
         return false;
-    tcb.cwnd = std::max(tcb.cwnd, f.undo.cwnd);
-    tcb.ssthresh = std::max(tcb.ssthresh, f.undo.ssthresh);
-    tcb.clear(k_recovery | k_after_timeout);
-    for (u32 n = 0; n < f.sent.size(); ++n) f.sent[n].lost = 0;
-    f.lost = 0;
-    f.judged = tcb.snd.una;
-    f.walked = tcb.snd.max;
-    f.reneged = false;
-    f.rack.reordering_seen = true;
-    f.undo = {};
-    f.frto = 0;
-    congestion_undone(room, tcb, f);
-    tell_window(room, tcb, "nothing was lost: cwnd and ssthresh as before");
+    possible_ = any_ = false;
+    frto_ = 0;
     return true;
 }
 

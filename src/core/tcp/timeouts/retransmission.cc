@@ -5,15 +5,11 @@ namespace tern::tcp {
 
 namespace {
 
-u32 limited(const Room& room, u64 rto) {
-    const u64 longest = static_cast<u64>(room.cx.limits.tcp_rto_max.count() / k_tick_ns);
-    return static_cast<u32>(std::min(rto, longest));
+u32 longest(const Room& room) {
+    return static_cast<u32>(room.cx.limits.tcp_rto_max.count() / k_tick_ns);
 }
 
-// RFC 6298 5.5 [RFC6298:4]. It stays so until a round trip has been measured (the end of section
-// 5): the acknowledgement of what was sent twice does not tell how long one takes, and a path that
-// has become longer than RTO would see everything twice for ever.
-void back_off(const Room& room, Tcb& tcb) { tcb.rto = limited(room, u64{tcb.rto} * 2); }
+void back_off(const Room& room, Tcb& tcb) { tcb.rtt.back_off(longest(room)); }
 
 }  // namespace
 
@@ -21,7 +17,7 @@ void back_off(const Room& room, Tcb& tcb) { tcb.rto = limited(room, u64{tcb.rto}
 // path: RTO stays as it is.
 u32 backed_off_rto(const Room& room, const Tcb& tcb) {
     const u8 probes = tcb.has(k_persist) ? std::min<u8>(tcb.backoff, 16) : u8{0};
-    return limited(room, u64{tcb.rto} << probes);
+    return static_cast<u32>(std::min<u64>(u64{tcb.rtt.rto()} << probes, longest(room)));
 }
 
 void arm_retransmission(Room& room, Tcb& tcb) {
@@ -40,14 +36,9 @@ void arm_retransmission(Room& room, Tcb& tcb, Flight* f) {
 
 namespace {
 
-void loss_timeout(Room& room, Tcb& tcb, Flight* f) {
+void data_timeout(Room& room, Tcb& tcb, Flight* f) {
     back_off(room, tcb);
-    if (f != nullptr) {
-        if (!tcb.has(k_recovery | k_after_timeout)) remember_for_undo(tcb, *f);
-        // RFC 5682 2.1 and 3.1 [RFC5682:2]: a second expiry before the repair of the first is over
-        // is no accident any more. Without SACK the question is not asked at all.
-        f->frto = tcb.has(k_after_timeout) ? 0 : 1;
-    }
+    if (f != nullptr) loss_timeout(tcb, *f);
     cwnd_after_timeout(room, tcb);
 }
 
@@ -79,7 +70,7 @@ void retransmission_timeout(Room& room, Handle<Tcb> i) {
         if (tcb.snd.wnd == 0)
             tcb.set(k_persist | k_probe_due);
         else
-            loss_timeout(room, tcb, f);
+            data_timeout(room, tcb, f);
         send_again(room, tcb);
     }
     tcb.clear(k_retransmit_head);

@@ -1,20 +1,27 @@
-// Fast retransmit and fast recovery: RFC 5681 3.2 with the careful ending of RFC 6582.
+// Without SACK: fast retransmit and fast recovery, RFC 5681 3.2 with the careful ending of RFC
+// 6582.
 #include "core/tcp/room.hh"
 
 namespace tern::tcp {
 
+namespace {
+
+// 3.2 (4): a segment has left the network; not more of them than there were, whatever the peer says
+// (Savage: DupACK spoofing).
+void inflate(Room& room, Tcb& tcb) {
+    const u32 outstanding = static_cast<u32>(tcb.recover - tcb.snd.una);
+    if (tcb.window.cwnd() >= tcb.window.ssthresh() + outstanding) return;
+    tcb.window.inflate(tcb.send_mss);
+    tell_window(room, tcb, "a duplicate ACK in recovery: a segment has left");
+    want_output(room, tcb);
+}
+
+}  // namespace
+
 void duplicate_ack(Room& room, Tcb& tcb) {
     constexpr u8 most = 15;  // in four bits; behind the third their number does not matter
     if (tcb.dup_acks < most) tcb.dup_acks = (tcb.dup_acks + 1u) & most;
-    if (tcb.has(k_recovery)) {
-        // 3.2 (4): a segment has left the network; not more of them than there were, whatever the
-        // peer says (Savage: DupACK spoofing).
-        if (tcb.cwnd >= tcb.ssthresh + static_cast<u32>(tcb.recover - tcb.snd.una)) return;
-        tcb.cwnd += tcb.send_mss;
-        tell_window(room, tcb, "a duplicate ACK in recovery: a segment has left");
-        want_output(room, tcb);
-        return;
-    }
+    if (tcb.has(k_recovery)) return inflate(room, tcb);
     if (tcb.dup_acks < 3) return want_output(room, tcb);  // RFC 3042
     if (tcb.dup_acks != 3) return;
     // RFC 6582 3.2 (1) [RFC6582:2]: not for segments that an RTO has already resent. The
@@ -23,12 +30,12 @@ void duplicate_ack(Room& room, Tcb& tcb) {
     if (tcb.has(k_after_timeout) || (tcb.snd.una <= tcb.recover && !tcb.marked)) return;
     // RFC 3168 6.1.2: a mark of the same flight has reduced it already.
     if (!tcb.marked) {
-        tcb.ssthresh = std::max<u32>(tcb.flight_size() / 2, 2u * tcb.send_mss);
+        tcb.window.halve(tcb.flight_size(), tcb.send_mss);
         say_reduced(tcb);
     }
     tcb.marked = false;
     tcb.recover = tcb.snd.max;
-    tcb.cwnd = tcb.ssthresh + 3u * tcb.send_mss;  // [RFC5681:6]
+    tcb.window.begin_fast_recovery(tcb.send_mss);
     tcb.set(k_recovery | k_retransmit_head);
     tcb.clear(k_partial_seen);
     tell_window(room, tcb, "three duplicate ACKs: fast recovery");
@@ -38,17 +45,13 @@ void duplicate_ack(Room& room, Tcb& tcb) {
 bool recovery_acknowledged(Room& room, Tcb& tcb, Seq ack, u32 acked) {
     if (!tcb.has(k_recovery)) return false;
     if (ack >= tcb.recover) {
-        // RFC 6582 3.2 (3): out, without a burst.
-        const u32 flight = static_cast<u32>(tcb.snd.max - ack);
-        tcb.cwnd = std::min(tcb.ssthresh, std::max<u32>(flight, tcb.send_mss) + tcb.send_mss);
+        tcb.window.end_fast_recovery(static_cast<u32>(tcb.snd.max - ack), tcb.send_mss);
         tcb.clear(k_recovery | k_partial_seen | k_retransmit_head);
         tell_window(room, tcb, "recovery is over");
         return true;
     }
     // A partial ACK: the segment behind it is lost as well.
-    tcb.cwnd = tcb.cwnd > acked ? tcb.cwnd - acked : 0;
-    if (acked >= tcb.send_mss) tcb.cwnd += tcb.send_mss;
-    tcb.cwnd = std::max<u32>(tcb.cwnd, tcb.send_mss);
+    tcb.window.deflate(acked, tcb.send_mss);
     tcb.set(k_retransmit_head);
     tell_window(room, tcb, "partial ACK");
     return true;

@@ -6,12 +6,10 @@ namespace tern::tcp {
 
 namespace {
 
-constexpr u32 k_widest_window = 1u << 30;
-
 Congestion look(Room& room, Tcb& tcb, Flight& f, bool cwnd_limited) {
     Congestion c{};
-    c.cwnd = tcb.cwnd;
-    c.ssthresh = tcb.ssthresh;
+    c.cwnd = tcb.window.cwnd();
+    c.ssthresh = tcb.window.ssthresh();
     c.pacing_rate = f.pace.asked;
     c.now_us = static_cast<u64>(room.cx.now.time_since_epoch().count()) / 1000;
     c.mss = tcb.send_mss;
@@ -20,10 +18,10 @@ Congestion look(Room& room, Tcb& tcb, Flight& f, bool cwnd_limited) {
     c.in_flight = pipe(tcb, &f);
     c.snd_una = tcb.snd.una.value;
     c.snd_nxt = tcb.snd.nxt.value;
-    c.srtt_us = tcb.srtt_us;
-    c.min_rtt_us = f.rack.min_rtt_us;
-    c.delivered = f.delivery.delivered;
-    c.lost = f.delivery.lost;
+    c.srtt_us = tcb.rtt.srtt_us();
+    c.min_rtt_us = f.rack.min_rtt_us();
+    c.delivered = f.delivery.delivered();
+    c.lost = f.board.lost_ever();
     c.cwnd_limited = cwnd_limited;
     c.paced = f.pace.ns_per_mib != 0;
     c.memory = f.large_state != 0 ? room.large_states[f.large_state].bytes.data() : f.state.data();
@@ -31,8 +29,7 @@ Congestion look(Room& room, Tcb& tcb, Flight& f, bool cwnd_limited) {
 }
 
 void decide(Tcb& tcb, Flight& f, const Congestion& c) {
-    tcb.cwnd = std::clamp<u32>(c.cwnd, tcb.send_mss, k_widest_window);
-    tcb.ssthresh = std::max<u32>(c.ssthresh, 2u * tcb.send_mss);
+    tcb.window.decide(c.cwnd, c.ssthresh, tcb.send_mss);
     f.pace.asked = c.pacing_rate;
 }
 
@@ -74,22 +71,20 @@ void congestion_end(Room& room, Flight& f) {
 
 void congestion_acknowledged(Room& room, Tcb& tcb, Flight& f, const CongestionAck& ack,
                              bool cwnd_limited) {
-    const u32 before = tcb.cwnd;
-    const bool slow_start = tcb.cwnd < tcb.ssthresh;
+    const u32 before = tcb.window.cwnd();
+    const bool slow_start = tcb.window.in_slow_start();
     Congestion c = look(room, tcb, f, cwnd_limited);
     algorithm_of(room, tcb).acknowledged(c, ack);
     decide(tcb, f, c);
-    if (tcb.cwnd != before)
+    if (tcb.window.cwnd() != before)
         tell_window(room, tcb, slow_start ? "slow start" : "congestion avoidance");
 }
 
-u32 congestion_reduced(Room& room, Tcb& tcb, Flight& f, CongestionSignal signal) {
+void congestion_reduced(Room& room, Tcb& tcb, Flight& f, CongestionSignal signal) {
     Congestion c = look(room, tcb, f, tcb.snd.una < f.full_until);
     const u32 ssthresh = algorithm_of(room, tcb).reduced(c, signal);
     decide(tcb, f, c);
-    // Whole segments: with a part of one cwnd would have to grow by more than one until one more
-    // fits.
-    return std::max<u32>(ssthresh - ssthresh % tcb.send_mss, 2u * tcb.send_mss);
+    tcb.window.reduce(ssthresh, tcb.send_mss);
 }
 
 void congestion_recovered(Room& room, Tcb& tcb, Flight& f) {
@@ -107,12 +102,12 @@ void congestion_undone(Room& room, Tcb& tcb, Flight& f) {
 void cwnd_after_timeout(Room& room, Tcb& tcb) {
     Flight* f = flight_of(room, tcb);
     // RFC 5681 3.1 [RFC5681:4]: the first time only for the same segment.
-    if (tcb.backoff <= 1)
-        tcb.ssthresh = f != nullptr ? congestion_reduced(room, tcb, *f, CongestionSignal::Timeout)
-                                    : std::max<u32>(tcb.flight_size() / 2, 2u * tcb.send_mss);
+    if (tcb.backoff <= 1 && f != nullptr)
+        congestion_reduced(room, tcb, *f, CongestionSignal::Timeout);
+    else if (tcb.backoff <= 1)
+        tcb.window.halve(tcb.flight_size(), tcb.send_mss);
     // RFC 5681 4.3 [RFC5681:9]: a retransmission that was lost too ends here, a second reduction.
-    tcb.cwnd = tcb.send_mss;
-    tcb.bytes_acked = 0;
+    tcb.window.collapse(tcb.send_mss);
     tcb.dup_acks = 0;
     tcb.recover = tcb.snd.max;  // RFC 6582 3.2 (4)
     tcb.marked = false;
@@ -122,27 +117,33 @@ void cwnd_after_timeout(Room& room, Tcb& tcb) {
     tell_window(room, tcb, "retransmission timeout");
 }
 
+void grow_cwnd(Room& room, Tcb& tcb, u32 acked, u32 flight_before) {
+    const bool slow_start = tcb.window.in_slow_start();
+    if (tcb.window.grow(acked, flight_before, tcb.send_mss, tcb.has(k_after_timeout)))
+        tell_window(room, tcb, slow_start ? "slow start" : "congestion avoidance");
+}
+
 void cwnd_after_idle(Room& room, Tcb& tcb, Flight* f) {
     // RFC 5681 4.1 [RFC5681:7]: what was learnt before a pause of more than RTO is stale.
     if (tcb.rtt_start_us == 0) return;
     const u32 idle_us = room.now_us() - tcb.rtt_start_us;
-    if (idle_us <= 2 * tcb.srtt_us) return;  // CongestionControl::restarts() says why
-    const u32 rto_us = tcb.rto * static_cast<u32>(k_tick_ns / 1000);
-    const u32 before = tcb.cwnd;
+    if (idle_us <= 2 * tcb.rtt.srtt_us()) return;  // CongestionControl::restarts() says why
+    const u32 rto_us = tcb.rtt.rto() * static_cast<u32>(k_tick_ns / 1000);
+    const u32 before = tcb.window.cwnd();
     if (f != nullptr) {
         Congestion c = look(room, tcb, *f, false);
         algorithm_of(room, tcb).restarts(c, idle_us, rto_us);
         decide(tcb, *f, c);
     } else if (idle_us > rto_us) {
-        tcb.cwnd = std::min(tcb.cwnd, initial_window(room, tcb.send_mss));
+        tcb.window.restart(initial_window(room, tcb.send_mss));
     }
-    if (tcb.cwnd != before) tell_window(room, tcb, "nothing was sent for longer than RTO");
+    if (tcb.window.cwnd() != before) tell_window(room, tcb, "nothing was sent for longer than RTO");
 }
 
 void tell_window_moved(Room& room, const Tcb& tcb, std::string_view why) {
-    room.cx.observer->on_window({room.cx.now, tcb.key.id(), tcb.cwnd, tcb.ssthresh, tcb.snd.wnd,
-                                 tcb.rcv_wnd(), tcb.flight_size(),
-                                 std::chrono::microseconds(tcb.srtt_us),
+    room.cx.observer->on_window({room.cx.now, tcb.key.id(), tcb.window.cwnd(),
+                                 tcb.window.ssthresh(), tcb.snd.wnd, tcb.rcv_wnd(),
+                                 tcb.flight_size(), std::chrono::microseconds(tcb.rtt.srtt_us()),
                                  Duration(i64{backed_off_rto(room, tcb)} * k_tick_ns), why});
 }
 
