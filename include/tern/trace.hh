@@ -66,6 +66,7 @@ constexpr std::string_view name_of(State s) {
     X(LimitedTransmit,    "the first or second duplicate ACK: new data beyond cwnd (RFC 3042)") \
     X(AckUserTimeout,     "tell the peer how long we shall wait for it (RFC 5482)") \
     X(AckDelayed,         "delayed acknowledgement: nothing to send came within the delay") \
+    X(AckRead,            "all was read, and no answer is known to come: the peer may wait") \
     X(AckEverySecond,     "two full segments arrived: acknowledge") \
     X(AckOutOfOrder,      "data behind a hole: acknowledge at once, the peer learns of the loss") \
     X(AckHoleFilled,      "a hole was filled: tell the peer at once") \

@@ -194,6 +194,7 @@ inline const SendRule k_send_rules[] = {
     {SendReason::AckUserTimeout, [](M m) { return m.pure_ack(); }},
     {SendReason::AckDelayed,
      [](M m) { return m.pure_ack() && m.advances() && m.fires(Timer::DelayedAck); }},
+    {SendReason::AckRead, [](M m) { return m.pure_ack() && m.advances() && m.f.segments >= 1; }},
     {SendReason::AckEverySecond,
      [](M m) {
          return m.pure_ack() && m.advances() && (m.f.segments >= 2 || m.f.bytes >= 2 * 536);

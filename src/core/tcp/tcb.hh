@@ -64,6 +64,14 @@ struct SendQueue;
 struct ReceiveQueue;
 struct Flight;
 
+// Does the application answer what it reads, so soon that the ACK of it can travel with the answer?
+// docs/decisions/0019-acknowledge-what-was-read.md
+enum class Answers : u8 {
+    InTime,   // the last ACK that waited travelled with text
+    Unknown,  // none has waited yet
+    Late,     // the last one did so in vain
+};
+
 // What an orphan waits for: a connection that the application has released and that is not over.
 enum class OrphanWait : u16 {
     Nothing,   // it is no orphan
@@ -117,11 +125,14 @@ struct alignas(64) Tcb {
     u32 ts_offset = 0;  // added to the millisecond clock: hides the uptime
     Seq last_ack_sent;  // Last.ACK.sent
     CongestionWindow window;
-    Seq recover;                        // RFC 6582
-    std::array<u8, 2> spare_sending{};  // free: whoever needs a byte in this line takes one
-    u16 rcv_mss = 0;                    // the longest segment of the peer, or 536; 0: none yet
-    u16 send_mss = 536;                 // Eff.snd.MSS, or what of it is cut for a narrow window
-    u16 peer_mss = 536;                 // SendMSS
+    Seq recover;  // RFC 6582
+    Answers answers : 2 = Answers::Unknown;
+    bool ack_when_read : 1 = false;    // the ACK that waits leaves when all has been read
+    bool acked_when_read : 1 = false;  // one has left so at read_ack_at, and no text since
+    u8 read_ack_at = 0;                // ticks / 256
+    u16 rcv_mss = 0;                   // the longest segment of the peer, or 536; 0: none yet
+    u16 send_mss = 536;                // Eff.snd.MSS, or what of it is cut for a narrow window
+    u16 peer_mss = 536;                // SendMSS
     u8 dup_acks : 4 = 0;
     u8 algorithm : 4 = 0;  // of congestion control: Room::algorithms
     u8 backoff = 0;    // expirations of RTO since the last new ACK (rtt.rto() is doubled itself)

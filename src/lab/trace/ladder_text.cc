@@ -59,6 +59,7 @@ private:
             case SendReason::Data:
             case SendReason::DataLast:
             case SendReason::AckDelayed:
+            case SendReason::AckRead:
             case SendReason::AckEverySecond:
             case SendReason::WindowUpdate: return true;
             default: return false;

@@ -14,8 +14,18 @@ void learn_segment_size(const Room& room, Tcb& tcb, u32 size) {
     tcb.rcv_mss = static_cast<u16>(std::min(std::max(size, usual_mss), ours));
 }
 
+// docs/decisions/0019-acknowledge-what-was-read.md: the peer has pushed, and nothing says that an
+// answer comes in time. While nothing is known yet a short text may be a question, and is waited
+// for; a full segment that is pushed comes from a peer that has no more than one in flight.
+bool may_wait_for_ack(const Room& room, const Tcb& tcb, u32 segment) {
+    if (tcb.answers != Answers::Unknown) return true;
+    constexpr u32 options = 40;
+    const u32 ours = receive_mss(room, tcb.way, options_of(room, tcb).max_segment);
+    return segment + options >= std::min<u32>(tcb.peer_mss, ours);
+}
+
 // docs/decisions/0018-the-size-of-the-peers-segments.md
-void decide_ack(Room& room, Tcb& tcb, u32 segment, bool filled_hole) {
+void decide_ack(Room& room, Tcb& tcb, u32 segment, bool filled_hole, bool pushed) {
     if (segment > tcb.rcv_mss) learn_segment_size(room, tcb, segment);
     // RFC 5681 4.2 [RFC5681:5]: at once when a hole was (partly) filled.
     if (filled_hole) return acknowledge(room, tcb, SendReason::AckHoleFilled);
@@ -23,9 +33,12 @@ void decide_ack(Room& room, Tcb& tcb, u32 segment, bool filled_hole) {
     // segment, and within the delay in any case.
     if (tcb.unacked() >= 2u * tcb.rcv_mss)
         return acknowledge(room, tcb, SendReason::AckEverySecond);
-    if (!is_set(tcb, Deadline::DelayedAck) && !tcb.has(k_ack_now))  // [SHLD-18], [MUST-40]
+    if (tcb.has(k_ack_now)) return;
+    if (!is_set(tcb, Deadline::DelayedAck))  // [SHLD-18], [MUST-40]
         set_deadline(room, tcb, Deadline::DelayedAck, room.tick_up + room.delayed_ack_ticks,
                      room.cx.limits.tcp_delayed_ack);
+    if (pushed && tcb.answers != Answers::InTime && may_wait_for_ack(room, tcb, segment))
+        tcb.ack_when_read = true;
 }
 
 }  // namespace
@@ -52,7 +65,7 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
         if (seg.more != nullptr) q->append(*seg.more);
         tcb.rcv.nxt += seg.len;
     }
-    decide_ack(room, tcb, segment, holes);
+    decide_ack(room, tcb, segment, holes, seg.has(wire::Psh));
     if (tcb.has(k_read_armed)) {
         tcb.clear(k_read_armed);
         tell(room, tcb, Readable);

@@ -94,6 +94,7 @@ bool joins_train(Room& room, Packet& packet, const inet::Arrival& arrival) {
     if (load32(at + 4) != (t.first.seq + t.len).value) return false;
     if (!same_header(at, first.slot + first.transport, header)) return false;
     if (!intact(packet, arrival)) return false;
+    t.first.flags |= static_cast<u16>(static_cast<u8>(at[13]) & wire::Psh);
     packet.pull(header);
     packet->payload_sum_known = false;
     t.len += packet.size();

@@ -22,11 +22,24 @@ Error empty_error(Tcb& tcb) {
 // The octet that the urgent pointer marks is the one in front of RCV.UP.
 Seq mark_of(const Room& room, const Tcb& tcb) { return room.colds[tcb.cold].rcv_up - 1; }
 
+// docs/decisions/0019-acknowledge-what-was-read.md: the peer may wait with its next segment for the
+// acknowledgement, and this application is not known to answer soon.
+void acknowledge_read(Room& room, Tcb& tcb) {
+    if (tcb.has(k_ack_now)) return;
+    const Seq text_end = tcb.has(k_fin_received) ? tcb.rcv.nxt - 1 : tcb.rcv.nxt;
+    if (read_position(room, tcb) != text_end) return;
+    tcb.acked_when_read = true;
+    tcb.read_ack_at = static_cast<u8>(room.tick() >> 8);
+    acknowledge(room, tcb, SendReason::AckRead);
+}
+
 void passed(Room& room, Tcb& tcb) {
     if (tcb.has(k_urgent_in) && read_position(room, tcb) >= room.colds[tcb.cold].rcv_up)
         tcb.clear(k_urgent_in);
     release_empty(room, tcb);
     window_opened(room, tcb);
+    if (tcb.ack_when_read) [[unlikely]]
+        acknowledge_read(room, tcb);
 }
 
 // Steps over the urgent octet when it is not part of the stream, and keeps it for its own call.

@@ -227,6 +227,17 @@ void note_in_flight(Room& room, Tcb& tcb, Flight& f, const Plan& plan, u32 occup
         note_resent(room, tcb, f, plan.seq, occupies);
 }
 
+// An ACK that has waited leaves, or one that follows it. Text that comes with it, or soon after a
+// reading has made it leave, is an answer in time: the next ACK had better wait for one, too.
+void note_answer(const Room& room, Tcb& tcb, u32 text) {
+    tcb.ack_when_read = false;
+    if (text == 0) return;
+    const u32 since_read = static_cast<u8>((room.tick() >> 8) - tcb.read_ack_at);
+    const bool soon = tcb.acked_when_read && since_read <= 1;  // 25.6 to 51.2 ms
+    if (soon || is_set(tcb, Deadline::DelayedAck)) tcb.answers = Answers::InTime;
+    tcb.acked_when_read = false;
+}
+
 }  // namespace
 
 void sent(Room& room, Tcb& tcb, const Plan& plan) {
@@ -263,6 +274,9 @@ void sent(Room& room, Tcb& tcb, const Plan& plan) {
         cancel_deadline(room, tcb, Deadline::Override);
     }
     if (plan.flags & wire::Ack) {
+        if (tcb.answers != Answers::InTime &&
+            (is_set(tcb, Deadline::DelayedAck) || tcb.acked_when_read)) [[unlikely]]
+            note_answer(room, tcb, plan.len);
         tcb.last_ack_sent = tcb.rcv.nxt;
         if (tcb.acks_owed > 0 && plan.len == 0) --tcb.acks_owed;
         if (tcb.acks_owed == 0 || plan.len > 0) {

@@ -4,7 +4,10 @@
 namespace tern::tcp {
 
 void delayed_ack_timeout(Room& room, Tcb& tcb) {
-    if (tcb.unacked() > 0) acknowledge(room, tcb, SendReason::AckDelayed);
+    if (tcb.unacked() == 0) return;
+    tcb.answers = Answers::Late;
+    tcb.ack_when_read = false;
+    acknowledge(room, tcb, SendReason::AckDelayed);
 }
 
 }  // namespace tern::tcp
