@@ -8,7 +8,6 @@
 #include "json.hh"
 #include "output.hh"
 #include "tern/counter_report.hh"
-#include "tern/runtime.hh"
 #include "text.hh"
 
 namespace tern::tools {
@@ -16,7 +15,8 @@ namespace tern::tools {
 void ObserveOptions::add_to(CLI::App& app) {
     const std::string group = "Watching";
     app.add_option("--capture", capture,
-                   "pcapng file; each packet carries the stack's reason as its comment")
+                   "pcapng file; each packet names its link, and carries the stack's reason as its "
+                   "comment")
         ->group(group);
     app.add_option("--capture-snap", snap, "bytes kept of each packet; 0: all")->group(group);
     app.add_option("--capture-limit", capture_most, "size at which the capture ends")
@@ -54,6 +54,11 @@ Observation::Observation(const ObserveOptions& options, Side side) : options_(op
 Observation::~Observation() {
     capture_.reset();  // writes its last packets
     if (file_ != nullptr) std::fclose(file_);
+}
+
+void Observation::name_links(const Runtime& runtime) {
+    for (std::size_t link = 0; capture_ && link < runtime.link_count(); ++link)
+        capture_->name_interface(runtime.interface(link).index, runtime.link_facts(link).name);
 }
 
 void Observation::tell_ladder(bool json) {

@@ -11,7 +11,7 @@
 #include "tern/fanout.hh"
 #include "tern/ladder.hh"
 #include "tern/pcapng.hh"
-#include "tern/stack.hh"
+#include "tern/runtime.hh"
 
 namespace tern::tools {
 
@@ -36,6 +36,8 @@ public:
     Observation(const Observation&) = delete;
     Observation& operator=(const Observation&) = delete;
 
+    // The capture then calls the links by their names. Before the runtime's first turn.
+    void name_links(const Runtime& runtime);
     Observer* observer() { return fanout_.empty() ? nullptr : &fanout_; }
     // The other end's stack, when it lives in this process too.
     Observer* peer() { return ladder_ ? &ladder_->right() : nullptr; }

@@ -11,6 +11,7 @@
 #include "commands.hh"
 #include "exit_code.hh"
 #include "json.hh"
+#include "lost_links.hh"
 #include "net_options.hh"
 #include "stop_flag.hh"
 #include "text.hh"
@@ -69,8 +70,7 @@ private:
     void step(Instant until) {
         const Duration left = std::max(until - runtime_.now(), Duration::zero());
         runtime_.run_once(left, [&](const Event&) {});
-        if (runtime_.link_lost())
-            throw RuntimeError(Error::NoSuchInterface, runtime_.link_lost_text());
+        lost_.look();
         while (auto reply = runtime_.stack().next_echo_reply()) on_reply(*reply);
     }
     void on_reply(const EchoReply& reply) {
@@ -99,6 +99,7 @@ private:
     const PingOptions& o_;
     IpAddress to_;
     Runtime& runtime_;
+    LostLinks lost_{runtime_, "tern ping", o_.json};
     std::vector<std::byte> data_;
     u16 identifier_;
     Instant sent_at_{};
@@ -138,6 +139,7 @@ void ping(const PingOptions& o) {
     }
     Observation observation{o.net.observe, Observation::Side::Client};
     Runtime runtime{o.net.config(observation.observer())};
+    observation.name_links(runtime);
     Ping pings{o, *to, runtime};
     std::string trouble;
     try {

@@ -6,6 +6,7 @@
 #include "commands.hh"
 #include "exit_code.hh"
 #include "json.hh"
+#include "lost_links.hh"
 #include "net_options.hh"
 #include "stop_flag.hh"
 #include "text.hh"
@@ -70,6 +71,7 @@ void answer(Udp& udp, UdpSocket socket, const Datagram& d, bool quiet) {
 void echo(const EchoOptions& o) {
     Observation observation{o.net.observe, Observation::Side::Client};
     Runtime runtime{o.net.config(observation.observer())};
+    observation.name_links(runtime);
     UdpOptions options;
     options.local.port = o.port;
     options.broadcast = true;
@@ -78,6 +80,7 @@ void echo(const EchoOptions& o) {
     if (!o.quiet && !o.json) fmt::print("echoing datagrams on port {}\n", o.port);
     std::fflush(stdout);
     const StopFlag stop{runtime};
+    LostLinks lost{runtime, "tern udp echo", o.json};
     u64 echoed = 0;
     while (!stop.stopped() && (o.count == 0 || echoed < o.count)) {
         while (auto datagram = udp.receive(socket)) {
@@ -86,8 +89,7 @@ void echo(const EchoOptions& o) {
             ++echoed;
         }
         runtime.run_once(std::chrono::seconds(1), [](const Event&) {});
-        if (runtime.link_lost())
-            throw RuntimeError(Error::NoSuchInterface, runtime.link_lost_text());
+        lost.look();
     }
     runtime.run_once(Duration::zero(), [](const Event&) {});
     udp.close(socket);
@@ -109,22 +111,31 @@ UdpSocket open_to(Runtime& runtime, const Endpoint& to, bool broadcast) {
     return socket ? *socket : open_socket(runtime, options);
 }
 
+// What may end `udp send` early.
+struct Watch {
+    explicit Watch(Runtime& runtime, bool json)
+        : stop(runtime), lost(runtime, "tern udp send", json) {}
+    StopFlag stop;
+    LostLinks lost;
+};
+
 // True: an answer came. Sends again when none does, because datagrams may get lost. `told` is what
 // ICMP, or our own link, last said about it.
 bool exchange(const SendOptions& o, Runtime& runtime, UdpSocket socket, Endpoint to,
-              const std::string& text, const StopFlag& stop, Error& told) {
+              const std::string& text, Watch& watch, Error& told) {
     const auto on_event = [&](const Event& e) {
         if (e.kind == Event::Kind::Udp && (e.bits & UdpError) != 0) told = e.error;
     };
     Udp& udp = runtime.stack().udp();
-    for (unsigned i = 0; i < o.tries && !stop.stopped(); ++i) {
+    for (unsigned i = 0; i < o.tries && !watch.stop.stopped(); ++i) {
         if (auto sent = udp.send(socket, std::as_bytes(std::span(text)), to); !sent) {
             throw RuntimeError(sent.error(), "cannot send to " + to.to_string() + ": " +
                                                  std::string{message_of(sent.error())});
         }
         const Instant end = runtime.now() + Duration{static_cast<i64>(o.timeout * 1e9)};
-        while (!stop.stopped() && runtime.now() < end) {
+        while (!watch.stop.stopped() && runtime.now() < end) {
             runtime.run_once(end - runtime.now(), on_event);
+            watch.lost.look();
             auto answer = udp.receive(socket);
             if (answer) return print(*answer, o.json), true;
             if (answer.error() == Error::WouldBlock) continue;
@@ -143,15 +154,16 @@ void send(const SendOptions& o) {
     }
     Observation observation{o.net.observe, Observation::Side::Client};
     Runtime runtime{o.net.config(observation.observer())};
+    observation.name_links(runtime);
     const UdpSocket socket = open_to(runtime, *to, o.broadcast);
-    const StopFlag stop{runtime};
+    Watch watch{runtime, o.json};
     for (const std::string& text : o.texts) {
         Error told = Error::None;
-        if (exchange(o, runtime, socket, *to, text, stop, told)) continue;
+        if (exchange(o, runtime, socket, *to, text, watch, told)) continue;
         fmt::print(stderr, "tern udp send: no answer from {}{}{}\n", o.to,
                    told == Error::None ? "" : ": ",
                    told == Error::None ? std::string_view{} : message_of(told));
-        throw CLI::RuntimeError(stop.stopped() ? k_interrupted : k_cannot_connect);
+        throw CLI::RuntimeError(watch.stop.stopped() ? k_interrupted : k_cannot_connect);
     }
     runtime.stack().udp().close(socket);
     observation.tell(&runtime.stack(), o.json);

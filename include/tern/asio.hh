@@ -92,9 +92,9 @@ public:
     executor_type get_executor() const noexcept { return io_->get_executor(); }
     Runtime& runtime();
     Stack& stack() { return runtime().stack(); }
-    // Called once, from the io_context, when Runtime::link_lost() has become true. It does not
-    // keep io_context::run() from returning.
-    void on_link_lost(std::function<void()> handler);
+    // Called once for each link, from the io_context, when Runtime::link_lost(link) has become
+    // true. It does not keep io_context::run() from returning.
+    void on_link_lost(std::function<void(std::size_t link)> handler);
     // Call it after calls on stack() that may have something to send.
     void flush();
     detail::ContextCore& core() { return *core_; }

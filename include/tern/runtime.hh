@@ -1,6 +1,10 @@
-// Runtime: a Stack with its link, a clock, and a way to wait for both. One thread runs it:
+// Runtime: a Stack with its links, a clock, and a way to wait for all of them. One thread runs it:
 //   Runtime runtime{{.link = "tap:tern0", .addresses = {"10.0.0.2/24"}}};
 //   for (;;) runtime.run_once(std::chrono::seconds(1), [&](const Event& event) { ... });
+// With several links:
+//   Runtime runtime{{.links = make_links(
+//       LinkConfig{.link = "tap:tern0", .addresses = {"10.0.0.2/24"}, .gateway = "10.0.0.1"},
+//       LinkConfig{.link = "xdp:eth1", .addresses = {"10.1.0.2/24"}})}};
 // Its descriptor polls readable when run_once() has work, so any event loop can carry it; the
 // Asio face (asio.hh) does.
 #pragma once
@@ -36,6 +40,35 @@ enum class Wait : u8 {
     Adaptive,  // spins after work as long as that has paid lately, at most `spin`; then sleeps
 };
 
+// One of several links of a runtime, and what is its own. The fields are those of RuntimeConfig.
+struct LinkConfig {
+    std::string link = "tap:tern0";
+    std::unique_ptr<Link> device{};
+    std::vector<std::string> addresses{};
+    std::vector<std::string> prefixes{};
+    std::string gateway{};  // of several links' default routes the first leads; see `links`
+    std::vector<std::string> routes{};
+    u32 mtu = 1500;
+    u16 vlan = 0;
+    MacAddress mac{};
+    bool offloads = true;
+    std::string network_namespace{};
+    Stack::Probe probe = Stack::Probe::No;
+    std::optional<Impairment> outbound{};
+    std::optional<Impairment> inbound{};
+    u64 impair_seed = 1;
+};
+
+// For RuntimeConfig::links: a list in braces would copy, and a LinkConfig with a device cannot be.
+template <class... More>
+std::vector<LinkConfig> make_links(LinkConfig first, More&&... more) {
+    std::vector<LinkConfig> links;
+    links.reserve(1 + sizeof...(more));
+    links.push_back(std::move(first));
+    (links.push_back(std::forward<More>(more)), ...);
+    return links;
+}
+
 struct RuntimeConfig {
     // "tap:NAME", "tun:NAME"; "xdp:NAME", a device that is there and up, with all of its receive
     // queues, or "xdp:NAME:QUEUE" with one; "@NETNS" may follow.
@@ -61,6 +94,13 @@ struct RuntimeConfig {
     std::optional<Impairment> outbound{};
     std::optional<Impairment> inbound{};
     u64 impair_seed = 1;
+    // Several links, of any kinds, instead of the one that `link` and the fields of LinkConfig
+    // describe, which are then left as they are. Nothing is forwarded from one to another, and a
+    // packet leaves by the link that its source address belongs to (the strong host model of
+    // RFC 1122 3.3.4.2): the routes of that link alone decide who gets it there. Where no source is
+    // chosen yet, the longest prefix decides, and of equal ones, as two default routes or two links
+    // in one subnet, the link that comes first. An address belongs to one link.
+    std::vector<LinkConfig> links{};
     Steering steering{};  // set by Shards
 };
 
@@ -88,15 +128,19 @@ public:
     Runtime(const Runtime&) = delete;
 
     Stack& stack();
-    Interface interface() const;
-    const LinkFacts& link_facts() const;
-    LinkCounters link_counters() const;
+    // Links count from 0, in the order of the configuration.
+    std::size_t link_count() const;
+    Interface interface(std::size_t link = 0) const;
+    const LinkFacts& link_facts(std::size_t link = 0) const;
+    LinkCounters link_counters(std::size_t link = 0) const;
     // The link's device is gone (it was removed, or its network namespace was) and does not come
-    // back: nothing arrives or leaves any more. Learnt in turn() and run_once(), for links whose
-    // descriptor is in error then, as a TUN or TAP's is; an XDP socket's tells nothing.
-    bool link_lost() const;
+    // back: nothing arrives or leaves there any more, its addresses and routes are taken away, and
+    // the other links go on. Learnt in turn() and run_once(), for links whose descriptor is in
+    // error then, as a TUN or TAP's is; an XDP socket's tells nothing.
+    bool link_lost(std::size_t link = 0) const;
+    bool all_links_lost() const;
     // What to tell people then; it names the device.
-    std::string link_lost_text() const;
+    std::string link_lost_text(std::size_t link = 0) const;
     Wait wait() const;
     Instant now() const;
 

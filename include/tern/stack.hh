@@ -123,6 +123,9 @@ public:
     // but what has one of our addresses as source leaves by that address's interface and the routes
     // of this interface alone (the strong host model of RFC 1122 3.3.4.2).
     Result<void> add_route(Cidr destination, Interface i, std::optional<IpAddress> gateway = {});
+    // As when its device is gone: takes all addresses, prefixes and routes of an interface away.
+    // Connections from there end as those do that nobody answers. NoSuchInterface.
+    Result<void> clear_interface(Interface i);
     Result<void> add_neighbor(Interface i, IpAddress address, MacAddress mac);  // static
     void flush_neighbors();
 

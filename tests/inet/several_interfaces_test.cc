@@ -120,6 +120,25 @@ TEST_F(SeveralInterfaces, AnEchoRequestGoesByTheRouteWithAnAddressFromThere) {
     EXPECT_TRUE(silent());
 }
 
+TEST_F(SeveralInterfaces, OneThatIsClearedGivesItsRoutesAndAddressesBack) {
+    default_route(eth, {10, 0, 0, 254});
+    default_route(second, {10, 1, 0, 254});
+    ASSERT_TRUE(layer->add_prefix(eth, *Cidr::parse("10.9.0.0/16"), true));
+    inet::Way kept;
+    ASSERT_TRUE(layer->find_way(k_far, Ipv4Address::any(), kept));
+    EXPECT_EQ(kept.interface, eth);
+    EXPECT_EQ(layer->clear_interface(9).error(), Error::NoSuchInterface);
+    ASSERT_TRUE(layer->clear_interface(eth));
+    for (const Ipv4Address gone : {k_us, Ipv4Address(10, 9, 1, 1)})
+        EXPECT_FALSE(layer->is_local_address(gone));
+    EXPECT_EQ(layer->source_for(k_far), IpAddress{k_second}) << "the other default route leads";
+    ASSERT_TRUE(layer->find_way(k_far, Ipv4Address::any(), kept));
+    EXPECT_EQ(kept.interface, second);
+    EXPECT_EQ(layer->source_for(k_peer), IpAddress{k_second}) << "nobody is on-link there any more";
+    add("10.0.0.1/24", second);
+    EXPECT_TRUE(layer->is_local_address(k_us));
+}
+
 TEST_F(SeveralInterfaces, AnAddressIsOnOneInterface) {
     EXPECT_EQ(layer->add_address(second, *Cidr::parse("10.0.0.1/24"), false).error(),
               Error::AlreadyExists);

@@ -32,6 +32,8 @@ TEST(Options, AnyFieldMayBeGivenAlone) {
     EXPECT_EQ((InterfaceConfig{.mtu = 576}.mtu), 576u);
     EXPECT_EQ((RuntimeConfig{.link = "tap:a"}.link), "tap:a");
     EXPECT_EQ((RuntimeConfig{.seed = 1}.seed), 1u);
+    EXPECT_EQ((LinkConfig{.link = "tap:a"}.link), "tap:a");
+    EXPECT_EQ((LinkConfig{.mtu = 576}.mtu), 576u);
     EXPECT_EQ((WireOptions{.mtu = 576}.mtu), 576u);
     EXPECT_EQ((LinkFacts{.name = "a"}.name), "a");
     EXPECT_EQ((LinkFacts{.mtu = 576}.mtu), 576u);

@@ -318,4 +318,6 @@ void Fetch::cancel() {
     inside_->stream.cancel();
 }
 
+Endpoint Fetch::local() const { return inside_->stream.local_endpoint(); }
+
 }  // namespace tern::tools

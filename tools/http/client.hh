@@ -60,6 +60,8 @@ public:
     Fetch(asio::context& context, FetchOptions options, FetchSink sink,
           std::function<void(FetchResult)> done);
     void cancel();
+    // Whence it connects; no address before.
+    Endpoint local() const;
 
 private:
     struct Inside;

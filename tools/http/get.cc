@@ -127,7 +127,7 @@ void report(const GetOptions& o, const Url& url, const FetchResult& r, const Out
 class Get {
 public:
     Get(const GetOptions& o, Url url, net::io_context& io, asio::context& context)
-        : o_(o), url_(std::move(url)), context_(context),
+        : o_(o), links_(o.net.links.links()), url_(std::move(url)), context_(context),
           output_(o.output.empty() ? name_from(url_) : o.output),
           progress_(output_.name(), o.quiet || o.json ? Progress::When::Never
                                     : o.progress      ? Progress::When::Always
@@ -137,10 +137,7 @@ public:
         signals_.async_wait([this](const boost::system::error_code& error, int) {
             if (!error && fetch_) fetch_->cancel();
         });
-        context.on_link_lost([this] {
-            lost_ = true;
-            if (fetch_) fetch_->cancel();
-        });
+        context.on_link_lost([this](std::size_t link) { on_link_lost(link); });
         start();
     }
     FetchResult& result() { return result_; }
@@ -149,6 +146,13 @@ public:
     u64 offset() const { return offset_; }
 
 private:
+    // Another link than the one that the connection leaves by does not matter to it.
+    void on_link_lost(std::size_t link) {
+        const bool ours = fetch_ && links_[link].has(fetch_->local().address);
+        if (!ours && !context_.runtime().all_links_lost()) return;
+        lost_text_ = context_.runtime().link_lost_text(link);
+        if (fetch_) fetch_->cancel();
+    }
     void start() {
         FetchOptions f;
         f.url = url_;
@@ -208,9 +212,9 @@ private:
                                   r.head.reason);
         }
         judge(r);
-        if (lost_ && r.code != k_ok) {
+        if (!lost_text_.empty() && r.code != k_ok) {
             r.code = k_cannot_connect;
-            r.error = context_.runtime().link_lost_text();
+            r.error = lost_text_;
         }
         result_ = std::move(r);
         signals_.cancel();
@@ -244,6 +248,7 @@ private:
     }
 
     const GetOptions& o_;
+    std::vector<LinkOptions> links_;
     Url url_;
     asio::context& context_;
     Output output_;
@@ -253,7 +258,7 @@ private:
     FetchResult result_;
     u64 offset_ = 0, received_ = 0;
     unsigned redirects_ = 0;
-    bool lost_ = false;
+    std::string lost_text_;  // of the link that this transfer needs
 };
 
 void get(const GetOptions& o) {
@@ -262,6 +267,7 @@ void get(const GetOptions& o) {
     Observation observation{o.net.observe, Observation::Side::Client};
     net::io_context io{1};
     asio::context context{io, o.net.config(observation.observer())};
+    observation.name_links(context.runtime());
     Get transfer{o, *url, io, context};
     io.run();  // ends when the connection is closed as well
     const FetchResult& r = transfer.result();

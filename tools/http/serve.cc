@@ -12,6 +12,8 @@
 #include "commands.hh"
 #include "exit_code.hh"
 #include "http/server.hh"
+#include "json.hh"
+#include "lost_links.hh"
 #include "net_options.hh"
 #include "text.hh"
 
@@ -41,13 +43,13 @@ std::string utc_time(i64 nanoseconds) {
                        nanoseconds / 1'000'000 % 1000);
 }
 
-void print_text(const AccessRecord& r) {
+void print_record(const AccessRecord& r) {
     fmt::print("{} {} {} {} {} {} bytes {} {}{}\n", utc_time(r.time), r.peer.to_string(),
                printable(r.method), printable(r.target), r.status, r.bytes, human_time(r.took),
                human_rate(r.bytes, r.took), r.complete ? "" : " BROKEN: " + printable(r.why));
 }
 
-void print_json(const AccessRecord& r) {
+void print_record_json(const AccessRecord& r) {
     fmt::print(
         "{{\"event\":\"request\",\"time\":{},\"peer\":{},\"method\":{},\"target\":{},\"status\":{},"
         "\"bytes\":{},\"seconds\":{:.6f},\"complete\":{},\"why\":{}}}\n",
@@ -89,56 +91,114 @@ private:
     bool drawn_ = false;
 };
 
-void announce(const ServeOptions& o, const HttpServer& server, const LinkFacts& facts, u64 heap) {
+// Where one link is served: at the first of its addresses.
+std::string url_on(const HttpServer& server, const LinkOptions& link) {
     Endpoint at = server.local_endpoint();
-    if (at.address.is_any()) {
-        if (auto cidr = Cidr::parse(o.net.addresses.empty() ? "" : o.net.addresses.front())) {
-            at.address = cidr->address;
-        }
+    if (const auto cidr = Cidr::parse(link.addresses.front()); cidr && at.address.is_any())
+        at.address = cidr->address;
+    return "http://" + (at.port == 80 ? at.address.to_string() : at.to_string()) + "/";
+}
+
+struct Served {
+    std::string url;
+    LinkFacts facts;
+};
+
+std::vector<Served> served_on(const ServeOptions& o, const HttpServer& server,
+                              const Runtime& runtime) {
+    std::vector<Served> all;
+    for (const LinkOptions& link : o.net.links.links())
+        all.push_back({url_on(server, link), runtime.link_facts(all.size())});
+    return all;
+}
+
+Json ready_json(const ServeOptions& o, const std::vector<Served>& served, u64 heap) {
+    Json links = Json::array();
+    for (const Served& s : served)
+        links.push_back(
+            {{"url", s.url}, {"link", s.facts.name}, {"details", s.facts.details}});
+    return {{"event", "ready"},
+            {"url", served.front().url},
+            {"link", served.front().facts.name},
+            {"details", served.front().facts.details},
+            {"links", std::move(links)},
+            {"directory", o.directory},
+            {"sessions", o.sessions},
+            {"heap", heap}};
+}
+
+// What a person at a terminal has to do next, if the first link is a cable to the kernel.
+void print_hint(const LinkFacts& facts) {
+    const std::size_t colon = facts.name.find(':');
+    if (::isatty(STDOUT_FILENO) != 1 || colon == std::string::npos ||
+        facts.name.starts_with("xdp:"))
+        return;
+    fmt::print(
+        "the kernel's end needs an address in the same network, for example\n"
+        "    ip addr add 10.0.0.1/24 dev {}\nCtrl-C ends.\n",
+        facts.name.substr(colon + 1));
+}
+
+void announce(const ServeOptions& o, const std::vector<Served>& served, u64 heap) {
+    if (o.json) return print_json(ready_json(o, served, heap));
+    std::string where;
+    for (const Served& s : served) {
+        where += fmt::format("{}{} on {}{}", where.empty() ? "" : ", and at ", s.url, s.facts.name,
+                             s.facts.details.empty() ? "" : ": " + s.facts.details);
     }
-    const std::string url =
-        "http://" + (at.port == 80 ? at.address.to_string() : at.to_string()) + "/";
-    if (o.json) {
-        fmt::print(
-            "{{\"event\":\"ready\",\"url\":{},\"link\":{},\"details\":{},\"directory\":{},"
-            "\"sessions\":{},\"heap\":{}}}\n",
-            json_string(url), json_string(facts.name), json_string(facts.details),
-            json_string(o.directory), o.sessions, heap);
-    } else {
-        fmt::print(
-            "serving {} at {} on {}{}; at most {} sessions, which take up to {} beside --memory\n",
-            o.directory, url, facts.name, facts.details.empty() ? "" : ": " + facts.details,
-            o.sessions, human_bytes(heap));
-        if (::isatty(STDOUT_FILENO) == 1 && facts.name.find(':') != std::string::npos &&
-            !facts.name.starts_with("xdp:")) {
-            fmt::print(
-                "the kernel's end needs an address in the same network, for example\n"
-                "    ip addr add 10.0.0.1/24 dev {}\nCtrl-C ends.\n",
-                facts.name.substr(facts.name.find(':') + 1));
-        }
-    }
+    fmt::print("serving {} at {}; at most {} sessions, which take up to {} beside --memory\n",
+               o.directory, where, o.sessions, human_bytes(heap));
+    print_hint(served.front().facts);
     std::fflush(stdout);
 }
 
-void summary(const ServeOptions& o, const ServerTotals& t, const LinkCounters& link,
+Json counters_json(const LinkCounters& c) {
+    return {{"packets_in", c.received_packets}, {"packets_out", c.sent_packets},
+            {"refused_in", c.receive_refused},  {"refused_out", c.send_refused},
+            {"unread", c.device_unread},        {"too_long", c.too_long}};
+}
+
+// The figures of all links together, and then of each.
+Json links_json(const Runtime& runtime) {
+    Json sum = counters_json({}), links = Json::array();
+    for (std::size_t i = 0; i < runtime.link_count(); ++i) {
+        const Json counters = counters_json(runtime.link_counters(i));
+        for (const auto& [name, value] : counters.items())
+            sum[name] = sum[name].get<u64>() + value.get<u64>();
+        Json link{{"link", runtime.link_facts(i).name}, {"lost", runtime.link_lost(i)}};
+        link.update(counters);
+        links.push_back(std::move(link));
+    }
+    sum["links"] = std::move(links);
+    return sum;
+}
+
+void print_links(const Runtime& runtime) {
+    for (std::size_t i = 0; i < runtime.link_count(); ++i) {
+        const LinkCounters c = runtime.link_counters(i);
+        fmt::print("{}: {} packets in, {} out{}\n", runtime.link_facts(i).name,
+                   c.received_packets, c.sent_packets,
+                   runtime.link_lost(i) ? "; its device is gone" : "");
+    }
+}
+
+void summary(const ServeOptions& o, const ServerTotals& t, const Runtime& runtime,
              u64 fast_opens) {
     if (o.json) {
-        fmt::print(
-            "{{\"event\":\"end\",\"connections\":{},\"requests\":{},\"bytes\":{},"
-            "\"evicted\":{},\"fast_opens\":{},\"packets_in\":{},\"packets_out\":{},\"refused_in\":{"
-            "},\"refused_"
-            "out\":{},\"unread\":{},\"too_long\":{}}}\n",
-            t.connections, t.requests, t.bytes, t.evicted, fast_opens, link.received_packets,
-            link.sent_packets, link.receive_refused, link.send_refused, link.device_unread,
-            link.too_long);
-    } else if (!o.quiet) {
-        fmt::print("served {} requests on {} connections, {}{}\n", t.requests, t.connections,
-                   human_bytes(t.bytes),
-                   t.evicted == 0 ? ""
-                                  : fmt::format("; {} sessions had to make room for others "
-                                                "(--sessions)",
-                                                t.evicted));
+        Json end{{"event", "end"},         {"connections", t.connections},
+                 {"requests", t.requests}, {"bytes", t.bytes},
+                 {"evicted", t.evicted},   {"fast_opens", fast_opens}};
+        end.update(links_json(runtime));
+        return print_json(end);
     }
+    if (o.quiet) return;
+    fmt::print("served {} requests on {} connections, {}{}\n", t.requests, t.connections,
+               human_bytes(t.bytes),
+               t.evicted == 0 ? ""
+                              : fmt::format("; {} sessions had to make room for others "
+                                            "(--sessions)",
+                                            t.evicted));
+    if (runtime.link_count() > 1) print_links(runtime);
     std::fflush(stdout);
 }
 
@@ -153,6 +213,8 @@ void serve(const ServeOptions& o) {
     Observation observation{o.net.observe, Observation::Side::Server};
     net::io_context io{1};
     asio::context context{io, o.net.config(observation.observer())};
+    const Runtime& runtime = context.runtime();
+    observation.name_links(runtime);
     std::unique_ptr<Live> live;
     ServerOptions options{.root = o.directory,
                           .listen = {.local = {.port = o.port},
@@ -166,7 +228,7 @@ void serve(const ServeOptions& o) {
     HttpServer server{context, std::move(options), [&](const AccessRecord& record) {
                           if (live) live->clear();
                           if (o.quiet) return;
-                          (o.json ? print_json : print_text)(record);
+                          (o.json ? print_record_json : print_record)(record);
                           std::fflush(stdout);
                       }};
     if (o.progress) live = std::make_unique<Live>(io, server);
@@ -180,19 +242,20 @@ void serve(const ServeOptions& o) {
     signals.async_wait([&](const boost::system::error_code& error, int) {
         if (!error) end();
     });
-    context.on_link_lost([&] {
+    LostLinks lost{runtime, "tern serve", o.json};
+    context.on_link_lost([&](std::size_t link) {
+        lost.tell(link);
+        if (!runtime.all_links_lost()) return;
         signals.cancel();
         end();
     });
-    announce(o, server, context.runtime().link_facts(), heap);
+    announce(o, served_on(o, server, runtime), heap);
     io.run();
     if (live) live->clear();
-    summary(o, server.totals(), context.runtime().link_counters(),
-            context.stack().counters().tcp_fast_opens);
+    summary(o, server.totals(), runtime, context.stack().counters().tcp_fast_opens);
     observation.tell(&context.stack(), o.json);
-    if (context.runtime().link_lost()) {
-        throw RuntimeError(Error::NoSuchInterface, context.runtime().link_lost_text());
-    }
+    if (const std::string why = lost.why_none_is_left(); !why.empty())
+        throw RuntimeError(Error::NoSuchInterface, why);
 }
 
 }  // namespace
@@ -230,7 +293,9 @@ void add_serve(CLI::App& app) {
         "the body, how long the answer took, its rate, and BROKEN with the reason if it did not\n"
         "come to its end. A request has 30 s to arrive; a client that takes nothing of its answer\n"
         "for 60 s, or asks for nothing for 60 s, is given up.\n"
-        "Exit codes: 0 well, 2 wrong usage, 3 the link is not there, or not any more.");
+        "Several links, each with options of its own behind it:\n"
+        "  tern serve . --link tap:a --address 10.0.0.2/24 --link tap:b --address 10.1.0.2/24\n"
+        "Exit codes: 0 well, 2 wrong usage, 3 no link is there, or none any more.");
     c->callback([o] { serve(*o); });
 }
 

@@ -127,6 +127,16 @@ Result<void> Inet::add_route(Cidr destination, u8 interface, std::optional<IpAdd
     return {};
 }
 
+Result<void> Inet::clear_interface(u8 interface) {
+    Inside& in = *inside_;
+    if (!in.has(interface)) return std::unexpected(Error::NoSuchInterface);
+    in.addresses.clear(interface);
+    in.claims.forget_all(interface);
+    in.routes.remove_all(interface);
+    in.addresses_changed();
+    return {};
+}
+
 Result<void> Inet::add_neighbor(u8 interface, IpAddress address, MacAddress mac) {
     Inside& in = *inside_;
     if (!in.has(interface)) return std::unexpected(Error::NoSuchInterface);

@@ -28,6 +28,7 @@ public:
     Result<void> add_prefix(u8 interface, Cidr prefix, bool answer_arp);
     Result<void> remove_prefix(u8 interface, Cidr prefix);
     Result<void> add_route(Cidr destination, u8 interface, std::optional<IpAddress> gateway);
+    Result<void> clear_interface(u8 interface);
     Result<void> add_neighbor(u8 interface, IpAddress address, MacAddress mac);
     void flush_neighbors();
     const InterfaceConfig& interface(u8 index) const;  // 1..count

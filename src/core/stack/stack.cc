@@ -33,6 +33,7 @@ Result<void> Stack::add_prefix(Interface i, Cidr prefix, Arp arp) {
 Result<void> Stack::remove_prefix(Interface i, Cidr prefix) {
     return inside_->inet.remove_prefix(i.index, prefix);
 }
+Result<void> Stack::clear_interface(Interface i) { return inside_->inet.clear_interface(i.index); }
 Result<void> Stack::add_route(Cidr destination, Interface i, std::optional<IpAddress> gateway) {
     return inside_->inet.add_route(destination, i.index, gateway);
 }

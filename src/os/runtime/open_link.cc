@@ -124,14 +124,14 @@ std::unique_ptr<Link> open_link(const std::string& text, const DeviceOptions& op
     return std::move(open_links(text, options, 1).front());
 }
 
-std::vector<std::unique_ptr<Link>> open_queues(const RuntimeConfig& config, u32 shards) {
+std::vector<std::unique_ptr<Link>> open_queues(const LinkConfig& config, u64 memory, u32 shards) {
     return open_links(config.link,
                       {.offloads = config.offloads,
                        .mtu = config.mtu,
                        .vlan = config.vlan,
                        .mac = config.mac,
                        .network_namespace = config.network_namespace,
-                       .memory = config.memory_limit},
+                       .memory = memory},
                       shards);
 }
 

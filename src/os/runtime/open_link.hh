@@ -24,7 +24,8 @@ struct DeviceOptions {
 std::unique_ptr<Link> open_link(const std::string& text, const DeviceOptions& options);
 // What people are told when the device of a link was removed.
 std::string device_gone(const std::string& link_name);
-// What a runtime's configuration asks for, as one link for each of so many shards.
-std::vector<std::unique_ptr<Link>> open_queues(const RuntimeConfig& config, u32 shards);
+// What the configuration of a link asks for, as one link for each of so many shards, whose stacks
+// may take `memory` each.
+std::vector<std::unique_ptr<Link>> open_queues(const LinkConfig& config, u64 memory, u32 shards);
 
 }  // namespace tern

@@ -1,10 +1,11 @@
-// From a configuration in text to a shard with its link, its addresses and routes.
+// From a configuration in text to a shard with its links, their addresses and routes.
 #include "tern/runtime.hh"
 
 #include <algorithm>
 
 #include "os/link/impairment.hh"
 #include "os/runtime/clock.hh"
+#include "os/runtime/links.hh"
 #include "os/runtime/open_link.hh"
 #include "os/runtime/shard.hh"
 
@@ -16,11 +17,12 @@ namespace {
     throw RuntimeError(code, message);
 }
 
-std::unique_ptr<Link> link_of(RuntimeConfig& config) {
-    return config.device ? std::move(config.device) : std::move(open_queues(config, 1).front());
+std::unique_ptr<Link> device_of(LinkConfig& config, u64 memory) {
+    if (config.device) return std::move(config.device);
+    return std::move(open_queues(config, memory, 1).front());
 }
 
-ImpairOptions impair_options(const RuntimeConfig& config) {
+ImpairOptions impair_options(const LinkConfig& config) {
     const Impairment outbound = config.outbound.value_or(Impairment{});
     const Impairment inbound = config.inbound.value_or(Impairment{});
     const Duration round_trip = outbound.delay + inbound.delay;
@@ -31,7 +33,7 @@ ImpairOptions impair_options(const RuntimeConfig& config) {
 
 std::string reason(Error error) { return std::string{message_of(error)}; }
 
-void add_addresses(Stack& stack, Interface interface, const RuntimeConfig& config) {
+void add_addresses(Stack& stack, Interface interface, const LinkConfig& config) {
     for (const std::string& text : config.addresses) {
         const auto cidr = Cidr::parse(text);
         // Without its prefix nobody would be on-link, which is hardly what was meant.
@@ -39,13 +41,17 @@ void add_addresses(Stack& stack, Interface interface, const RuntimeConfig& confi
             fail(Error::InvalidAddress,
                  "address \"" + text + "\": write an address with its prefix, as in 10.0.0.2/24");
         }
-        if (auto added = stack.add_address(interface, *cidr, config.probe); !added) {
-            fail(added.error(), "address " + text + ": " + reason(added.error()));
+        const auto added = stack.add_address(interface, *cidr, config.probe);
+        if (added) continue;
+        if (added.error() == Error::AlreadyExists) {
+            fail(Error::InvalidAddress,
+                 "address " + text + ": it was given before, and an address belongs to one link");
         }
+        fail(added.error(), "address " + text + ": " + reason(added.error()));
     }
 }
 
-void add_prefixes(Stack& stack, Interface interface, const RuntimeConfig& config) {
+void add_prefixes(Stack& stack, Interface interface, const LinkConfig& config) {
     for (const std::string& text : config.prefixes) {
         const auto prefix = Cidr::parse(text);
         const auto added = prefix ? stack.add_prefix(interface, *prefix)
@@ -58,7 +64,7 @@ void add_prefixes(Stack& stack, Interface interface, const RuntimeConfig& config
 }
 
 // Is there a network of ours, or a route without a gateway, that this next hop lies in?
-bool on_link(const RuntimeConfig& config, const IpAddress& hop) {
+bool on_link(const LinkConfig& config, const IpAddress& hop) {
     const auto holds = [&](const std::string& text) {
         const auto network = Cidr::parse(text);  // nothing for a route that has a gateway
         return network && network->contains(hop);
@@ -67,14 +73,14 @@ bool on_link(const RuntimeConfig& config, const IpAddress& hop) {
            std::ranges::any_of(config.routes, holds);
 }
 
-void check_next_hop(const RuntimeConfig& config, const std::string& what, const IpAddress& hop) {
+void check_next_hop(const LinkConfig& config, const std::string& what, const IpAddress& hop) {
     if (on_link(config, hop)) return;
     fail(Error::InvalidAddress, what + ": " + hop.to_string() +
                                     " must lie in the network of one of our addresses, as "
                                     "10.0.0.1 does in that of 10.0.0.2/24");
 }
 
-void add_route(Stack& stack, Interface interface, const RuntimeConfig& config,
+void add_route(Stack& stack, Interface interface, const LinkConfig& config,
                const std::string& text) {
     const std::size_t via = text.find(" via ");
     const auto destination = Cidr::parse(text.substr(0, via));
@@ -97,7 +103,7 @@ void add_route(Stack& stack, Interface interface, const RuntimeConfig& config,
     }
 }
 
-void add_routes(Stack& stack, Interface interface, const RuntimeConfig& config) {
+void add_routes(Stack& stack, Interface interface, const LinkConfig& config) {
     for (const std::string& text : config.routes) add_route(stack, interface, config, text);
     if (config.gateway.empty()) return;
     const auto gateway = IpAddress::parse(config.gateway);
@@ -121,38 +127,74 @@ StackConfig stack_config(const RuntimeConfig& config) {
     return result;
 }
 
+// Of several links a message must say which it is about; some do already.
+[[noreturn]] void fail_naming(const RuntimeError& error, const std::string& link) {
+    const std::string what = error.what();
+    fail(error.code(), what.find(link) == std::string::npos ? link + ": " + what : what);
+}
+
 }  // namespace
 
 struct Runtime::Inside {
     explicit Inside(RuntimeConfig& config)
         : shard(stack_config(config), config.wait, config.spin) {}
+    void add(LinkConfig& config, std::unique_ptr<Link> device);
+
     Shard shard;
 };
 
-Runtime::Runtime(RuntimeConfig config) {
+void Runtime::Inside::add(LinkConfig& config, std::unique_ptr<Link> device) {
+    Stack& stack = shard.stack();
     const ImpairOptions impair = impair_options(config);
-    auto link = link_of(config);
+    const bool impaired = config.outbound || config.inbound;
+    if (!stack.pool().budget().take(device->facts().memory)) {
+        fail(Error::OutOfMemory, "link " + device->facts().name + ": memory_limit is too small");
+    }
+    const Interface i = shard.add_link(std::move(device), impaired ? &impair : nullptr);
+    add_addresses(stack, i, config);
+    add_prefixes(stack, i, config);
+    add_routes(stack, i, config);
+}
+
+Runtime::Runtime(RuntimeConfig config) {
+    std::vector<LinkConfig> links = take_links(config);
+    // All devices before any packet can leave.
+    std::vector<std::unique_ptr<Link>> devices;
+    for (LinkConfig& link : links) devices.push_back(device_of(link, config.memory_limit));
     inside_ = std::make_unique<Inside>(config);
     stack().advance(steady_now());  // so that what happens before the first turn has its time
-    const bool impaired = config.outbound || config.inbound;
-    if (!stack().pool().budget().take(link->facts().memory)) {
-        fail(Error::OutOfMemory, "link " + link->facts().name + ": memory_limit is too small");
+    for (std::size_t i = 0; i < links.size(); ++i) {
+        const std::string name = devices[i]->facts().name;
+        try {
+            inside_->add(links[i], std::move(devices[i]));
+        } catch (const RuntimeError& error) {
+            if (links.size() == 1) throw;
+            fail_naming(error, name);
+        }
     }
-    const Interface i = inside_->shard.add_link(std::move(link), impaired ? &impair : nullptr);
-    add_addresses(stack(), i, config);
-    add_prefixes(stack(), i, config);
-    add_routes(stack(), i, config);
 }
 
 Runtime::~Runtime() = default;
 Runtime::Runtime(Runtime&&) noexcept = default;
 
 Stack& Runtime::stack() { return inside_->shard.stack(); }
-Interface Runtime::interface() const { return inside_->shard.interface(0); }
-const LinkFacts& Runtime::link_facts() const { return inside_->shard.link(0).facts(); }
-LinkCounters Runtime::link_counters() const { return inside_->shard.link(0).counters(); }
-bool Runtime::link_lost() const { return inside_->shard.link_lost(0); }
-std::string Runtime::link_lost_text() const { return device_gone(link_facts().name); }
+std::size_t Runtime::link_count() const { return inside_->shard.link_count(); }
+Interface Runtime::interface(std::size_t link) const { return inside_->shard.interface(link); }
+const LinkFacts& Runtime::link_facts(std::size_t link) const {
+    return inside_->shard.link(link).facts();
+}
+LinkCounters Runtime::link_counters(std::size_t link) const {
+    return inside_->shard.link(link).counters();
+}
+bool Runtime::link_lost(std::size_t link) const { return inside_->shard.link_lost(link); }
+bool Runtime::all_links_lost() const {
+    for (std::size_t i = 0; i < link_count(); ++i)
+        if (!link_lost(i)) return false;
+    return true;
+}
+std::string Runtime::link_lost_text(std::size_t link) const {
+    return device_gone(link_facts(link).name);
+}
 Wait Runtime::wait() const { return inside_->shard.wait(); }
 Instant Runtime::now() const { return steady_now(); }
 bool Runtime::run_once(Duration max_wait, EventSink& sink) {

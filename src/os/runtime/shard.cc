@@ -4,13 +4,15 @@
 
 #include <poll.h>
 
+#include "core/base/assert.hh"
 #include "os/runtime/clock.hh"
 
 namespace tern {
 
 namespace {
 
-// Bounds a turn, so that a flood of packets cannot keep timers and applications waiting.
+// From each link: bounds a turn, so that a flood of packets cannot keep timers, applications and
+// the other links waiting.
 constexpr int k_receive_batches = 4;
 
 }  // namespace
@@ -45,27 +47,38 @@ Interface Shard::add_link(std::unique_ptr<Link> link, const ImpairOptions* impai
     return ports_.back().interface;
 }
 
-bool Shard::receive(Instant now, Port& port) {
-    for (int i = 0; i < k_receive_batches; ++i) {
-        PacketBatch batch;
-        port.outer->receive(now, stack_.pool(), batch);
-        if (batch.empty()) return false;
-        worked_ = true;
-        const bool full = batch.full();
-        stack_.receive(now, port.interface, std::move(batch));
-        if (!full) return false;
-    }
+// True: the batch was full, so there may be more.
+bool Shard::receive_batch(Instant now, Port& port) {
+    PacketBatch batch;
+    port.outer->receive(now, stack_.pool(), batch);
+    if (batch.empty()) return false;
+    worked_ = true;
+    const bool full = batch.full();
+    stack_.receive(now, port.interface, std::move(batch));
+    return full;
+}
+
+// The links take turns, a batch each. True: one of them may have more.
+bool Shard::receive(Instant now) {
+    for (Port& port : ports_) port.has_more = !port.lost();
+    for (int i = 0; i < k_receive_batches; ++i)
+        for (Port& port : ports_)
+            if (port.has_more) port.has_more = receive_batch(now, port);
+    return std::ranges::any_of(ports_, &Port::has_more);
+}
+
+bool Shard::transmit_batch(Instant now, Port& port) {
+    PacketBatch batch = stack_.transmit(now, port.interface);
+    if (batch.empty()) return false;
+    worked_ = true;
+    port.outer->transmit(now, std::move(batch));
     return true;
 }
 
 void Shard::transmit(Instant now) {
-    for (Port& port : ports_) {
-        for (;;) {
-            PacketBatch batch = stack_.transmit(now, port.interface);
-            if (batch.empty()) break;
-            worked_ = true;
-            port.outer->transmit(now, std::move(batch));
-        }
+    for (bool any = true; any;) {
+        any = false;
+        for (Port& port : ports_) any |= transmit_batch(now, port);
     }
 }
 
@@ -88,11 +101,10 @@ bool Shard::turn(EventSink& sink) {
     if (wait_ == Wait::Adaptive && !more_ && !busy()) spin_.slept(now - last_work_);
     worked_ = false;
     more_ = false;
-    for (Port& port : ports_) {
-        more_ |= receive(now, port);
-        // A link that delays frames hands on what is due.
+    more_ |= receive(now);
+    // A link that delays frames hands on what is due.
+    for (Port& port : ports_)
         if (port.impair && port.impair->next_deadline() <= now) port.impair->transmit(now, {});
-    }
     stack_.advance(now);
     deliver(sink);
     transmit(now);
@@ -105,8 +117,10 @@ bool Shard::turn(EventSink& sink) {
     }
     last_turn_ = now;
     if (worked_) last_work_ = now;
-    // A loop that spins looks from time to time only: its turns must cost no system call.
-    if (!worked_ && !more_ && (!busy() || now - looked_at_ >= k_look_while_busy)) {
+    // A loop that works or spins looks from time to time only: its turns must cost no system call.
+    // It does look, or a link that is busy would hide that another one is lost.
+    const bool at_rest = !worked_ && !more_ && !busy();
+    if (at_rest || now - looked_at_ >= k_look_while_busy) {
         looked_at_ = now;
         forget_broken();
     }
@@ -117,11 +131,13 @@ bool Shard::turn(EventSink& sink) {
 // Another that has an error loses it when it is read.
 void Shard::forget_broken() {
     for (Port& port : ports_) {
-        if (port.outer->fd() < 0 || port.errors == k_errors_of_lost) continue;
+        if (port.outer->fd() < 0 || port.lost()) continue;
         pollfd state{.fd = port.outer->fd(), .events = POLLIN, .revents = 0};
         const bool broken = ::poll(&state, 1, 0) == 1 && (state.revents & POLLIN) == 0;
         port.errors = broken ? port.errors + 1 : 0;
-        if (port.errors == k_errors_of_lost) waiter_.remove(state.fd);
+        if (!port.lost()) continue;
+        waiter_.remove(state.fd);
+        check(stack_.clear_interface(port.interface).has_value());
     }
 }
 

@@ -21,10 +21,11 @@ public:
     Interface add_link(std::unique_ptr<Link> link, const ImpairOptions* impair);
 
     Stack& stack() { return stack_; }
-    Link& link(std::size_t i) { return *ports_[i].outer; }
-    Interface interface(std::size_t i) const { return ports_[i].interface; }
+    std::size_t link_count() const { return ports_.size(); }
+    Link& link(std::size_t i) { return *ports_.at(i).outer; }
+    Interface interface(std::size_t i) const { return ports_.at(i).interface; }
     // Its device was removed: its descriptor only was in error for several turns in a row.
-    bool link_lost(std::size_t i) const { return ports_[i].errors == k_errors_of_lost; }
+    bool link_lost(std::size_t i) const { return ports_.at(i).lost(); }
     Wait wait() const { return wait_; }
     int fd() const { return waiter_.fd(); }
     void wake() { waiter_.wake(); }
@@ -46,9 +47,14 @@ private:
         Link* outer;
         Interface interface;
         int errors = 0;  // turns in a row in which its descriptor only was in error
+        bool has_more = false;
+
+        bool lost() const { return errors == k_errors_of_lost; }
     };
 
-    bool receive(Instant now, Port& port);
+    bool receive_batch(Instant now, Port& port);
+    bool receive(Instant now);
+    bool transmit_batch(Instant now, Port& port);
     void transmit(Instant now);
     void deliver(EventSink& sink);
     void forget_broken();

@@ -15,7 +15,8 @@ constexpr Duration k_linger = std::chrono::seconds(2);
 }  // namespace
 
 ContextCore::ContextCore(net::io_context& io, RuntimeConfig config)
-    : io_(io), runtime_(std::move(config)), descriptor_(io, runtime_.fd()) {}
+    : io_(io), runtime_(std::move(config)), descriptor_(io, runtime_.fd()),
+      told_lost_(runtime_.link_count()) {}
 
 u64 ContextCore::add(Owner& owner) {
     if (first_free_ == 0) {
@@ -57,7 +58,7 @@ void ContextCore::turn() {
     turn_posted_ = false;
     const bool more = runtime_.turn(*this);
     check_linger();
-    if (link_lost_ && runtime_.link_lost()) std::exchange(link_lost_, nullptr)();
+    tell_lost_links();
     if (more || runtime_.busy()) {
         flush();
     } else {
@@ -98,6 +99,15 @@ void ContextCore::check_linger() {
     }
 }
 
+void ContextCore::tell_lost_links() {
+    for (std::size_t link = 0; link_lost_ && link < told_lost_.size(); ++link) {
+        if (told_lost_[link] || !runtime_.link_lost(link)) continue;
+        told_lost_[link] = true;
+        const auto handler = link_lost_;  // it may set another one
+        handler(link);
+    }
+}
+
 void ContextCore::shut_down() {
     for (Slot& slot : slots_) {
         if (slot.owner != nullptr) std::exchange(slot.owner, nullptr)->on_context_gone();
@@ -118,7 +128,7 @@ context::context(net::io_context& io, RuntimeConfig config)
 context::~context() { core_->shut_down(); }
 
 Runtime& context::runtime() { return core_->runtime(); }
-void context::on_link_lost(std::function<void()> handler) {
+void context::on_link_lost(std::function<void(std::size_t link)> handler) {
     core_->on_link_lost(std::move(handler));
     core_->flush();
 }

@@ -41,7 +41,9 @@ public:
     // A connection was released: the stack wants a little time for its close.
     void linger();
     void shut_down();
-    void on_link_lost(std::function<void()> handler) { link_lost_ = std::move(handler); }
+    void on_link_lost(std::function<void(std::size_t)> handler) {
+        link_lost_ = std::move(handler);
+    }
 
 private:
     struct Slot {
@@ -54,6 +56,7 @@ private:
     void turn();
     void wait();
     void check_linger();
+    void tell_lost_links();
 
     net::io_context& io_;
     Runtime runtime_;
@@ -64,7 +67,8 @@ private:
     bool turn_posted_ = false;
     bool waiting_ = false;
     Instant linger_until_{};
-    std::function<void()> link_lost_;
+    std::function<void(std::size_t)> link_lost_;
+    std::vector<bool> told_lost_;  // for each link
     std::optional<net::executor_work_guard<net::io_context::executor_type>> linger_work_;
 };
 

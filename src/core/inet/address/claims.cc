@@ -40,6 +40,11 @@ void Claims::start(u8 interface, const IpAddress& ip) {
     due_ = std::min(due_, claim.next);
 }
 
+void Claims::forget_all(u8 interface) {
+    std::erase_if(claims_, [&](const Claim& claim) { return claim.interface == interface; });
+    find_due();
+}
+
 void Claims::forget(u8 interface, const IpAddress& ip) {
     if (find(interface, ip) == nullptr) return;
     claims_.erase(place_of(interface, ip));

@@ -52,6 +52,7 @@ public:
     void start(u8 interface, const IpAddress& ip);
     // It was taken away.
     void forget(u8 interface, const IpAddress& ip);
+    void forget_all(u8 interface);
     // Somebody else speaks with it, an address of ours or one that is being claimed.
     void contested(u8 interface, const IpAddress& ip);
     // Somebody else probes for it; that matters to who has not won it yet. False: nobody claims it.

@@ -58,6 +58,11 @@ Result<void> OwnAddresses::remove(u8 interface, const IpAddress& ip) {
     return {};
 }
 
+void OwnAddresses::clear(u8 interface) {
+    at(interface) = {};
+    ++generation_;
+}
+
 void OwnAddresses::make_usable(u8 interface, const IpAddress& ip) {
     OfInterface& i = at(interface);
     OwnAddress* own = const_cast<OwnAddress*>(find(interface, ip));

@@ -38,6 +38,8 @@ public:
     Result<void> add(u8 interface, const Cidr& address, bool usable);
     // AddressNotAvailable: it is not there.
     Result<void> remove(u8 interface, const IpAddress& ip);
+    // Takes all away, prefixes too.
+    void clear(u8 interface);
     void make_usable(u8 interface, const IpAddress& ip);
     // `answer`: neighbours may ask for its addresses. InvalidAddress: bits behind the prefix are
     // set. AlreadyExists: it overlaps another one.

@@ -27,6 +27,10 @@ void RouteTable::add(const Route& route) {
     routes_.insert(shorter, route);
 }
 
+void RouteTable::remove_all(u8 interface) {
+    std::erase_if(routes_, [&](const Route& r) { return r.interface == interface; });
+}
+
 // RFC 1122 3.3.1 [RFC1122:15]: the longest prefix comes first; what is on-link has no gateway.
 const Route* RouteTable::find(const IpAddress& to, u8 only) const {
     for (const Route& route : routes_)

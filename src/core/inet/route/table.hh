@@ -19,6 +19,7 @@ class RouteTable {
 public:
     // A route to the same network replaces nothing: the first one added wins.
     void add(const Route& route);
+    void remove_all(u8 interface);
     // The longest matching prefix, of the routes by `only` unless that is 0; null: none.
     const Route* find(const IpAddress& to, u8 only = 0) const;
 
