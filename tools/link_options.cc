@@ -74,8 +74,8 @@ LinkOptions& LinkList::current(const std::string& option, bool may_repeat) {
 
 // The function is called as soon as the option is read, so that it knows which link is the last.
 template <class T, class Set>
-CLI::Option* LinkList::add(CLI::App& app, const std::string& name, Set set,
-                           const std::string& help, bool may_repeat) {
+CLI::Option* LinkList::add(CLI::App& app, const std::string& name, Set set, const std::string& help,
+                           bool may_repeat) {
     return app
         .add_option_function<T>(
             name,

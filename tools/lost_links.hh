@@ -13,7 +13,8 @@ public:
     // `command` is for the messages: "tern ping".
     LostLinks(const Runtime& runtime, std::string command, bool json);
 
-    // For commands without an io_context, after each turn. Throws RuntimeError when no link is left.
+    // For commands without an io_context, after each turn. Throws RuntimeError when no link is
+    // left.
     void look();
     // Says that `link` is lost and the others go on; nothing, if there is no other.
     void tell(std::size_t link);

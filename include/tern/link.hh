@@ -48,6 +48,9 @@ public:
     virtual Instant next_deadline() const { return Instant::max(); }
     // A descriptor that polls readable when receive() has something; -1: none.
     virtual int fd() const { return -1; }
+    // True: the device is gone and does not come back. Asked now and then while the descriptor is
+    // ready; a link whose descriptor has an error and nothing to read from then on need not say it.
+    virtual bool gone() { return false; }
     virtual LinkCounters counters() const { return {}; }
 };
 

@@ -136,7 +136,7 @@ public:
     // The link's device is gone (it was removed, or its network namespace was) and does not come
     // back: nothing arrives or leaves there any more, its addresses and routes are taken away, and
     // the other links go on. Learnt in turn() and run_once(), for links whose descriptor is in
-    // error then, as a TUN or TAP's is; an XDP socket's tells nothing.
+    // error then, as a TUN or TAP's is, and for those that know it themselves, as AF_XDP's do.
     bool link_lost(std::size_t link = 0) const;
     bool all_links_lost() const;
     // What to tell people then; it names the device.

@@ -23,10 +23,11 @@ namespace tern TERN_API {
 class Shards {
 public:
     // `config_of(i)` gives the configuration of shard i; all with the same links, addresses and
-    // ephemeral ports. Each link gives every shard a queue; the links may be of different kinds. With `device` each brings its own queue, else they share a device as the
-    // first names it: one more queue of "tap:NAME" for each; of "xdp:NAME" every count-th receive
-    // queue from the i-th on, of which there must be as many as shards; of "xdp:NAME:QUEUE" the
-    // one at QUEUE + i. `steering` of the configuration is set here. Throws RuntimeError.
+    // ephemeral ports. Each link gives every shard a queue; the links may be of different kinds.
+    // With `device` each brings its own queue, else they share a device as the first names it: one
+    // more queue of "tap:NAME" for each; of "xdp:NAME" every count-th receive queue from the i-th
+    // on, of which there must be as many as shards; of "xdp:NAME:QUEUE" the one at QUEUE + i.
+    // `steering` of the configuration is set here. Throws RuntimeError.
     Shards(u32 count, const std::function<RuntimeConfig(u32)>& config_of);
     ~Shards();
     Shards(const Shards&) = delete;

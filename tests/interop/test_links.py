@@ -195,8 +195,8 @@ def with_two_default_routes_an_answer_leaves_by_the_link_it_came_in_by():
                             lambda: fetch(k_tern_b, "/big.bin", "--interface", "198.51.100.1")):
             check_equal(sha(body), whole, "big.bin")
         for capture, source, to in ((on_a, k_tern, "192.0.2.1"), (on_b, k_tern_b, "198.51.100.1")):
-            pairs = {tuple(row) for row in capture.read(f"ip.src == {k_tern} or "
-                                                        f"ip.src == {k_tern_b}", "ip.src", "ip.dst")}
+            rows = capture.read(f"ip.src == {k_tern} or ip.src == {k_tern_b}", "ip.src", "ip.dst")
+            pairs = {tuple(row) for row in rows}
             check_equal(pairs, {(source, to)}, "who speaks to whom on this link")
         server.end()
 
@@ -226,6 +226,30 @@ def links_of_different_kinds():
         event, _ = server.end()
         for link in event["links"]:
             check(link["packets_out"] > 20, f"a link that did nothing: {link}")
+
+
+@test()
+def an_xdp_device_that_is_removed_is_told():
+    with folder() as where, LinksWorld() as world:
+        fill(where)
+        run("ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth1")
+        run("ip", "link", "set", "veth0", "up")
+        run("ip", "addr", "add", "10.2.0.1/24", "dev", "veth1")
+        run("ip", "link", "set", "veth1", "up")
+        xdp = ("--link", "xdp:veth0", "--address", "10.2.0.2/24")
+        server = LinksServer(world, where, *k_both, *xdp)
+        check_equal(fetch("10.2.0.2", "/small.txt"), b"0123456789", "small.txt")
+        run("ip", "link", "del", "veth0")
+        check_equal(server.event("link_lost")["link"], "xdp:veth0", "the link that is lost")
+        check_equal(fetch(k_tern_b, "/small.txt"), b"0123456789", "small.txt")
+        server.end()
+        # One that is alone ends, as with a TAP.
+        run("ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth1")
+        run("ip", "link", "set", "veth0", "up")
+        server = LinksServer(world, where, *xdp)
+        run("ip", "link", "del", "veth0")
+        _, error = server.end(code=3, sign=None)
+        check("xdp:veth0: the device is gone" in error, error)
 
 
 @test()

@@ -424,6 +424,7 @@ TEST_F(XdpTest, ADeviceThatIsGoneTakesNothingAndNobodyWaitsForIt) {
     for (int i = 0; i < 3; ++i) send(50, to_kernel());
     EXPECT_GE(link->counters().send_refused, 80u);
     EXPECT_EQ(link->next_deadline(), Instant::max());
+    EXPECT_TRUE(link->gone());
     EXPECT_EQ(receive_all(), 0u);
     pollfd p{link->fd(), POLLIN, 0};
     EXPECT_EQ(::poll(&p, 1, 0), 0) << "who sleeps on it must not spin";
@@ -438,6 +439,31 @@ void send_from_many_sockets(u32 sockets) {
         const sockaddr_in to = test::endpoint(k_ours, static_cast<u16>(1000 + i));
         ::sendto(fd, "x", 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
         ::close(fd);
+    }
+}
+
+// The descriptor wakes whoever waits for it, for other news of devices too, and the link knows.
+TEST_F(XdpTest, ADeviceThatIsGoneIsTold) {
+    for (const char* queues : {"", "numrxqueues 2 numtxqueues 2"}) {
+        make_veth(queues);
+        open({.name = "veth0"});
+        const auto readable = [&](int ms) {
+            pollfd p{.fd = link->fd(), .events = POLLIN, .revents = 0};
+            return ::poll(&p, 1, ms) == 1;
+        };
+        PacketBatch batch;
+        link->receive({}, pool, batch);
+        EXPECT_FALSE(link->gone());
+        ip_command("link add other type veth peer name other2");
+        EXPECT_TRUE(readable(k_patience_ms));
+        EXPECT_FALSE(link->gone()) << "another device";
+        ip_command("link del other");
+        EXPECT_FALSE(link->gone());
+        ip_command("link del veth0");
+        EXPECT_TRUE(readable(k_patience_ms));
+        EXPECT_TRUE(link->gone());
+        EXPECT_TRUE(link->gone()) << "and it does not come back";
+        link.reset();
     }
 }
 

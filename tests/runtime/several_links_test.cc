@@ -240,9 +240,7 @@ TEST(SeveralLinks, ItWakesForAPacketOnAnyOfThem) {
 // A link that delays frames is waited for, whichever it is.
 TEST(SeveralLinks, TheTimesOfEveryLinkAreKept) {
     for (const std::size_t slow : {0, 1}) {
-        TwoCables t{[&](RuntimeConfig& c) {
-            c.links[slow].outbound = Impairment{.delay = 20ms};
-        }};
+        TwoCables t{[&](RuntimeConfig& c) { c.links[slow].outbound = Impairment{.delay = 20ms}; }};
         const char* to = slow == 0 ? "10.0.0.2" : "10.1.0.2";
         ASSERT_TRUE(t.host->stack().send_echo(*IpAddress::parse(to), 1, 1, {}));
         const Instant before = monotonic_now();
@@ -263,9 +261,7 @@ TEST(SeveralLinks, TheTimesOfEveryLinkAreKept) {
 // A device that is removed when the test says so: the end of a pipe that nobody reads any more.
 class Removable final : public Link {
 public:
-    Removable() {
-        EXPECT_EQ(::pipe(ends_), 0);
-    }
+    Removable() { EXPECT_EQ(::pipe(ends_), 0); }
     ~Removable() override {
         remove();
         ::close(ends_[1]);
@@ -341,6 +337,45 @@ TEST_P(Losing, OneIsToldAndTheOthersGoOn) {
     pollfd p{.fd = host->fd(), .events = POLLIN, .revents = 0};
     while (host->run_once(0ms, k_nothing)) {}
     EXPECT_EQ(::poll(&p, 1, 0), 0) << "other event loops would spin";
+}
+
+// A device whose descriptor is only ready when it is gone, as that of AF_XDP: the link must say it,
+// through all that may stand around it.
+TEST(SeveralLinks, ALinkMaySayItselfThatItIsGone) {
+    struct Knowing final : Link {
+        Knowing() { EXPECT_EQ(::pipe(ends), 0); }
+        ~Knowing() override {
+            ::close(ends[0]);
+            ::close(ends[1]);
+        }
+        void remove() { EXPECT_EQ(::write(ends[1], "x", 1), 1); }
+        const LinkFacts& facts() const override { return facts_; }
+        int fd() const override { return ends[0]; }
+        bool gone() override { return is_gone; }
+        void receive(Instant, PacketPool&, PacketBatch&) override {}
+        void transmit(Instant, PacketBatch&& batch) override { batch.clear(); }
+        LinkFacts facts_{.name = "knowing"};
+        int ends[2] = {-1, -1};
+        bool is_gone = false;
+    };
+    for (const bool impaired : {false, true}) {
+        std::vector<Knowing*> devices;
+        Shards shards{2, [&](u32) {
+                          auto device = std::make_unique<Knowing>();
+                          devices.push_back(device.get());
+                          RuntimeConfig c = one_link("10.0.0.1/24", std::move(device));
+                          if (impaired) c.outbound = Impairment{};
+                          return c;
+                      }};
+        devices[0]->remove();
+        for (int turns = 0; turns < 5; ++turns) shards[0].run_once(0ms, k_nothing);
+        EXPECT_FALSE(shards[0].link_lost()) << "readable, and nothing else";
+        devices[0]->is_gone = true;
+        const Instant end = monotonic_now() + test::k_patience;
+        while (!shards[0].link_lost() && monotonic_now() < end) shards[0].run_once(1ms, k_nothing);
+        EXPECT_TRUE(shards[0].link_lost());
+        EXPECT_FALSE(shards[1].link_lost());
+    }
 }
 
 // A link that always has work must not hide that another one is lost.
@@ -422,7 +457,10 @@ TEST(SeveralLinks, WhatBelongsToOneLinkAndStandsBesideThemIsRefused) {
         {"routes", [](RuntimeConfig& c) { c.routes = {"10.8.0.0/16"}; }},
         {"mtu", [](RuntimeConfig& c) { c.mtu = 1400; }},
         {"vlan", [](RuntimeConfig& c) { c.vlan = 7; }},
-        {"mac", [](RuntimeConfig& c) { c.mac = MacAddress{{2, 0, 0, 0, 0, 9}}; }},
+        {"mac",
+         [](RuntimeConfig& c) {
+             c.mac = MacAddress{{2, 0, 0, 0, 0, 9}};
+         }},
         {"offloads", [](RuntimeConfig& c) { c.offloads = false; }},
         {"network_namespace", [](RuntimeConfig& c) { c.network_namespace = "/x"; }},
         {"probe", [](RuntimeConfig& c) { c.probe = Stack::Probe::Yes; }},
@@ -458,16 +496,15 @@ TEST(SeveralLinks, ShardsHandFramesOverLinkByLink) {
         void transmit(Instant, PacketBatch&& batch) override { batch.clear(); }
         LinkFacts facts_{.name = "nothing comes here"};
     };
-    Shards shards{2, [&](u32 shard) {
-                      RuntimeConfig c;
-                      c.links.push_back(link_config(
-                          "10.0.0.1/24", shard == 0 ? std::move(a.first)
-                                                    : std::unique_ptr<Link>(new Deaf)));
-                      c.links.push_back(link_config(
-                          "10.1.0.1/24", shard == 1 ? std::move(b.first)
-                                                    : std::unique_ptr<Link>(new Deaf)));
-                      return c;
-                  }};
+    Shards shards{
+        2, [&](u32 shard) {
+            RuntimeConfig c;
+            c.links.push_back(link_config(
+                "10.0.0.1/24", shard == 0 ? std::move(a.first) : std::unique_ptr<Link>(new Deaf)));
+            c.links.push_back(link_config(
+                "10.1.0.1/24", shard == 1 ? std::move(b.first) : std::unique_ptr<Link>(new Deaf)));
+            return c;
+        }};
     ASSERT_EQ(shards[0].link_count(), 2u);
     Runtime neighbor{one_link("10.1.0.2/24", std::move(b.second))};
     // Echo and ARP are the first shard's; they come in by the second's queue of the second link.

@@ -54,8 +54,8 @@ TEST(LinkOptions, WithoutAnyThereIsTheUsualLink) {
 }
 
 TEST(LinkOptions, OfASingleLinkTheOrderDoesNotMatter) {
-    const Texts options = {"--address", "10.3.0.2/24", "--address", "10.4.0.2/24", "--mtu", "1400",
-                           "--gateway", "10.3.0.1",    "--no-offloads"};
+    const Texts options = {"--address", "10.3.0.2/24", "--address", "10.4.0.2/24",  "--mtu",
+                           "1400",      "--gateway",   "10.3.0.1",  "--no-offloads"};
     for (const bool before : {true, false}) {
         Texts words = options;
         const Texts link = {"--link", "tun:x"};
@@ -76,12 +76,35 @@ TEST(LinkOptions, OfASingleLinkTheOrderDoesNotMatter) {
 }
 
 TEST(LinkOptions, EachOptionBelongsToTheLinkInFrontOfIt) {
-    const Line line{{"--json",      "--link",    "tap:a",       "--address",    "10.0.0.2/24",
-                     "--any",       "10.9.0.0/16", "--mtu",     "1400",         "--impair",
-                     "loss=1%",     "here",      "--link",      "xdp:b@blue",   "--gateway",
-                     "10.1.0.1",    "--address", "10.1.0.2/24", "--route",      "10.7.0.0/16",
-                     "--vlan",      "7",         "--netns",     "/run/netns/n", "--no-offloads",
-                     "--impair-in", "delay=5ms", "--link=tun:c", "--address=10.2.0.2/24"}};
+    const Line line{{"--json",
+                     "--link",
+                     "tap:a",
+                     "--address",
+                     "10.0.0.2/24",
+                     "--any",
+                     "10.9.0.0/16",
+                     "--mtu",
+                     "1400",
+                     "--impair",
+                     "loss=1%",
+                     "here",
+                     "--link",
+                     "xdp:b@blue",
+                     "--gateway",
+                     "10.1.0.1",
+                     "--address",
+                     "10.1.0.2/24",
+                     "--route",
+                     "10.7.0.0/16",
+                     "--vlan",
+                     "7",
+                     "--netns",
+                     "/run/netns/n",
+                     "--no-offloads",
+                     "--impair-in",
+                     "delay=5ms",
+                     "--link=tun:c",
+                     "--address=10.2.0.2/24"}};
     ASSERT_EQ(line.complaint(), "none");
     EXPECT_EQ(line.seen, "here json");
     const auto links = line.list.configs(0);

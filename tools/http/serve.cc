@@ -115,8 +115,7 @@ std::vector<Served> served_on(const ServeOptions& o, const HttpServer& server,
 Json ready_json(const ServeOptions& o, const std::vector<Served>& served, u64 heap) {
     Json links = Json::array();
     for (const Served& s : served)
-        links.push_back(
-            {{"url", s.url}, {"link", s.facts.name}, {"details", s.facts.details}});
+        links.push_back({{"url", s.url}, {"link", s.facts.name}, {"details", s.facts.details}});
     return {{"event", "ready"},
             {"url", served.front().url},
             {"link", served.front().facts.name},
@@ -176,18 +175,15 @@ Json links_json(const Runtime& runtime) {
 void print_links(const Runtime& runtime) {
     for (std::size_t i = 0; i < runtime.link_count(); ++i) {
         const LinkCounters c = runtime.link_counters(i);
-        fmt::print("{}: {} packets in, {} out{}\n", runtime.link_facts(i).name,
-                   c.received_packets, c.sent_packets,
-                   runtime.link_lost(i) ? "; its device is gone" : "");
+        fmt::print("{}: {} packets in, {} out{}\n", runtime.link_facts(i).name, c.received_packets,
+                   c.sent_packets, runtime.link_lost(i) ? "; its device is gone" : "");
     }
 }
 
-void summary(const ServeOptions& o, const ServerTotals& t, const Runtime& runtime,
-             u64 fast_opens) {
+void summary(const ServeOptions& o, const ServerTotals& t, const Runtime& runtime, u64 fast_opens) {
     if (o.json) {
-        Json end{{"event", "end"},         {"connections", t.connections},
-                 {"requests", t.requests}, {"bytes", t.bytes},
-                 {"evicted", t.evicted},   {"fast_opens", fast_opens}};
+        Json end{{"event", "end"},   {"connections", t.connections}, {"requests", t.requests},
+                 {"bytes", t.bytes}, {"evicted", t.evicted},         {"fast_opens", fast_opens}};
         end.update(links_json(runtime));
         return print_json(end);
     }

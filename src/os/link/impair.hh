@@ -67,6 +67,7 @@ public:
     void transmit(Instant now, PacketBatch&& batch) override;
     Instant next_deadline() const override;
     int fd() const override { return inner_->fd(); }
+    bool gone() override { return inner_->gone(); }
     LinkCounters counters() const override { return inner_->counters(); }
 
     const ImpairCounters& outbound() const;

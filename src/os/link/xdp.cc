@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include <linux/ethtool.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <poll.h>
@@ -27,15 +29,38 @@ constexpr u32 k_link_header_max = wire::k_ethernet_header + 2 * wire::k_vlan_tag
 // How long to leave a kernel alone that takes no more frames now.
 constexpr Duration k_patience = std::chrono::microseconds(50);
 
-// Several sockets as one descriptor; none for a single one.
-std::expected<Descriptor, OpenError> joined(
-    const std::vector<std::unique_ptr<XdpSocket>>& sockets) {
-    if (sockets.size() == 1) return Descriptor{};
+// Readable whenever a device of this thread's network namespace has changed, come or gone. An XDP
+// socket knows that its device is gone, but does not wake whoever waits for it.
+std::expected<Descriptor, OpenError> news_of_devices() {
+    Descriptor news{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)};
+    sockaddr_nl groups{};
+    groups.nl_family = AF_NETLINK;
+    groups.nl_groups = RTMGRP_LINK;
+    if (!news || ::bind(news.get(), reinterpret_cast<const sockaddr*>(&groups), sizeof groups) != 0)
+        return open_failed("netlink socket", errno, "allow more descriptors with `ulimit -n`");
+    return news;
+}
+
+// Takes all the news that there are, whatever they say; also those that found no room (ENOBUFS).
+bool take_news(int fd) {
+    bool any = false;
+    char ignored;
+    for (;;) {
+        if (::recv(fd, &ignored, sizeof ignored, MSG_DONTWAIT) < 0 && errno != ENOBUFS) return any;
+        any = true;
+    }
+}
+
+// The sockets of a link, and the news, as one descriptor.
+std::expected<Descriptor, OpenError> joined(const std::vector<std::unique_ptr<XdpSocket>>& sockets,
+                                            int news) {
     Descriptor all{::epoll_create1(EPOLL_CLOEXEC)};
-    for (const auto& socket : sockets) {
+    std::vector<int> parts{news};
+    for (const auto& socket : sockets) parts.push_back(socket->fd());
+    for (const int part : parts) {
         epoll_event event{};
         event.events = EPOLLIN;
-        if (!all || ::epoll_ctl(all.get(), EPOLL_CTL_ADD, socket->fd(), &event) != 0)
+        if (!all || ::epoll_ctl(all.get(), EPOLL_CTL_ADD, part, &event) != 0)
             return open_failed("waiting for the queues of a device", errno,
                                "allow more descriptors with `ulimit -n`");
     }
@@ -46,13 +71,14 @@ std::expected<Descriptor, OpenError> joined(
 class alignas(64) XdpLink final : public Link {
 public:
     using Sockets = std::vector<std::unique_ptr<XdpSocket>>;
-    XdpLink(LinkFacts facts, Sockets sockets, Descriptor joined,
+    XdpLink(LinkFacts facts, Sockets sockets, Descriptor news, Descriptor joined,
             std::shared_ptr<XdpProgram> program, bool kernel_peer)
         : facts_(std::move(facts)), kernel_peer_(kernel_peer), sockets_(std::move(sockets)),
-          joined_(std::move(joined)), program_(std::move(program)) {}
+          news_(std::move(news)), joined_(std::move(joined)), program_(std::move(program)) {}
 
     const LinkFacts& facts() const override { return facts_; }
-    int fd() const override { return joined_ ? joined_.get() : sockets_.front()->fd(); }
+    int fd() const override { return joined_.get(); }
+    bool gone() override;
     Instant next_deadline() const override { return retry_at_; }
     void receive(Instant now, PacketPool& pool, PacketBatch& into) override;
     void transmit(Instant now, PacketBatch&& batch) override;
@@ -66,7 +92,9 @@ private:
     Instant retry_at_ = Instant::max();
     u32 first_ = 0;    // to be read first, by turns
     u64 refused_ = 0;  // no memory to finish their sums in
+    bool gone_ = false;
     Sockets sockets_;
+    Descriptor news_;
     Descriptor joined_;
     std::shared_ptr<XdpProgram> program_;  // the first to die: nothing is redirected any more
 };
@@ -80,6 +108,12 @@ void XdpLink::receive(Instant now, PacketPool& pool, PacketBatch& into) {
     if (!kernel_peer_) return;
     for (u32 i = before; i < into.size(); ++i)
         offload::recognise_unfinished_sum(*into.peek(i), facts_.medium);
+}
+
+// Only after news, so that a ready descriptor costs one call.
+bool XdpLink::gone() {
+    if (!gone_ && take_news(news_.get())) gone_ = sockets_.front()->device_gone();
+    return gone_;
 }
 
 // Which queue a frame leaves by makes no difference to who gets it.
@@ -293,7 +327,11 @@ std::expected<std::unique_ptr<Link>, OpenError> link_of(const XdpOptions& o, con
                                                         const std::vector<u32>& queues,
                                                         Sockets sockets,
                                                         std::shared_ptr<XdpProgram> program) {
-    auto together = joined(sockets);
+    auto news = news_of_devices();
+    if (!news) return std::unexpected(std::move(news.error()));
+    // It may have gone before anybody listened.
+    if (sockets.front()->device_gone()) return open_failed(named(o), ENODEV, "");
+    auto together = joined(sockets, news->get());
     if (!together) return std::unexpected(std::move(together.error()));
     const bool zero_copy =
         std::ranges::all_of(sockets, [](const auto& socket) { return socket->zero_copy(); });
@@ -305,8 +343,8 @@ std::expected<std::unique_ptr<Link>, OpenError> link_of(const XdpOptions& o, con
                     .mtu = std::min(o.mtu, d.mtu),
                     .vlan = o.vlan,
                     .memory = memory};
-    return std::make_unique<XdpLink>(std::move(facts), std::move(sockets), std::move(*together),
-                                     std::move(program), d.kernel_peer);
+    return std::make_unique<XdpLink>(std::move(facts), std::move(sockets), std::move(*news),
+                                     std::move(*together), std::move(program), d.kernel_peer);
 }
 
 }  // namespace

@@ -158,6 +158,12 @@ bool XdpSocket::push() {
 
 // What does not fit a buffer, and what found none, is one number of the kernel's; the second of
 // them has its own too.
+bool XdpSocket::device_gone() const {
+    int error = 0;
+    socklen_t length = sizeof error;
+    return ::getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == ENETDOWN;
+}
+
 LinkCounters XdpSocket::counters() const {
     LinkCounters all = counters_;
     xdp_statistics kernel{};

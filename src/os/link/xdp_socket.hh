@@ -38,6 +38,8 @@ public:
 
     int fd() const { return ::xsk_socket__fd(socket_.get()); }
     bool zero_copy() const { return zero_copy_; }
+    // The device was removed, or went to another network namespace. The kernel says so once.
+    bool device_gone() const;
 
     // Appends copies of what has arrived, as far as `into` has room.
     void receive(PacketPool& pool, PacketBatch& into);

@@ -236,7 +236,7 @@ struct ImpairedWire::Inside {
     }
     void pause(Instant now, Instant end, const Spin& spin, const CoreWait& core);
     void nap();
-    void check_devices() const;
+    void check_devices();
 
     Wait wait;
     Duration tolerance;
@@ -274,11 +274,12 @@ void ImpairedWire::Inside::nap() {
     slept_at = steady_now();
 }
 
-// A device that was removed stays readable for ever and has nothing to read.
-void ImpairedWire::Inside::check_devices() const {
-    for (const Link* link : {a.get(), b.get()}) {
+// A device that was removed stays readable for ever and has nothing to read, or the link knows.
+void ImpairedWire::Inside::check_devices() {
+    for (Link* link : {a.get(), b.get()}) {
         pollfd state{.fd = link->fd(), .events = 0, .revents = 0};
-        if (::poll(&state, 1, 0) > 0 && (state.revents & (POLLERR | POLLNVAL)) != 0) {
+        const bool broken = ::poll(&state, 1, 0) > 0 && (state.revents & (POLLERR | POLLNVAL)) != 0;
+        if (broken || link->gone()) {
             throw RuntimeError(Error::NoSuchInterface, device_gone(link->facts().name));
         }
     }

@@ -133,8 +133,10 @@ void Shard::forget_broken() {
     for (Port& port : ports_) {
         if (port.outer->fd() < 0 || port.lost()) continue;
         pollfd state{.fd = port.outer->fd(), .events = POLLIN, .revents = 0};
-        const bool broken = ::poll(&state, 1, 0) == 1 && (state.revents & POLLIN) == 0;
+        const bool ready = ::poll(&state, 1, 0) == 1;
+        const bool broken = ready && (state.revents & POLLIN) == 0;
         port.errors = broken ? port.errors + 1 : 0;
+        if (ready && port.outer->gone()) port.errors = k_errors_of_lost;
         if (!port.lost()) continue;
         waiter_.remove(state.fd);
         check(stack_.clear_interface(port.interface).has_value());

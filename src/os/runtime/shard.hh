@@ -24,7 +24,8 @@ public:
     std::size_t link_count() const { return ports_.size(); }
     Link& link(std::size_t i) { return *ports_.at(i).outer; }
     Interface interface(std::size_t i) const { return ports_.at(i).interface; }
-    // Its device was removed: its descriptor only was in error for several turns in a row.
+    // Its device was removed: its descriptor only was in error for several turns in a row, or the
+    // link said so.
     bool link_lost(std::size_t i) const { return ports_.at(i).lost(); }
     Wait wait() const { return wait_; }
     int fd() const { return waiter_.fd(); }

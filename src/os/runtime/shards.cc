@@ -60,8 +60,8 @@ Shards::Shards(u32 count, const std::function<RuntimeConfig(u32)>& config_of) {
         config.steering.shard = i;
         for (std::size_t link = 0; count > 1 && link < exchanges.size(); ++link) {
             std::unique_ptr<Link>& device = config.links[link].device;
-            device = std::make_unique<SteeredLink>(std::move(device), exchanges[link],
-                                                   config.steering);
+            device =
+                std::make_unique<SteeredLink>(std::move(device), exchanges[link], config.steering);
         }
         runtimes_.push_back(std::make_unique<Runtime>(std::move(config)));
         Runtime& runtime = *runtimes_.back();

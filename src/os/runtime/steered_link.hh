@@ -47,6 +47,7 @@ public:
 
     const LinkFacts& facts() const override { return queue_->facts(); }
     int fd() const override { return queue_->fd(); }
+    bool gone() override { return queue_->gone(); }
     void receive(Instant now, PacketPool& pool, PacketBatch& into) override;
     void transmit(Instant now, PacketBatch&& batch) override {
         queue_->transmit(now, std::move(batch));

@@ -41,9 +41,7 @@ public:
     // A connection was released: the stack wants a little time for its close.
     void linger();
     void shut_down();
-    void on_link_lost(std::function<void(std::size_t)> handler) {
-        link_lost_ = std::move(handler);
-    }
+    void on_link_lost(std::function<void(std::size_t)> handler) { link_lost_ = std::move(handler); }
 
 private:
     struct Slot {
