@@ -84,6 +84,24 @@ TEST_F(SteeringTest, HeadersOfEveryLengthLeadToTheSamePlace) {
     EXPECT_EQ(home(tcp_frame(pool, spec), Medium::Ip), expected);
 }
 
+TEST_F(SteeringTest, FlowsOfIpv6HaveAHomeToo) {
+    const auto address = [](u32 last) {
+        IpAddress a = *IpAddress::parse("2001:db8::");
+        store32(a.bytes.data() + 12, last);
+        return a;
+    };
+    for (u16 port = 1; port <= 100; ++port) {
+        FrameSpec spec = from_port(port);
+        spec.v6 = true;
+        const Endpoint to{address(spec.destination), spec.destination_port};
+        const Endpoint from{address(spec.source), port};
+        EXPECT_EQ(home(tcp_frame(pool, spec)), steering.home_of_tcp(to, from));
+        EXPECT_EQ(home(test::udp_frame(pool, spec)), steering.home_of_udp(to, from));
+        spec.ip_options = 16;
+        EXPECT_EQ(home(tcp_frame(pool, spec)), steering.home_of_tcp(to, from));
+    }
+}
+
 TEST_F(SteeringTest, AnIcmpErrorGoesToWhoSentWhatItQuotes) {
     for (u16 port = 1; port <= 50; ++port) {
         // What we sent: from us to the peer. The answer to it would come from `port`.

@@ -43,9 +43,11 @@ std::expected<Ipv4Header, DropReason> parse_ipv4(std::span<const std::byte> pack
     if (first >> 4 != 4) return std::unexpected(DropReason::Ipv4BadVersion);
 
     // RFC 791 3.1 [RFC791:1].
-    Ipv4Header header = read_ipv4_fields(p);
+    Ipv4Header header;
+    header.header_length = ipv4_header_length(p);
     if (header.header_length < k_ipv4_header || header.header_length > packet.size())
         return std::unexpected(DropReason::Ipv4BadHeaderLength);
+    header.total_length = ipv4_total_length(p);
     if (header.total_length < header.header_length || header.total_length > packet.size())
         return std::unexpected(DropReason::Ipv4BadTotalLength);
 
@@ -55,6 +57,7 @@ std::expected<Ipv4Header, DropReason> parse_ipv4(std::span<const std::byte> pack
                           : checksum_add_wide(0, packet.first(header.header_length));
     if (checksum_finish_wide(sum) != 0) return std::unexpected(DropReason::Ipv4BadChecksum);
 
+    ipv4_detail::read_fields(p, header);
     if (!plain)
         header.has_source_route = options_hold_source_route(
             packet.subspan(k_ipv4_header, header.header_length - k_ipv4_header));

@@ -31,15 +31,19 @@ struct Ipv4Header {
     bool is_fragment() const { return more_fragments || fragment_offset != 0; }
 };
 
+inline u8 ipv4_header_length(const std::byte* header) {
+    return static_cast<u8>((static_cast<u8>(header[0]) & 15) * 4);
+}
 inline u16 ipv4_total_length(const std::byte* header) { return load16(header + 2); }
-// The fields of 20 bytes as they stand there, all but has_source_route; nothing is checked.
-inline Ipv4Header read_ipv4_fields(const std::byte* p) {
+
+namespace ipv4_detail {
+
+// All but the lengths and has_source_route. Into its place, because parse_ipv4() reads every packet
+// that arrives.
+inline void read_fields(const std::byte* p, Ipv4Header& header) {
     constexpr u16 dont_fragment = 0x4000, more_fragments = 0x2000, offset_mask = 0x1fff;
     const u16 fragment = load16(p + 6);
-    Ipv4Header header;
-    header.header_length = static_cast<u8>((static_cast<u8>(p[0]) & 15) * 4);
     header.tos = static_cast<u8>(p[1]);
-    header.total_length = load16(p + 2);
     header.id = load16(p + 4);
     header.dont_fragment = (fragment & dont_fragment) != 0;
     header.more_fragments = (fragment & more_fragments) != 0;
@@ -48,6 +52,16 @@ inline Ipv4Header read_ipv4_fields(const std::byte* p) {
     header.protocol = static_cast<u8>(p[9]);
     header.source = Ipv4Address{load32(p + 12)};
     header.destination = Ipv4Address{load32(p + 16)};
+}
+
+}  // namespace ipv4_detail
+
+// The fields of 20 bytes as they stand there, all but has_source_route; nothing is checked.
+inline Ipv4Header read_ipv4_fields(const std::byte* p) {
+    Ipv4Header header;
+    header.header_length = ipv4_header_length(p);
+    header.total_length = ipv4_total_length(p);
+    ipv4_detail::read_fields(p, header);
     return header;
 }
 
