@@ -447,7 +447,7 @@ ListenFigures measure_listeners(u64 n) {
     const CpuWatch watch;
     for (u64 k = 0; k < n; ++k) {
         ListenOptions o;
-        o.local = place(k);
+        o.local = {place(k).address, place(k).port};
         o.syn_backlog = 1'000'000;
         require(server.tcp().listen(o).has_value(), "cannot listen");
     }

@@ -102,7 +102,7 @@ UdpSocket open_to(Runtime& runtime, const Endpoint& to, bool broadcast) {
     options.broadcast = broadcast;
     if (!broadcast) options.remote = to;
     const auto socket = runtime.stack().udp().open(options);
-    if (!socket && socket.error() == Error::InvalidAddress && !to.address.is_any()) {
+    if (!socket && socket.error() == Error::InvalidAddress && !to.address.is_unspecified()) {
         throw RuntimeError(Error::InvalidAddress,
                            to.to_string() +
                                " is a broadcast address: add --broadcast to send to "

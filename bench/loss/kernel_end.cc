@@ -103,7 +103,7 @@ int accept_one(u16 port) {
     require(listener >= 0, "socket");
     const int yes = 1;
     ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    const sockaddr_in here = socket_address({IpAddress{Ipv4Address::any()}, port});
+    const sockaddr_in here = socket_address({IpAddress{Ipv4Address::unspecified()}, port});
     require(::bind(listener, reinterpret_cast<const sockaddr*>(&here), sizeof here) == 0, "bind");
     require(::listen(listener, 1) == 0, "listen");
     std::printf("ready\n");

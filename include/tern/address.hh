@@ -37,9 +37,9 @@ struct Ipv4Address {
         : value(u32{a} << 24 | u32{b} << 16 | u32{c} << 8 | d) {}
     static std::optional<Ipv4Address> parse(std::string_view text);
 
-    static constexpr Ipv4Address any() { return Ipv4Address{}; }
+    static constexpr Ipv4Address unspecified() { return Ipv4Address{}; }
     static constexpr Ipv4Address broadcast() { return Ipv4Address{0xffffffffu}; }
-    constexpr bool is_any() const { return value == 0; }
+    constexpr bool is_unspecified() const { return value == 0; }
     constexpr bool is_loopback() const { return value >> 24 == 127; }
     constexpr bool is_multicast() const { return value >> 28 == 0xe; }
     constexpr bool is_broadcast() const { return value == 0xffffffffu; }
@@ -76,9 +76,10 @@ struct IpAddress {
                words[2] == std::bit_cast<u32>(std::array<u8, 4>{0, 0, 0xff, 0xff});
     }
     constexpr Ipv4Address v4() const { return {bytes[12], bytes[13], bytes[14], bytes[15]}; }
-    // Neither a v4 nor a v6 host: 0.0.0.0 and ::.
-    constexpr bool is_any() const {
-        return is_v4() ? v4().is_any() : bytes == std::array<u8, 16>{};
+    // Neither a v4 nor a v6 host: 0.0.0.0 and ::. It stands for "not known" or "not chosen"; every
+    // address is another thing, a LocalAddress.
+    constexpr bool is_unspecified() const {
+        return is_v4() ? v4().is_unspecified() : bytes == std::array<u8, 16>{};
     }
     u64 high() const { return load(0); }  // native-endian words, for hashing and comparing only
     u64 low() const { return load(8); }
@@ -96,14 +97,74 @@ private:
     }
 };
 
-// An address and a port. Port 0 means "any" or "choose one".
+// An address and a port of one host. Port 0: not chosen yet.
 struct Endpoint {
-    IpAddress address{Ipv4Address::any()};
+    IpAddress address{Ipv4Address::unspecified()};
     u16 port = 0;
 
     static std::optional<Endpoint> parse(std::string_view text);  // "10.0.0.1:80", "[fe80::1]:80"
     std::string to_string() const;
     friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+// Which family of addresses.
+enum class Families : u8 { Ipv4 = 1, Ipv6 = 2, Both = 3 };
+
+constexpr Families family_of(const IpAddress& a) {
+    return a.is_v4() ? Families::Ipv4 : Families::Ipv6;
+}
+
+// Where a listener or a socket is to be reached: at one address of ours, or at every one of a
+// family, or of both. "Every address" is a value of its own and no IP address: a 0.0.0.0 that comes
+// from somewhere is refused as an address that is not ours, instead of opening everything.
+class LocalAddress {
+public:
+    constexpr LocalAddress() = default;  // every address of both families
+    constexpr LocalAddress(Families every) : every_(static_cast<u8>(every)) {}
+    constexpr LocalAddress(const IpAddress& one) : one_(one), every_(0) {}
+    constexpr LocalAddress(Ipv4Address one) : LocalAddress(IpAddress{one}) {}
+
+    constexpr bool is_every() const { return every_ != 0; }
+    constexpr Families families() const {
+        return is_every() ? static_cast<Families>(every_) : family_of(one_);
+    }
+    constexpr const IpAddress* one() const { return is_every() ? nullptr : &one_; }
+    // Whether what is sent to `a`, an address of ours, comes here.
+    bool covers(const IpAddress& a) const { return is_every() ? has(family_of(a)) : one_ == a; }
+    // Whether there can be an address that both cover.
+    bool overlaps(const LocalAddress& other) const {
+        if (!is_every()) return other.covers(one_);
+        if (!other.is_every()) return covers(other.one_);
+        return (every_ & other.every_) != 0;
+    }
+    // Of two that cover an address the more specific one gets what is sent to it: one address, then
+    // every one of a family, then of both.
+    constexpr u32 specificity() const {
+        if (!is_every()) return 2;
+        return families() == Families::Both ? 0 : 1;
+    }
+    // As one address, where only such a one can be said (FlowId): 0.0.0.0 or :: for every one.
+    constexpr IpAddress or_unspecified() const {
+        if (!is_every()) return one_;
+        return families() == Families::Ipv6 ? IpAddress{} : IpAddress{Ipv4Address::unspecified()};
+    }
+    std::string to_string() const;  // "10.0.0.1", "0.0.0.0", "::"; of both families "*"
+    friend bool operator==(const LocalAddress&, const LocalAddress&) = default;
+
+private:
+    constexpr bool has(Families f) const { return (every_ & static_cast<u8>(f)) != 0; }
+
+    IpAddress one_;
+    u8 every_ = static_cast<u8>(Families::Both);  // 0: one_
+};
+
+// A local address and a port. Port 0: choose one.
+struct LocalEndpoint {
+    LocalAddress address{};
+    u16 port = 0;
+
+    std::string to_string() const;  // "10.0.0.1:80", "[::]:80", "*:80"
+    friend bool operator==(const LocalEndpoint&, const LocalEndpoint&) = default;
 };
 
 // An address with the length of its network prefix; for IPv4 the length counts from 0 to 32.

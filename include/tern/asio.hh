@@ -233,7 +233,7 @@ public:
 
     executor_type get_executor() const noexcept { return executor_; }
     bool is_open() const;
-    Endpoint local_endpoint() const;
+    LocalEndpoint local_endpoint() const;
     void close();
     void cancel();
 
@@ -267,7 +267,7 @@ public:
 
     executor_type get_executor() const noexcept { return executor_; }
     bool is_open() const;
-    Endpoint local_endpoint() const;
+    LocalEndpoint local_endpoint() const;
     void close();
     void cancel();
 

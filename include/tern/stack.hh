@@ -50,9 +50,12 @@ struct Event {
     enum class Kind : u8 { Tcp, Listener, Udp, Echo, Address } kind;
     Index index;  // with generation: the handle
     u32 generation;
-    u16 bits;     // TcpEventBits or UdpEventBits
-    Error error;  // with Closed, SoftError, UdpError; Address: AddressNotAvailable = conflict
-    u64 user;     // as given at connect(), listen(), open()
+    u16 bits;  // TcpEventBits or UdpEventBits
+    // With Closed, SoftError, UdpError. Address: None, it is ours now; AddressNotAvailable,
+    // somebody else has it.
+    Error error;
+    u64 user;                // as given at connect(), listen(), open()
+    IpAddress address = {};  // Address: which one; `index` is the interface
 
     TcpConnection connection() const { return {index, generation}; }
     TcpListener listener() const { return {index, generation}; }
@@ -107,7 +110,7 @@ public:
     Result<void> add_address(Interface i, Cidr address, Probe probe = Probe::No);
     Result<void> remove_address(Interface i, IpAddress address);
     // Every address of `prefix` is ours on this interface, without a record of its own
-    // (accept-any): a listener for any address accepts on it, listen() and connect() may name it,
+    // (accept-any): a listener for every address accepts on it, listen() and connect() may name it,
     // echo requests are answered. It is no subnet: no route, no broadcast address, and never chosen
     // as a source by itself; so an Ethernet interface wants an address too. What a more specific
     // route, or subnet of an address, covers is not ours: with a prefix as wide as the subnet

@@ -95,7 +95,8 @@ struct TcpOptions {
 };
 
 struct ListenOptions {
-    Endpoint local{};        // port 0: choose one; address any: every address
+    // Of several that cover an address the most specific one gets its connections.
+    LocalEndpoint local{};   // port 0: choose one; without an address: every one
     u32 backlog = 128;       // connections waiting for accept()
     u32 syn_backlog = 1024;  // embryos; above it SYN cookies
     bool syn_cookies = true;
@@ -194,11 +195,12 @@ public:
     // too much state. AlreadyExists. OutOfMemory: sixteen are known.
     Result<void> add_congestion_control(const CongestionControl& algorithm);
 
-    // Passive OPEN. PortInUse, AddressNotAvailable, OutOfMemory.
+    // Passive OPEN. PortInUse, AddressNotAvailable, OutOfMemory. NotSupported: every address of
+    // IPv6 alone, which tern does not speak yet.
     Result<TcpListener> listen(const ListenOptions& options);
     // The next established connection. WouldBlock; Aborted after close_listener().
     Result<TcpConnection> accept(TcpListener listener);
-    Result<Endpoint> local_endpoint(TcpListener listener) const;
+    Result<LocalEndpoint> local_endpoint(TcpListener listener) const;
     // Embryos and connections not yet accepted are reset.
     Result<void> close_listener(TcpListener listener);
 

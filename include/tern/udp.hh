@@ -20,7 +20,7 @@ struct UdpSocket {
 enum UdpEventBits : u16 { UdpReadable = 1, UdpError = 2 };
 
 struct UdpOptions {
-    Endpoint local{};                  // port 0: choose one; address any: every address
+    LocalEndpoint local{};             // port 0: choose one; without an address: every one
     std::optional<Endpoint> remote{};  // connected: only its datagrams arrive, ICMP errors are told
     bool broadcast = false;            // may send to broadcast addresses
     bool reuse_address = false;
@@ -46,10 +46,12 @@ class TERN_LOCAL UdpRoom;
 
 class Udp {
 public:
-    // PortInUse, AddressNotAvailable, NoPortFree, NoRoute (connected), OutOfMemory.
+    // PortInUse, AddressNotAvailable, NoPortFree, NoRoute (connected), OutOfMemory; NotSupported:
+    // every address of IPv6 alone, which tern does not speak yet.
     Result<UdpSocket> open(const UdpOptions& options);
     // `to` may be left out on a connected socket; `source` chooses among our addresses, and with it
-    // the interface (RFC 1122 3.3.4.2). MessageTooLong, NoRoute, AddressNotAvailable, NotConnected,
+    // the interface (RFC 1122 3.3.4.2); 0.0.0.0 is one for 255.255.255.255 alone, while the
+    // interface has no address (DHCP). MessageTooLong, NoRoute, AddressNotAvailable, NotConnected,
     // InvalidAddress (broadcast not allowed, port 0), OutOfMemory; a hard ICMP error that came
     // (Refused, ...) is returned once instead of sending. A soft one (HostUnreachable,
     // NetworkUnreachable) is told by the event UdpError alone.
@@ -57,7 +59,7 @@ public:
                       std::optional<IpAddress> source = {});
     // WouldBlock, or a hard ICMP error once.
     Result<Datagram> receive(UdpSocket s);
-    Result<Endpoint> local_endpoint(UdpSocket s) const;
+    Result<LocalEndpoint> local_endpoint(UdpSocket s) const;
     void close(UdpSocket s);
 
 private:

@@ -251,9 +251,9 @@ TEST(Address, CidrMask) {
 }
 
 TEST(Address, WhatAnAddressIs) {
-    EXPECT_TRUE(IpAddress{Ipv4Address::any()}.is_any());
-    EXPECT_TRUE(IpAddress{}.is_any());
-    EXPECT_FALSE(IpAddress{Ipv4Address(10, 0, 0, 1)}.is_any());
+    EXPECT_TRUE(IpAddress{Ipv4Address::unspecified()}.is_unspecified());
+    EXPECT_TRUE(IpAddress{}.is_unspecified());
+    EXPECT_FALSE(IpAddress{Ipv4Address(10, 0, 0, 1)}.is_unspecified());
     struct {
         const char* text;
         bool valid;
@@ -266,5 +266,54 @@ TEST(Address, WhatAnAddressIs) {
 }
 
 }  // namespace
+
+// What is not to be mixed up does not compile.
+template <class T, class... From>
+concept MadeOf = requires(From... from) {
+    T{from...};
+};
+static_assert(!std::is_convertible_v<LocalAddress, IpAddress>);
+static_assert(!std::is_convertible_v<LocalEndpoint, Endpoint>);
+static_assert(!std::is_convertible_v<Endpoint, LocalEndpoint>);
+static_assert(!MadeOf<Endpoint, LocalAddress, u16>);
+static_assert(MadeOf<LocalEndpoint, IpAddress, u16> && MadeOf<LocalEndpoint, Families, u16>);
+
+TEST(LocalAddress, EveryAddressIsNoIpAddress) {
+    EXPECT_TRUE(LocalAddress{}.is_every());
+    EXPECT_EQ(LocalAddress{}, LocalAddress{Families::Both});
+    const LocalAddress zero = IpAddress{Ipv4Address::unspecified()};
+    EXPECT_FALSE(zero.is_every());
+    EXPECT_NE(zero, LocalAddress{Families::Ipv4});
+    EXPECT_FALSE(zero.covers(Ipv4Address{10, 0, 0, 1}));
+}
+
+TEST(LocalAddress, CoversAndOverlapsByFamily) {
+    const IpAddress v4 = Ipv4Address{10, 0, 0, 1}, v6 = *IpAddress::parse("2001:db8::1");
+    struct {
+        LocalAddress address;
+        bool covers_v4, covers_v6;
+        u32 specificity;
+        const char* text;
+    } const rows[] = {{{}, true, true, 0, "*"},
+                      {Families::Ipv4, true, false, 1, "0.0.0.0"},
+                      {Families::Ipv6, false, true, 1, "::"},
+                      {v4, true, false, 2, "10.0.0.1"},
+                      {v6, false, true, 2, "2001:db8::1"}};
+    for (const auto& row : rows) {
+        EXPECT_EQ(row.address.covers(v4), row.covers_v4) << row.text;
+        EXPECT_EQ(row.address.covers(v6), row.covers_v6) << row.text;
+        EXPECT_EQ(row.address.specificity(), row.specificity) << row.text;
+        EXPECT_EQ(row.address.to_string(), row.text);
+        for (const auto& other : rows) {
+            const bool both =
+                (row.covers_v4 && other.covers_v4) || (row.covers_v6 && other.covers_v6);
+            EXPECT_EQ(row.address.overlaps(other.address), both) << row.text << ' ' << other.text;
+        }
+    }
+    EXPECT_FALSE(LocalAddress{v4}.overlaps(Ipv4Address{10, 0, 0, 2}));
+    EXPECT_EQ((LocalEndpoint{{}, 80}).to_string(), "*:80");
+    EXPECT_EQ((LocalEndpoint{Families::Ipv6, 80}).to_string(), "[::]:80");
+    EXPECT_EQ((LocalEndpoint{v4, 80}).to_string(), "10.0.0.1:80");
+}
 
 }  // namespace tern

@@ -53,11 +53,11 @@ struct Host {
         cable = stack.add_interface(e).value();
         (void)stack.add_address(cable, *Cidr::parse("10.1.0.1/24"), Stack::Probe::Yes);
         ListenOptions o;
-        o.local = {IpAddress(Ipv4Address::any()), 80};
+        o.local.port = 80;
         o.syn_backlog = 4;
         listener = *stack.tcp().listen(o);
         UdpOptions u;
-        u.local = {IpAddress(Ipv4Address::any()), 53};
+        u.local.port = 53;
         udp = *stack.udp().open(u);
     }
 

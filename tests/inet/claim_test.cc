@@ -30,7 +30,7 @@ protected:
         if (!e) return Error::WouldBlock;
         EXPECT_EQ(e->kind, Event::Kind::Address);
         EXPECT_EQ(e->index, eth);
-        EXPECT_EQ(e->user, ip_address.value);
+        EXPECT_EQ(e->address, IpAddress{ip_address});
         return e->error;
     }
     // When frames leave, and which.
@@ -147,8 +147,8 @@ TEST_F(Claim, an_address_that_somebody_has_is_not_used) {
         frame({.operation = 2,
                .sender_ip = k_wanted,
                .target = k_our_mac,
-               .target_ip = Ipv4Address::any()}),                         // the answer to a probe
-        frame({.sender_ip = Ipv4Address::any(), .target_ip = k_wanted}),  // another's probe
+               .target_ip = Ipv4Address::unspecified()}),  // the answer to a probe
+        frame({.sender_ip = Ipv4Address::unspecified(), .target_ip = k_wanted}),  // another's probe
     };
     for (const Bytes& conflict : conflicts) {
         for (const Duration at : {0ms, 500ms, 1500ms, 3000ms, 3900ms}) {
@@ -242,8 +242,8 @@ TEST_F(Claim, who_contests_is_not_believed_otherwise) {
 
 TEST_F(Claim, anothers_probe_for_our_address_is_answered) {
     settle();
-    EXPECT_TRUE(
-        lives(frame({.sender_ip = Ipv4Address::any(), .target_ip = k_wanted}), Arrived::Consumed));
+    EXPECT_TRUE(lives(frame({.sender_ip = Ipv4Address::unspecified(), .target_ip = k_wanted}),
+                      Arrived::Consumed));
     const auto out = sent();
     ASSERT_EQ(out.size(), 1u);
     EXPECT_EQ(out[0].arp().operation, 2);

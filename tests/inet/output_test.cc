@@ -84,7 +84,7 @@ TEST_F(Output, the_source_is_an_address_of_the_interface) {
         layer->send(pool.copy_of(std::as_bytes(std::span{eight})),
                     {.source = source, .destination = k_peer, .protocol = 17}, way);
     };
-    for (const Ipv4Address source : {k_other, Ipv4Address(10, 1, 0, 1), Ipv4Address::any(),
+    for (const Ipv4Address source : {k_other, Ipv4Address(10, 1, 0, 1), Ipv4Address::unspecified(),
                                      Ipv4Address::broadcast(), Ipv4Address(224, 0, 0, 1)})
         from(source);
     EXPECT_EQ(drops(DropReason::OutNoRoute), 5u);

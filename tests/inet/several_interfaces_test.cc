@@ -56,7 +56,7 @@ TEST_F(SeveralInterfaces, WaysFoundLatelyAreKeptApartByTheirSource) {
         inet::Way first_way, second_way, free_way;
         ASSERT_TRUE(layer->find_way(k_far, k_us, first_way));
         ASSERT_TRUE(layer->find_way(k_far, k_second, second_way));
-        ASSERT_TRUE(layer->find_way(k_far, Ipv4Address::any(), free_way));
+        ASSERT_TRUE(layer->find_way(k_far, Ipv4Address::unspecified(), free_way));
         EXPECT_EQ(first_way.interface, eth);
         EXPECT_EQ(second_way.interface, second);
         EXPECT_EQ(free_way.interface, eth);
@@ -125,14 +125,14 @@ TEST_F(SeveralInterfaces, OneThatIsClearedGivesItsRoutesAndAddressesBack) {
     default_route(second, {10, 1, 0, 254});
     ASSERT_TRUE(layer->add_prefix(eth, *Cidr::parse("10.9.0.0/16"), true));
     inet::Way kept;
-    ASSERT_TRUE(layer->find_way(k_far, Ipv4Address::any(), kept));
+    ASSERT_TRUE(layer->find_way(k_far, Ipv4Address::unspecified(), kept));
     EXPECT_EQ(kept.interface, eth);
     EXPECT_EQ(layer->clear_interface(9).error(), Error::NoSuchInterface);
     ASSERT_TRUE(layer->clear_interface(eth));
     for (const Ipv4Address gone : {k_us, Ipv4Address(10, 9, 1, 1)})
         EXPECT_FALSE(layer->is_local_address(gone));
     EXPECT_EQ(layer->source_for(k_far), IpAddress{k_second}) << "the other default route leads";
-    ASSERT_TRUE(layer->find_way(k_far, Ipv4Address::any(), kept));
+    ASSERT_TRUE(layer->find_way(k_far, Ipv4Address::unspecified(), kept));
     EXPECT_EQ(kept.interface, second);
     EXPECT_EQ(layer->source_for(k_peer), IpAddress{k_second}) << "nobody is on-link there any more";
     add("10.0.0.1/24", second);

@@ -32,7 +32,7 @@ struct Many : Pair {
         EXPECT_TRUE(b.add_route(*Cidr::parse("10.32.0.0/12"), on_b));
         for (u32 n = 0; n < count; ++n) {
             ListenOptions o;
-            o.local = place(n);
+            o.local = {place(n).address, place(n).port};
             o.user = n;
             const auto l = a.tcp().listen(o);
             EXPECT_TRUE(l.has_value()) << n;
@@ -80,7 +80,7 @@ TEST(Listeners, OneOfVeryManyClosesAndOpensAgain) {
     for (int i = 0; i < 100; ++i) {
         const u32 n = random.below(p.count - 1);
         ListenOptions o;
-        o.local = Many::place(n);
+        o.local = {Many::place(n).address, Many::place(n).port};
         o.user = n;
         o.reuse_address = true;
         EXPECT_EQ(p.a.tcp().listen(o).error(), Error::PortInUse);

@@ -29,7 +29,7 @@ struct Pair {
         : a(watched(config(o, o.seed), o)), b(config(o, o.seed + 1)),
           on_a(join(a, "10.0.0.1/24", o)), on_b(join(b, "10.0.0.2/24", o)) {
         ListenOptions any;
-        any.local = {IpAddress(Ipv4Address::any()), 80};
+        any.local.port = 80;
         listener = *b.tcp().listen(any);
     }
     Pair() : Pair(Options()) {}

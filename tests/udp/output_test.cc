@@ -121,7 +121,7 @@ TEST_F(UdpOutput, what_cannot_be_sent) {
     const Bytes data = pattern(4);
     EXPECT_EQ(send_error(s, data), Error::NotConnected);
     EXPECT_EQ(send_error(s, data, Endpoint{k_peer, 0}), Error::InvalidAddress);
-    EXPECT_EQ(send_error(s, data, Endpoint{Ipv4Address::any(), 53}), Error::InvalidAddress);
+    EXPECT_EQ(send_error(s, data, Endpoint{Ipv4Address::unspecified(), 53}), Error::InvalidAddress);
     EXPECT_EQ(send_error(s, data, Endpoint{Ipv4Address{8, 8, 8, 8}, 53}), Error::NoRoute);
     EXPECT_EQ(send_error(s, data, Endpoint{k_us, 53}), Error::NoRoute);
     EXPECT_EQ(send_error(s, Bytes(1473), Endpoint{k_peer, 53}), Error::MessageTooLong);
@@ -172,6 +172,63 @@ TEST_F(UdpOutput, without_memory_nothing_is_sent) {
     while (Packet more = pool.allocate(0)) hoard.push_back(std::move(more));
     EXPECT_EQ(send_error(s, {1}, Endpoint{k_peer, 53}), Error::OutOfMemory);
     EXPECT_TRUE(silent());
+}
+
+// RFC 2131 4.1: a client that has no address yet asks from 0.0.0.0, and hears the answer.
+class DhcpClient : public UdpTest {
+protected:
+    DhcpClient() {
+        layer = std::make_unique<inet::Inet>(context);
+        room = std::make_unique<UdpRoom>(context, *layer);
+        eth = add_ethernet();
+        UdpOptions options = bound_to(68);
+        options.broadcast = true;
+        socket = open(options);
+    }
+    Error ask(Ipv4Address from, Ipv4Address to) {
+        const Bytes data = pattern(240);
+        const auto r =
+            room->send(socket, std::as_bytes(std::span{data}), Endpoint{to, 67}, IpAddress{from});
+        return r ? Error::None : r.error();
+    }
+    UdpSocket socket;
+};
+
+TEST_F(DhcpClient, AsksFromNoAddressWhileItHasNone) {
+    covers({"RFC1122:5"});
+    ASSERT_EQ(ask({}, Ipv4Address::broadcast()), Error::None);
+    const auto out = sent();
+    ASSERT_EQ(out.size(), 1u);
+    EXPECT_TRUE(out[0].to().is_broadcast());
+    EXPECT_EQ(out[0].ip_from(), Ipv4Address{});
+    EXPECT_EQ(out[0].ip_to(), Ipv4Address::broadcast());
+    const Bytes datagram = out[0].payload();
+    EXPECT_EQ(sum16(datagram, pseudo({}, Ipv4Address::broadcast(), 17, datagram.size())), 0xffff);
+
+    arrive(ether({.to = MacAddress::broadcast()},
+                 ip({.to = Ipv4Address::broadcast()},
+                    udp({.from = 67, .to = 68}, pattern(300), k_peer, Ipv4Address::broadcast()))));
+    const auto offer = room->receive(socket);
+    ASSERT_TRUE(offer);
+    EXPECT_EQ(offer->data.size(), 300u);
+}
+
+TEST_F(DhcpClient, AsksOneHostFromNoAddressNever) {
+    covers({"RFC1122:5"});
+    ASSERT_TRUE(layer->add_route(*Cidr::parse("0.0.0.0/0"), eth, std::nullopt));
+    EXPECT_EQ(ask({}, k_peer), Error::AddressNotAvailable);
+    EXPECT_EQ(ask({0, 0, 0, 7}, Ipv4Address::broadcast()), Error::AddressNotAvailable);
+    EXPECT_TRUE(silent());
+}
+
+TEST_F(DhcpClient, ThatHasAnAddressSpeaksFromIt) {
+    covers({"RFC1122:5"});
+    ASSERT_TRUE(layer->add_address(eth, *Cidr::parse("10.0.0.1/24"), true));
+    EXPECT_EQ(ask({}, Ipv4Address::broadcast()), Error::None) << "it is not ours yet";
+    ASSERT_TRUE(layer->remove_address(eth, k_us));
+    ASSERT_TRUE(layer->add_address(eth, *Cidr::parse("10.0.0.1/24"), false));
+    EXPECT_EQ(ask({}, Ipv4Address::broadcast()), Error::AddressNotAvailable);
+    EXPECT_EQ(ask(k_us, Ipv4Address::broadcast()), Error::None);
 }
 
 }  // namespace

@@ -21,10 +21,8 @@ protected:
         EXPECT_TRUE(s) << message_of(s ? Error::None : s.error());
         return s ? *s : UdpSocket{};
     }
-    UdpSocket open_on(u16 port, Ipv4Address address = Ipv4Address::any()) {
-        return open(bound_to(port, address));
-    }
-    static UdpOptions bound_to(u16 port, Ipv4Address address = Ipv4Address::any()) {
+    UdpSocket open_on(u16 port, LocalAddress address = {}) { return open(bound_to(port, address)); }
+    static UdpOptions bound_to(u16 port, LocalAddress address = {}) {
         UdpOptions options;
         options.local = {address, port};
         return options;

@@ -27,7 +27,7 @@ TEST_F(UdpSockets, a_port_has_one_owner_unless_all_agree) {
 TEST_F(UdpSockets, addresses_share_a_port) {
     ASSERT_TRUE(layer->add_address(eth, *Cidr::parse("10.0.0.77/24"), false));
     open_on(5000, k_us);
-    EXPECT_EQ(refusal(bound_to(5000, {10, 0, 0, 77})), Error::None);
+    EXPECT_EQ(refusal(bound_to(5000, Ipv4Address{10, 0, 0, 77})), Error::None);
     EXPECT_EQ(refusal(bound_to(5000, k_us)), Error::PortInUse);
     EXPECT_EQ(refusal(bound_to(5000)), Error::PortInUse);
 }
@@ -40,9 +40,9 @@ TEST_F(UdpSockets, peers_share_a_port) {
 
 TEST_F(UdpSockets, what_cannot_be_opened) {
     EXPECT_EQ(refusal(bound_to(5000, k_other)), Error::AddressNotAvailable);
-    EXPECT_EQ(refusal(bound_to(5000, {10, 0, 0, 255})), Error::AddressNotAvailable);
+    EXPECT_EQ(refusal(bound_to(5000, Ipv4Address{10, 0, 0, 255})), Error::AddressNotAvailable);
     EXPECT_EQ(refusal(connected_to({k_peer, 0})), Error::InvalidAddress);
-    EXPECT_EQ(refusal(connected_to({Ipv4Address::any(), 53})), Error::InvalidAddress);
+    EXPECT_EQ(refusal(connected_to({Ipv4Address::unspecified(), 53})), Error::InvalidAddress);
     EXPECT_EQ(refusal(connected_to({Ipv4Address::broadcast(), 53})), Error::InvalidAddress);
     EXPECT_EQ(refusal(connected_to({Ipv4Address{8, 8, 8, 8}, 53})), Error::NoRoute);
     UdpOptions options = bound_to(5000);
@@ -177,9 +177,10 @@ TEST_F(UdpSockets, many_sockets_come_and_go) {
             sockets.erase(sockets.begin() + i);
         } else if (what == 1) {
             const u16 port = static_cast<u16>(6000 + random.below(200));
-            UdpOptions options = random.below(2) == 0
-                                     ? bound_to(port, random.below(2) ? k_us : Ipv4Address{})
-                                     : connected_to({k_peer, u16(1 + random.below(3))}, port);
+            UdpOptions options =
+                random.below(2) == 0
+                    ? bound_to(port, random.below(2) ? LocalAddress{k_us} : LocalAddress{})
+                    : connected_to({k_peer, u16(1 + random.below(3))}, port);
             options.reuse_address = random.below(2) == 0;
             if (const auto s = room->open(options)) sockets.push_back(*s);
         } else if (what == 2) {
@@ -196,6 +197,36 @@ TEST_F(UdpSockets, many_sockets_come_and_go) {
     for (const UdpSocket s : sockets) room->close(s);
     EXPECT_EQ(pool.packets_in_use(), 0u);
     EXPECT_FALSE(room->next_event());
+}
+
+// The most specific one gets what comes; two that could both get it clash.
+TEST_F(UdpSockets, EveryAddressOfAFamilyIsLessThanEveryOneOfBoth) {
+    UdpOptions both = bound_to(53), v4 = bound_to(53, Families::Ipv4), one = bound_to(53, k_us);
+    both.reuse_address = v4.reuse_address = one.reuse_address = true;
+    const UdpSocket family = open(v4), all = open(both);
+    const auto reached = [&](UdpSocket s) {
+        arrive(datagram({.to = 53}, pattern(4)));
+        return room->receive(s).has_value();
+    };
+    EXPECT_TRUE(reached(family));
+    const UdpSocket here = open(one);
+    EXPECT_TRUE(reached(here));
+    room->close(here);
+    room->close(family);
+    EXPECT_TRUE(reached(all));
+    EXPECT_EQ(*room->local_endpoint(all), (LocalEndpoint{{}, 53}));
+    EXPECT_EQ(refusal(bound_to(53, Families::Ipv4)), Error::PortInUse);
+    EXPECT_EQ(refusal(bound_to(53, k_us)), Error::PortInUse);
+    EXPECT_EQ(refusal(bound_to(54, Families::Ipv6)), Error::NotSupported);
+    UdpOptions other_family = connected_to({*IpAddress::parse("2001:db8::1"), 53});
+    other_family.local.address = Families::Ipv4;
+    EXPECT_EQ(refusal(other_family), Error::InvalidAddress);
+    const UdpSocket only_v4 = open_on(54, Families::Ipv4);
+    EXPECT_EQ(send_error(only_v4, pattern(4), Endpoint{*IpAddress::parse("2001:db8::1"), 53}),
+              Error::InvalidAddress);
+    room->close(only_v4);
+    EXPECT_EQ(refusal(bound_to(54, IpAddress{})), Error::AddressNotAvailable);
+    EXPECT_EQ(refusal(bound_to(54, Ipv4Address::unspecified())), Error::AddressNotAvailable);
 }
 
 }  // namespace

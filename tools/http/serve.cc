@@ -93,8 +93,9 @@ private:
 
 // Where one link is served: at the first of its addresses.
 std::string url_on(const HttpServer& server, const LinkOptions& link) {
-    Endpoint at = server.local_endpoint();
-    if (const auto cidr = Cidr::parse(link.addresses.front()); cidr && at.address.is_any())
+    const LocalEndpoint local = server.local_endpoint();
+    Endpoint at{local.address.or_unspecified(), local.port};
+    if (const auto cidr = Cidr::parse(link.addresses.front()); cidr && local.address.is_every())
         at.address = cidr->address;
     return "http://" + (at.port == 80 ? at.address.to_string() : at.to_string()) + "/";
 }

@@ -530,7 +530,7 @@ HttpServer::HttpServer(asio::context& context, ServerOptions options,
 }
 
 HttpServer::~HttpServer() { stop(); }
-Endpoint HttpServer::local_endpoint() const { return inside_->acceptor.local_endpoint(); }
+LocalEndpoint HttpServer::local_endpoint() const { return inside_->acceptor.local_endpoint(); }
 const ServerTotals& HttpServer::totals() const { return inside_->sessions.totals; }
 
 void HttpServer::stop() {

@@ -53,7 +53,7 @@ public:
     HttpServer(asio::context& context, ServerOptions options,
                std::function<void(const AccessRecord&)> log);
     ~HttpServer();
-    Endpoint local_endpoint() const;
+    LocalEndpoint local_endpoint() const;
     const ServerTotals& totals() const;
     // No new connections; those that are open end.
     void stop();

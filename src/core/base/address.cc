@@ -250,6 +250,16 @@ std::string Endpoint::to_string() const {
     return text;
 }
 
+std::string LocalAddress::to_string() const {
+    return is_every() && families() == Families::Both ? "*" : or_unspecified().to_string();
+}
+
+std::string LocalEndpoint::to_string() const {
+    const Endpoint shown{address.or_unspecified(), port};
+    if (address != LocalAddress{}) return shown.to_string();
+    return shown.to_string().replace(0, shown.address.to_string().size(), "*");
+}
+
 std::optional<Cidr> Cidr::parse(std::string_view text) {
     const std::size_t slash = text.find('/');
     const auto address = IpAddress::parse(text.substr(0, slash));

@@ -33,7 +33,8 @@ void Inet::Inside::tell_address(u8 interface, const IpAddress& ip, Error error) 
                  .generation = 0,
                  .bits = 0,
                  .error = error,
-                 .user = ip.v4().value});
+                 .user = 0,
+                 .address = ip});
 }
 
 bool Inet::Inside::is_group(const IpAddress& to) const {
@@ -164,6 +165,10 @@ bool Inet::is_local_address(const IpAddress& address) const {
 
 bool Inet::is_source_on(const Way& way, const IpAddress& source) const {
     return inside_->has(way.interface) && inside_->addresses.owns(way.interface, source);
+}
+
+bool Inet::may_leave(const Way& way, const IpAddress& source, const IpAddress& destination) const {
+    return inside_->has(way.interface) && inside_->may_leave(way.interface, source, destination);
 }
 
 bool Inet::is_broadcast_address(const IpAddress& address) const {

@@ -73,6 +73,12 @@ struct Inet::Inside final : private OwnAddresses::Surroundings,
 
     // output.cc
     const PacketDescriptor* send(Packet packet, const Outgoing& outgoing, Way& way);
+    bool may_leave(u8 interface, const IpAddress& source, const IpAddress& destination) const {
+        return addresses.owns(interface, source) ||
+               asks_for_address(interface, source, destination);
+    }
+    bool asks_for_address(u8 interface, const IpAddress& source,
+                          const IpAddress& destination) const;
     void send(v4::Answer answer);  // if there is one
     const PacketDescriptor* to_group(Packet packet, const Outgoing& outgoing, Way& way);
     void push_link(u8 interface, Packet& packet, const MacAddress& to, wire::EtherType type);

@@ -27,7 +27,7 @@ const PacketDescriptor* Inet::Inside::send(Packet packet, const Outgoing& outgoi
     if (!ways.find(outgoing.destination, outgoing.source, way))
         return drop_outgoing(packet, DropReason::OutNoRoute, 0);
     // RFC 1122 3.2.1.3 [RFC1122:5]: the address may have been taken away since the sender chose it.
-    if (!addresses.owns(way.interface, outgoing.source)) [[unlikely]]
+    if (!may_leave(way.interface, outgoing.source, outgoing.destination)) [[unlikely]]
         return drop_outgoing(packet, DropReason::OutNoRoute, way.interface);
     const InterfaceConfig& config = at(way.interface).config;
     const u32 length = packet.size() + wire::k_ipv4_header;
@@ -40,6 +40,14 @@ const PacketDescriptor* Inet::Inside::send(Packet packet, const Outgoing& outgoi
     const MacAddress* to = resolver.address_for(way.neighbor, packet);
     if (to == nullptr) return nullptr;
     return transmit(way.interface, std::move(packet), *to);
+}
+
+// RFC 1122 3.2.1.3 (a) [RFC1122:5]: 0.0.0.0 is a source for who is about to learn his address.
+bool Inet::Inside::asks_for_address(u8 interface, const IpAddress& source,
+                                    const IpAddress& destination) const {
+    return source == IpAddress{Ipv4Address::unspecified()} &&
+           destination == IpAddress{Ipv4Address::broadcast()} &&
+           !addresses.has_usable_ipv4(interface);
 }
 
 void Inet::Inside::send(v4::Answer answer) {

@@ -93,7 +93,7 @@ static_assert(sizeof(TimeWait) == 64);
 struct FastOpenReset;
 
 struct Listener {
-    IpAddress address;  // any: every address
+    LocalAddress address;
     u16 port = 0;
     bool syn_cookies = true;
     // RFC 4987 3.6: an ACK may bring a cookie back until this second, if one was given at all.
@@ -111,6 +111,8 @@ struct Listener {
     // RST: they count a while longer.
     u32 fast_open_limit = 0, fast_open_pending = 0;
     Handle<FastOpenReset> fast_open_resets, fast_open_last_reset;  // in the order of time
+
+    FlowId id() const { return {{address.or_unspecified(), port}, {}}; }
 };
 
 // RFC 7413 5.1: the place of a fast open that ended by RST.

@@ -20,8 +20,9 @@ u64 HashOfListener::operator()(Handle<Listener> listener) const {
     return hash_of_listener(room->table_key, l.address, l.port);
 }
 
-u64 hash_of_listener(const SipKey& key, const IpAddress& address, u16 port) {
-    return FlowKey(address, port, Ipv4Address::any(), 0).hash(key);
+u64 hash_of_listener(const SipKey& key, const LocalAddress& address, u16 port) {
+    const u16 every = address.is_every() ? static_cast<u16>(address.families()) : u16{0};
+    return FlowKey(address.or_unspecified(), port, Ipv4Address::unspecified(), every).hash(key);
 }
 
 namespace {
@@ -408,7 +409,7 @@ std::optional<Event> Room::next_event() {
     return std::nullopt;
 }
 
-Handle<Listener> listener_at(const Room& room, const IpAddress& address, u16 port) {
+Handle<Listener> listener_at(const Room& room, const LocalAddress& address, u16 port) {
     return room.listener_table.find(
         hash_of_listener(room.table_key, address, port), [&](Handle<Listener> i) {
             return room.listeners[i].port == port && room.listeners[i].address == address;
@@ -420,7 +421,8 @@ Handle<Listener> find_listener(Room& room, const IpAddress& address, u16 port) {
     if (lately.listener != 0 && lately.port == port && lately.address == address)
         return lately.listener;
     Handle<Listener> found = listener_at(room, address, port);
-    if (found == 0) found = listener_at(room, Ipv4Address::any(), port);
+    if (found == 0) found = listener_at(room, family_of(address), port);
+    if (found == 0) found = listener_at(room, Families::Both, port);
     if (found != 0) lately = {address, port, found};
     return found;
 }

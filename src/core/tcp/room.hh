@@ -222,8 +222,8 @@ void want_output(Room& room, Tcb& tcb);
 void tell(Room& room, Tcb& tcb, u16 bits);  // events for the application
 void tell_listener(Room& room, Handle<Listener> i);
 void soft_error(Room& room, Tcb& tcb, Error error);
-u64 hash_of_listener(const SipKey& key, const IpAddress& address, u16 port);
-Handle<Listener> listener_at(const Room& room, const IpAddress& address,
+u64 hash_of_listener(const SipKey& key, const LocalAddress& address, u16 port);
+Handle<Listener> listener_at(const Room& room, const LocalAddress& address,
                              u16 port);  // of this very address
 // For this address: its own, or the one for every address.
 Handle<Listener> find_listener(Room& room, const IpAddress& address, u16 port);

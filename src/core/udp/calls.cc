@@ -12,7 +12,7 @@ Result<void> Udp::send(UdpSocket s, std::span<const std::byte> data, std::option
 
 Result<Datagram> Udp::receive(UdpSocket s) { return room_->receive(s); }
 
-Result<Endpoint> Udp::local_endpoint(UdpSocket s) const { return room_->local_endpoint(s); }
+Result<LocalEndpoint> Udp::local_endpoint(UdpSocket s) const { return room_->local_endpoint(s); }
 
 void Udp::close(UdpSocket s) { room_->close(s); }
 

@@ -56,24 +56,25 @@ Result<void> UdpRoom::send(UdpSocket handle, std::span<const std::byte> data,
     if (s->pending != Error::None) return std::unexpected(std::exchange(s->pending, Error::None));
     if (!to && !s->connected) return std::unexpected(Error::NotConnected);
     Endpoint remote = to ? *to : s->remote;
-    if (remote.port == 0 || remote.address.is_any() ||
+    if (remote.port == 0 || remote.address.is_unspecified() ||
         (in.inet.is_broadcast_address(remote.address) && !s->may_broadcast))
         return std::unexpected(Error::InvalidAddress);
 
     // RFC 1122 4.1.4, 4.1.3.6 [RFC1122:18]: the application's choice, or the address it is bound
     // to, or the best one for the way; never one that is not ours there.
-    Endpoint local = s->local;
+    Endpoint local{s->local.address.or_unspecified(), s->local.port};
+    const bool usual = s->connected && remote == s->remote && (!source || *source == local.address);
     if (source) {
         local.address = *source;
-    } else if (local.address.is_any()) {
+    } else if (s->local.address.is_every()) {
+        if (!s->local.address.covers(remote.address)) return std::unexpected(Error::InvalidAddress);
         TERN_TRY(local.address, in.inet.source_for(remote.address));
     }
     inet::Way once;
-    const bool usual = s->connected && remote == s->remote && local == s->local;
     inet::Way& way = usual ? s->way : once;
     if (auto found = in.inet.find_way(remote.address, local.address, way); !found)
         return std::unexpected(found.error());
-    if (!in.inet.is_source_on(way, local.address))
+    if (!in.inet.may_leave(way, local.address, remote.address))
         return std::unexpected(Error::AddressNotAvailable);
     if (data.size() + k_headers > in.inet.mtu(way)) return std::unexpected(Error::MessageTooLong);
 

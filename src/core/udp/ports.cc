@@ -15,30 +15,36 @@ Handle<Ports::Port> Ports::find_port(u16 number) const {
 
 Handle<Socket> Ports::find_connected(const Endpoint& local, const Endpoint& remote) const {
     if (connected_.size() == 0) return 0;
-    const FlowKey key = key_of(local, remote);
+    return find_flow(key_of(local, remote));
+}
+
+Handle<Socket> Ports::find_flow(const FlowKey& key) const {
     return connected_.find(key.hash(key_),
                            [&](Handle<Socket> i) { return key_of((*sockets_)[i]) == key; });
 }
 
 Handle<Socket> Ports::find(const Endpoint& local, const Endpoint& remote) const {
     if (const Handle<Socket> i = find_connected(local, remote)) return i;
-    Handle<Socket> any;
+    Handle<Socket> best;
     for (Handle<Socket> i = first_on(local.port); i != 0; i = (*sockets_)[i].port_next) {
-        const Socket& s = (*sockets_)[i];
-        if (s.local.address == local.address) return i;
-        if (any == 0 && s.local.address.is_any()) any = i;
+        const LocalAddress& at = (*sockets_)[i].local.address;
+        if (!at.covers(local.address)) continue;
+        if (at.one() != nullptr) return i;
+        const bool better =
+            best == 0 || at.specificity() > (*sockets_)[best].local.address.specificity();
+        if (better) best = i;
     }
-    return any;
+    return best;
 }
 
 // Two sockets clash when a datagram could be for either; both may agree to that.
 bool Ports::taken(const Socket& socket) const {
-    if (socket.connected && find_connected(socket.local, socket.remote) != 0) return true;
-    for (Handle<Socket> i = first_on(socket.local.port); i != 0; i = (*sockets_)[i].port_next) {
+    const LocalEndpoint& local = socket.local;
+    if (socket.connected && connected_.size() != 0 && find_flow(key_of(socket)) != 0) return true;
+    for (Handle<Socket> i = first_on(local.port); i != 0; i = (*sockets_)[i].port_next) {
         const Socket& s = (*sockets_)[i];
-        const bool overlap = s.local.address == socket.local.address || s.local.address.is_any() ||
-                             socket.local.address.is_any();
-        if (overlap && !(s.reuse_address && socket.reuse_address)) return true;
+        if (s.local.address.overlaps(local.address) && !(s.reuse_address && socket.reuse_address))
+            return true;
     }
     return false;
 }

@@ -20,7 +20,7 @@ public:
     Result<u16> choose(const Socket& socket) const;
     bool at_home(u16 port) const;
 
-    // The most specific owner: the four-tuple, then the address, then any address. 0: nobody.
+    // The most specific owner: the four-tuple, then the address, then every address. 0: nobody.
     Handle<Socket> find(const Endpoint& local, const Endpoint& remote) const;
     Handle<Socket> find_connected(const Endpoint& local, const Endpoint& remote) const;
     // f(handle) for everybody who wants what is sent to a group at `local`.
@@ -30,7 +30,7 @@ public:
         for (Handle<Socket> i = first_on(local.port); i != 0;) {
             const Socket& s = (*sockets_)[i];
             const Handle<Socket> next = s.port_next;
-            if (s.local.address.is_any() || s.local.address == local.address) f(i);
+            if (s.local.address.covers(local.address)) f(i);
             i = next;
         }
     }
@@ -58,12 +58,15 @@ private:
     static FlowKey key_of(const Endpoint& local, const Endpoint& remote) {
         return {local.address, local.port, remote.address, remote.port};
     }
-    static FlowKey key_of(const Socket& s) { return key_of(s.local, s.remote); }
+    static FlowKey key_of(const Socket& s) {
+        return key_of({s.local.address.or_unspecified(), s.local.port}, s.remote);
+    }
     Handle<Port> find_port(u16 number) const;
     Handle<Socket> first_on(u16 number) const {
         const Handle<Port> p = find_port(number);
         return p == 0 ? Handle<Socket>{} : ports_[p].first;
     }
+    Handle<Socket> find_flow(const FlowKey& key) const;
     bool taken(const Socket& socket) const;
     Handle<Port> port_for(u16 number);
     void leave_port(Handle<Port> port);

@@ -7,8 +7,8 @@
 namespace tern::udp {
 
 struct Socket {
-    Endpoint local;
-    Endpoint remote;  // when connected
+    LocalEndpoint local;  // one address when connected
+    Endpoint remote;      // when connected
     bool connected = false;
     bool may_broadcast = false;
     bool reuse_address = false;

@@ -9,7 +9,7 @@ namespace {
 
 // Is `remote` somebody that a socket with these options may send to?
 bool may_send_to(const inet::Inet& inet, const Endpoint& remote, bool broadcast) {
-    if (remote.port == 0 || remote.address.is_any()) return false;
+    if (remote.port == 0 || remote.address.is_unspecified()) return false;
     return broadcast || !inet.is_broadcast_address(remote.address);
 }
 
@@ -35,22 +35,24 @@ Result<UdpSocket> UdpRoom::open(const UdpOptions& options) {
     Inside& in = *inside_;
     if (options.ttl == 0 || options.dscp > 63) return std::unexpected(Error::InvalidArgument);
     udp::Socket socket = socket_of(options);
-    const IpAddress& wanted = options.local.address;
-    if (!wanted.is_any() && !in.inet.is_local_address(wanted))
+    const LocalAddress& at = options.local.address;
+    if (at == LocalAddress{Families::Ipv6}) return std::unexpected(Error::NotSupported);
+    if (at.one() != nullptr && !in.inet.is_local_address(*at.one()))
         return std::unexpected(Error::AddressNotAvailable);
     if (options.remote) {
         if (!may_send_to(in.inet, *options.remote, options.broadcast))
             return std::unexpected(Error::InvalidAddress);
         socket.remote = *options.remote;
         socket.connected = true;
-        if (wanted.is_any()) {
-            TERN_TRY(socket.local.address, in.inet.source_for(socket.remote.address));
+        IpAddress source = at.or_unspecified();
+        if (at.is_every()) {
+            if (!at.covers(socket.remote.address)) return std::unexpected(Error::InvalidAddress);
+            TERN_TRY(source, in.inet.source_for(socket.remote.address));
         }
-        const IpAddress& source = socket.local.address;
+        socket.local.address = source;
         if (auto way = in.inet.find_way(socket.remote.address, source, socket.way); !way)
             return std::unexpected(way.error());
-        if (!in.inet.is_source_on(socket.way, socket.local.address))
-            return std::unexpected(Error::NoRoute);
+        if (!in.inet.is_source_on(socket.way, source)) return std::unexpected(Error::NoRoute);
     }
     if (socket.local.port == 0) {
         TERN_TRY(socket.local.port, in.ports.choose(socket));
@@ -66,7 +68,7 @@ Result<UdpSocket> UdpRoom::open(const UdpOptions& options) {
     return UdpSocket{i.index, in.generation};
 }
 
-Result<Endpoint> UdpRoom::local_endpoint(UdpSocket s) const {
+Result<LocalEndpoint> UdpRoom::local_endpoint(UdpSocket s) const {
     const udp::Socket* socket = inside_->find(s);
     if (socket == nullptr) return std::unexpected(Error::NoSuchConnection);
     return socket->local;

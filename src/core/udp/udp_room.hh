@@ -16,7 +16,7 @@ public:
     Result<void> send(UdpSocket s, std::span<const std::byte> data, std::optional<Endpoint> to,
                       std::optional<IpAddress> source);
     Result<Datagram> receive(UdpSocket s);
-    Result<Endpoint> local_endpoint(UdpSocket s) const;
+    Result<LocalEndpoint> local_endpoint(UdpSocket s) const;
     void close(UdpSocket s);
 
     // A datagram: the view begins at the UDP header.

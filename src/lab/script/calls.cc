@@ -23,7 +23,7 @@ std::string failed(const char* call, Error e) {
 void Script::listen(Where at) {
     start();
     ListenOptions o = setup.listen;
-    o.local = {IpAddress{Ipv4Address::any()}, setup.server_port};
+    o.local.port = setup.server_port;
     o.options = setup.tcp;
     const auto listener = inside_->stack->tcp().listen(o);
     if (!listener) fail(failed("listen()", listener.error()), at);

@@ -49,7 +49,7 @@ void Host::Inside::boot() {
         stack->add_interface({.name = out->name(), .medium = Medium::Ip, .mtu = out->full_mtu()})
             .value();
     check(stack->add_address(interface, address).has_value());
-    check(stack->add_route({Ipv4Address::any(), 0}, interface).has_value());
+    check(stack->add_route({Ipv4Address::unspecified(), 0}, interface).has_value());
     for (const auto& program : programs) face.after({}, program);
 }
 

@@ -112,7 +112,8 @@ void add_routes(Stack& stack, Interface interface, const LinkConfig& config) {
              "gateway \"" + config.gateway + "\": write an address, as in --gateway 10.0.0.1");
     }
     check_next_hop(config, "gateway", *gateway);
-    if (auto added = stack.add_route(Cidr{Ipv4Address::any(), 0}, interface, gateway); !added) {
+    if (auto added = stack.add_route(Cidr{Ipv4Address::unspecified(), 0}, interface, gateway);
+        !added) {
         fail(added.error(), "gateway " + config.gateway + ": " + reason(added.error()));
     }
 }

@@ -28,9 +28,9 @@ public:
         return {};
     }
     TcpListener handle() const { return handle_; }
-    Endpoint local_endpoint() const {
+    LocalEndpoint local_endpoint() const {
         if (context_ == nullptr) return {};
-        return context_->tcp().local_endpoint(handle_).value_or(Endpoint{});
+        return context_->tcp().local_endpoint(handle_).value_or(LocalEndpoint{});
     }
     void close() {
         if (context_ != nullptr && handle_) {
@@ -115,7 +115,7 @@ tcp_acceptor::tcp_acceptor(context& c, ListenOptions options)
 }
 
 bool tcp_acceptor::is_open() const { return core_ && bool(core_->handle()); }
-Endpoint tcp_acceptor::local_endpoint() const { return core_->local_endpoint(); }
+LocalEndpoint tcp_acceptor::local_endpoint() const { return core_->local_endpoint(); }
 void tcp_acceptor::close() { core_->close(); }
 void tcp_acceptor::cancel() { core_->cancel(); }
 void tcp_acceptor::start_accept(detail::Done<tcp_stream> done) { core_->accept(std::move(done)); }

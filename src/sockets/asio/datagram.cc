@@ -27,9 +27,9 @@ public:
         return {};
     }
     UdpSocket handle() const { return handle_; }
-    Endpoint local_endpoint() const {
+    LocalEndpoint local_endpoint() const {
         if (context_ == nullptr) return {};
-        return context_->udp().local_endpoint(handle_).value_or(Endpoint{});
+        return context_->udp().local_endpoint(handle_).value_or(LocalEndpoint{});
     }
     void close() {
         cancel();
@@ -157,7 +157,7 @@ udp_socket::udp_socket(context& c, UdpOptions options)
 }
 
 bool udp_socket::is_open() const { return core_ && bool(core_->handle()); }
-Endpoint udp_socket::local_endpoint() const { return core_->local_endpoint(); }
+LocalEndpoint udp_socket::local_endpoint() const { return core_->local_endpoint(); }
 void udp_socket::close() { core_->close(); }
 void udp_socket::cancel() { core_->cancel(); }
 

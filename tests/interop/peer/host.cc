@@ -101,7 +101,7 @@ Host::Host(const HostOptions& options) {
     if (options.gateway.empty()) return;
     const auto gateway = IpAddress::parse(options.gateway);
     if (!gateway) die("no address: " + options.gateway);
-    const Cidr all{Ipv4Address::any(), 0};
+    const Cidr all{Ipv4Address::unspecified(), 0};
     if (auto done = stack_->add_route(all, interface_, *gateway); !done)
         die("route: " + std::string(message_of(done.error())));
 }

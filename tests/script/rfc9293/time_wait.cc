@@ -228,7 +228,7 @@ SCRIPT("an OPEN that memory refuses does not end the TIME-WAIT that it would rep
             c.app.release();
             Tcp& tcp = c.stack().tcp();
             for (u16 port = 1024; port < 60'000; ++port)
-                if (!tcp.listen({.local = {Ipv4Address::any(), port}})) break;
+                if (!tcp.listen({.local = {.port = port}})) break;
             ConnectOptions again;
             again.local_port = c.setup.server_port;
             again.reuse_address = true;

@@ -18,7 +18,7 @@ void Arp::arrives(u8 interface, Packet& packet, bool link_broadcast) {
     if (arp->sender_mac == mac) return context_->drop(DropReason::ArpOwnSender, interface);
     if (surroundings_->spoken_with(interface, arp->sender_ip)) return;
     // RFC 5227 2.1.1 [RFC5227:2]: somebody wants the address at the same time as we.
-    const bool probe = arp->sender_ip.is_any() && arp->operation == Operation::Request;
+    const bool probe = arp->sender_ip.is_unspecified() && arp->operation == Operation::Request;
     if (probe && surroundings_->probed_for(interface, arp->target_ip)) return;
 
     const bool to_us = surroundings_->answers(interface, arp->target_ip);
@@ -40,7 +40,7 @@ void Arp::arrives(u8 interface, Packet& packet, bool link_broadcast) {
 // entered only when it asks for us, for then it is about to talk to us. An answer that nobody
 // asked for makes no entry.
 bool Arp::merge(u8 interface, const wire::ArpPacket& arp, bool to_us, bool link_broadcast) {
-    if (arp.sender_ip.is_any()) return false;  // a probe, RFC 5227 2.1.1
+    if (arp.sender_ip.is_unspecified()) return false;  // a probe, RFC 5227 2.1.1
     Handle<Neighbor> n = resolver_->find(interface, arp.sender_ip);
     if (n == 0) {
         if (!to_us || arp.operation != Operation::Request) return false;

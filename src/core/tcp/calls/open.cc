@@ -19,7 +19,7 @@ bool port_lingers(Room& room, u16 port) {
     return found;
 }
 
-bool port_taken(Room& room, const IpAddress& address, u16 port, bool reuse) {
+bool port_taken(Room& room, const LocalAddress& address, u16 port, bool reuse) {
     // RFC 9293 3.9.1.1 [MUST-41]: never disturbs what exists. [MUST-42]: an active connection on
     // the same port is no obstacle.
     const bool taken = listener_at(room, address, port) != 0;
@@ -34,22 +34,30 @@ Result<u16> port_for(Room& room, const ListenOptions& o) {
         return o.local.port;
     }
     for (int attempt = 0; attempt < 256; ++attempt) {
-        const auto chosen = choose_port(room, o.local.address, {});
+        const auto chosen = choose_port(room, o.local.address.or_unspecified(), {});
         if (!chosen) break;
         if (!port_taken(room, o.local.address, chosen->port, o.reuse_address)) return chosen->port;
     }
     return std::unexpected(Error::NoPortFree);
 }
 
-// Handshakes that a listener for every address had begun here, by an embryo or by a cookie, count
-// for the new one, which will end them.
-void take_over_handshakes(Room& room, Listener& l, Handle<Listener> before) {
+// Who has had what a new listener at `address` will get.
+Handle<Listener> listener_before(Room& room, const LocalAddress& address, u16 port) {
+    if (address.one() != nullptr) return find_listener(room, *address.one(), port);
+    return listener_at(room, Families::Both, port);
+}
+
+// Handshakes that a less specific listener had begun here, by an embryo or by a cookie, count for
+// the new one, which will end them.
+void take_over_handshakes(Room& room, Handle<Listener> mine, Handle<Listener> before) {
     if (before == 0) return;
+    Listener& l = room.listeners[mine];
     l.gave_cookies = room.listeners[before].gave_cookies;
     l.cookies_until = room.listeners[before].cookies_until;
     room.embryos.for_each([&](Handle<Embryo> i) {
         const FlowKey& key = room.embryos[i].key;
-        if (key.local_port != l.port || key.local_address() != l.address) return;
+        if (key.local_port != l.port || find_listener(room, key.local_address(), l.port) != mine)
+            return;
         --room.listeners[before].embryos;
         ++l.embryos;
     });
@@ -61,14 +69,16 @@ Result<TcpListener> Tcp::listen(const ListenOptions& o) {
     Room& room = *room_;
     if (!valid_options(room, o.options) || o.backlog == 0)
         return std::unexpected(Error::InvalidArgument);
-    if (!o.local.address.is_any() && !room.inet.is_local_address(o.local.address))
+    const LocalAddress& at = o.local.address;
+    if (at == LocalAddress{Families::Ipv6}) return std::unexpected(Error::NotSupported);
+    if (at.one() != nullptr && !room.inet.is_local_address(*at.one()))
         return std::unexpected(Error::AddressNotAvailable);
     TERN_TRY(const u16 port, port_for(room, o));
-    const Handle<Listener> before = find_listener(room, o.local.address, port);
+    const Handle<Listener> before = listener_before(room, at, port);
     const Handle<Listener> i = room.listeners.allocate();
     if (i == 0) return std::unexpected(Error::OutOfMemory);
     Listener& l = room.listeners[i];
-    l.address = o.local.address;
+    l.address = at;
     l.port = port;
     const u64 hash = hash_of_listener(room.table_key, l.address, port);
     if (!room.listener_table.insert(hash, i)) {
@@ -84,8 +94,8 @@ Result<TcpListener> Tcp::listen(const ListenOptions& o) {
     l.user = o.user;
     l.generation = ++room.last_generation;
     room.lately_listeners = {};
-    take_over_handshakes(room, l, before);
-    tell_transition(room, {{l.address, l.port}, {}}, State::Closed, Cause::OpenPassive);
+    take_over_handshakes(room, i, before);
+    tell_transition(room, l.id(), State::Closed, Cause::OpenPassive);
     return TcpListener{i.index, l.generation};
 }
 
@@ -107,10 +117,10 @@ Result<TcpConnection> Tcp::accept(TcpListener listener) {
     return TcpConnection{i.index, tcb.generation};
 }
 
-Result<Endpoint> Tcp::local_endpoint(TcpListener listener) const {
+Result<LocalEndpoint> Tcp::local_endpoint(TcpListener listener) const {
     const Listener* l = room_->listener_of(listener);
     if (l == nullptr) return std::unexpected(Error::Aborted);
-    return Endpoint{l->address, l->port};
+    return LocalEndpoint{l->address, l->port};
 }
 
 Result<void> Tcp::close_listener(TcpListener listener) {
@@ -128,7 +138,7 @@ Result<void> Tcp::close_listener(TcpListener listener) {
         if (find_listener(room, key.local_address(), key.local_port) == closing)
             reset_embryo(room, *l, i, SendReason::ResetListenerClosed);
     });
-    tell_transition(room, {{l->address, l->port}, {}}, State::Listen, Cause::Close);
+    tell_transition(room, l->id(), State::Listen, Cause::Close);
     const u64 hash = hash_of_listener(room.table_key, l->address, l->port);
     room.listener_table.erase(hash, closing);
     room.lately_listeners = {};
@@ -142,8 +152,8 @@ Result<TcpConnection> Tcp::connect(Endpoint remote, const ConnectOptions& o) {
     Room& room = *room_;
     if (!valid_options(room, o.options)) return std::unexpected(Error::InvalidArgument);
     // RFC 9293 3.9.1.1 [MUST-46].
-    const bool bad = remote.port == 0 || remote.address.is_any() || !remote.address.is_v4() ||
-                     remote.address.v4().is_multicast() ||
+    const bool bad = remote.port == 0 || remote.address.is_unspecified() ||
+                     !remote.address.is_v4() || remote.address.v4().is_multicast() ||
                      room.inet.is_broadcast_address(remote.address);
     if (bad) return std::unexpected(Error::InvalidAddress);
     if (o.local_address && !room.inet.is_local_address(*o.local_address))
