@@ -15,10 +15,13 @@
 
 namespace tern TERN_API {
 
+// A hardware address of six bytes, in the order in which they are sent (IEEE 802).
 struct MacAddress {
     std::array<u8, 6> bytes{};
 
-    static constexpr MacAddress broadcast() { return {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}; }
+    static constexpr MacAddress broadcast() {
+        return {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+    }                                                               // every station
     static std::optional<MacAddress> parse(std::string_view text);  // "02:00:00:00:00:01"
     constexpr bool is_broadcast() const { return *this == broadcast(); }
     constexpr bool is_group() const { return (bytes[0] & 1) != 0; }  // multicast or broadcast
@@ -32,12 +35,16 @@ struct Ipv4Address {
     u32 value = 0;
 
     constexpr Ipv4Address() = default;
+    // 0x0a000001 is 10.0.0.1.
     constexpr explicit Ipv4Address(u32 host_order) : value(host_order) {}
+    // In the order in which they are written.
     constexpr Ipv4Address(u8 a, u8 b, u8 c, u8 d)
         : value(u32{a} << 24 | u32{b} << 16 | u32{c} << 8 | d) {}
+    // Four decimal numbers from 0 to 255 between dots; nothing for any other text.
     static std::optional<Ipv4Address> parse(std::string_view text);
 
-    static constexpr Ipv4Address unspecified() { return Ipv4Address{}; }
+    static constexpr Ipv4Address unspecified() { return Ipv4Address{}; }  // 0.0.0.0
+    // 255.255.255.255.
     static constexpr Ipv4Address broadcast() { return Ipv4Address{0xffffffffu}; }
     constexpr bool is_unspecified() const { return value == 0; }
     constexpr bool is_loopback() const { return value >> 24 == 127; }
@@ -52,6 +59,7 @@ struct Ipv4Address {
     friend constexpr auto operator<=>(const Ipv4Address&, const Ipv4Address&) = default;
 };
 
+// An address of either family.
 struct IpAddress {
     alignas(8) std::array<u8, 16> bytes{};
 
@@ -75,6 +83,7 @@ struct IpAddress {
         return (words[0] | words[1]) == 0 &&
                words[2] == std::bit_cast<u32>(std::array<u8, 4>{0, 0, 0xff, 0xff});
     }
+    // The last four bytes, which are an IPv4 address only if is_v4().
     constexpr Ipv4Address v4() const { return {bytes[12], bytes[13], bytes[14], bytes[15]}; }
     // Neither a v4 nor a v6 host: 0.0.0.0 and ::. It stands for "not known" or "not chosen"; every
     // address is another thing, a LocalAddress.
@@ -82,7 +91,7 @@ struct IpAddress {
         return is_v4() ? v4().is_unspecified() : bytes == std::array<u8, 16>{};
     }
     u64 high() const { return load(0); }  // native-endian words, for hashing and comparing only
-    u64 low() const { return load(8); }
+    u64 low() const { return load(8); }   // the same for the second half
     std::string to_string() const;
     friend bool operator==(const IpAddress& a, const IpAddress& b) {
         return a.high() == b.high() && a.low() == b.low();
@@ -110,6 +119,7 @@ struct Endpoint {
 // Which family of addresses.
 enum class Families : u8 { Ipv4 = 1, Ipv6 = 2, Both = 3 };
 
+// Never Both.
 constexpr Families family_of(const IpAddress& a) {
     return a.is_v4() ? Families::Ipv4 : Families::Ipv6;
 }
@@ -120,14 +130,17 @@ constexpr Families family_of(const IpAddress& a) {
 class LocalAddress {
 public:
     constexpr LocalAddress() = default;  // every address of both families
+    // Every address of a family. Implicit, as the next two: each of them is a place to be reached.
     constexpr LocalAddress(Families every) : every_(static_cast<u8>(every)) {}
-    constexpr LocalAddress(const IpAddress& one) : one_(one), every_(0) {}
-    constexpr LocalAddress(Ipv4Address one) : LocalAddress(IpAddress{one}) {}
+    constexpr LocalAddress(const IpAddress& one) : one_(one), every_(0) {}     // that one alone
+    constexpr LocalAddress(Ipv4Address one) : LocalAddress(IpAddress{one}) {}  // likewise
 
     constexpr bool is_every() const { return every_ != 0; }
+    // Of what it covers; of one address, its own.
     constexpr Families families() const {
         return is_every() ? static_cast<Families>(every_) : family_of(one_);
     }
+    // Null when is_every(). Points into this object.
     constexpr const IpAddress* one() const { return is_every() ? nullptr : &one_; }
     // Whether what is sent to `a`, an address of ours, comes here.
     bool covers(const IpAddress& a) const { return is_every() ? has(family_of(a)) : one_ == a; }
@@ -173,8 +186,11 @@ struct Cidr {
     u8 prefix_length = 0;
 
     static std::optional<Cidr> parse(std::string_view text);  // "10.0.0.2/24"; no "/": a host
+    // False for an address of the other family.
     bool contains(IpAddress other) const;
+    // IPv4 only: ones for the bits of the prefix.
     Ipv4Address v4_mask() const;
+    // IPv4 only: the directed broadcast address of the subnet (RFC 919).
     Ipv4Address v4_broadcast() const { return Ipv4Address{address.v4().value | ~v4_mask().value}; }
     std::string to_string() const;
     friend bool operator==(const Cidr&, const Cidr&) = default;

@@ -89,14 +89,17 @@ public:
     context(const context&) = delete;
     context& operator=(const context&) = delete;
 
-    executor_type get_executor() const noexcept { return io_->get_executor(); }
+    executor_type get_executor() const noexcept { return io_->get_executor(); }  // as given
+    // On the thread of the io_context, as all that follows.
     Runtime& runtime();
+    // For calls that the objects below do not have; flush() follows them.
     Stack& stack() { return runtime().stack(); }
     // Called once for each link, from the io_context, when Runtime::link_lost(link) has become
     // true. It does not keep io_context::run() from returning.
     void on_link_lost(std::function<void(std::size_t link)> handler);
     // Call it after calls on stack() that may have something to send.
     void flush();
+    // For the objects of this header alone.
     detail::ContextCore& core() { return *core_; }
 
 private:
@@ -104,12 +107,16 @@ private:
     std::shared_ptr<detail::ContextCore> core_;
 };
 
+// A TCP connection, or none yet. One read and one write may wait at a time; a second one ends with
+// already_started, and any of them without a connection with not_connected.
 class tcp_stream {
 public:
     using executor_type = Executor;
     using lowest_layer_type = tcp_stream;
     using shutdown_type = net::socket_base::shutdown_type;
 
+    // Not connected. The context must outlive the stream, or its operations end with
+    // operation_aborted.
     explicit tcp_stream(context& c);
     tcp_stream(tcp_stream&&) noexcept = default;
     // What the left side was closes as close() does.
@@ -117,28 +124,37 @@ public:
     // Closes; pending operations end with operation_aborted.
     ~tcp_stream() = default;
 
+    // Of the context; handlers without an executor of their own run there.
     executor_type get_executor() const noexcept { return executor_; }
+    // Itself, as Beast and SSL streams ask for it.
     lowest_layer_type& lowest_layer() noexcept { return *this; }
+    // The same for a constant stream.
     const lowest_layer_type& lowest_layer() const noexcept { return *this; }
 
     bool is_open() const;
-    Endpoint local_endpoint() const;
-    Endpoint remote_endpoint() const;
+    Endpoint local_endpoint() const;   // 0.0.0.0:0 without a connection
+    Endpoint remote_endpoint() const;  // likewise
+    // As Tcp::status(); NotConnected without a connection.
     Result<TcpStatus> status() const;
+    // As Tcp::set_options(); NotConnected without a connection.
     Result<void> set_options(const TcpOptions& options);
+    // For calls of Stack::tcp(); it stays the stream's, which releases it.
     TcpConnection native_handle() const;
 
     // shutdown_send: FIN follows what was written. Reading goes on.
     void shutdown(shutdown_type what, error_code& error);
+    // Throws boost::system::system_error.
     void shutdown(shutdown_type what);
     // Gives the connection up; data written before is still delivered.
     void close();
+    // The same; `error` is always cleared.
     void close(error_code& error) { close(), error = {}; }
     // RST; what was not sent is lost.
     void abort();
+    // Pending operations end with operation_aborted; a connect gives its connection up.
     void cancel();
 
-    // void(error_code)
+    // void(error_code): the handshake is over. RFC 9293 3.9.1.1: OPEN.
     template <class Token = net::default_completion_token_t<executor_type>>
     auto async_connect(Endpoint peer, const ConnectOptions& options, Token&& token = {}) {
         return net::async_initiate<Token, void(error_code)>(
@@ -147,11 +163,13 @@ public:
             },
             token, peer, options);
     }
+    // The same with default options.
     template <class Token = net::default_completion_token_t<executor_type>>
     auto async_connect(Endpoint peer, Token&& token = {}) {
         return async_connect(peer, ConnectOptions{}, std::forward<Token>(token));
     }
-    // void(error_code, std::size_t)
+    // void(error_code, std::size_t): bytes read, at least one unless the buffers are empty. Ends
+    // with eof when the peer has finished.
     template <class Buffers, class Token = net::default_completion_token_t<executor_type>>
     auto async_read_some(const Buffers& buffers, Token&& token = {}) {
         return net::async_initiate<Token, void(error_code, std::size_t)>(
@@ -161,6 +179,7 @@ public:
             },
             token, buffers);
     }
+    // void(error_code, std::size_t): bytes that the send queue took. They are copied.
     template <class Buffers, class Token = net::default_completion_token_t<executor_type>>
     auto async_write_some(const Buffers& buffers, Token&& token = {}) {
         return net::async_initiate<Token, void(error_code, std::size_t)>(
@@ -220,24 +239,29 @@ private:
     Core core_;
 };
 
+// A listener (RFC 9293 3.9.1.1: passive OPEN).
 class tcp_acceptor {
 public:
     using executor_type = Executor;
 
     // Throws boost::system::system_error.
     tcp_acceptor(context& c, ListenOptions options);
+    // The same without an exception.
     tcp_acceptor(context& c, ListenOptions options, error_code& error);
     tcp_acceptor(tcp_acceptor&&) noexcept = default;
     tcp_acceptor& operator=(tcp_acceptor&&) noexcept = default;
     ~tcp_acceptor() = default;
 
+    // Of the context; handlers without an executor of their own run there.
     executor_type get_executor() const noexcept { return executor_; }
     bool is_open() const;
-    LocalEndpoint local_endpoint() const;
+    LocalEndpoint local_endpoint() const;  // with the port that was chosen
+    // Resets what was not accepted yet; pending accepts end with operation_aborted.
     void close();
+    // Pending accepts end with operation_aborted; it goes on listening.
     void cancel();
 
-    // void(error_code, tcp_stream)
+    // void(error_code, tcp_stream). Several may wait; they are served in their order.
     template <class Token = net::default_completion_token_t<executor_type>>
     auto async_accept(Token&& token = {}) {
         return net::async_initiate<Token, void(error_code, tcp_stream)>(
@@ -254,21 +278,26 @@ private:
     std::unique_ptr<detail::AcceptorCore, detail::Free> core_;
 };
 
+// A UDP socket. One receive may wait at a time; a second one ends with already_started.
 class udp_socket {
 public:
     using executor_type = Executor;
 
     // Throws boost::system::system_error.
     udp_socket(context& c, UdpOptions options);
+    // The same without an exception.
     udp_socket(context& c, UdpOptions options, error_code& error);
     udp_socket(udp_socket&&) noexcept = default;
     udp_socket& operator=(udp_socket&&) noexcept = default;
     ~udp_socket() = default;
 
+    // Of the context; handlers without an executor of their own run there.
     executor_type get_executor() const noexcept { return executor_; }
     bool is_open() const;
-    LocalEndpoint local_endpoint() const;
+    LocalEndpoint local_endpoint() const;  // with the port that was chosen
+    // Drops what was not received; a pending receive ends with operation_aborted.
     void close();
+    // A pending receive ends with operation_aborted.
     void cancel();
 
     // void(error_code, std::size_t); what does not fit is cut off, as sockets do.

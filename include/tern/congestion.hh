@@ -42,11 +42,13 @@ struct Congestion {
     u32 chance;           // begin() only: a number to draw one's own from
 
     void* memory;
+    // What the algorithm keeps of this connection, as its own type; zeros at begin().
     template <class State>
     State& state() const {
         static_assert(std::is_trivially_copyable_v<State> && sizeof(State) <= k_congestion_state);
         return *static_cast<State*>(memory);
     }
+    // RFC 5681 3.1.
     bool in_slow_start() const { return cwnd < ssthresh; }
 };
 
@@ -75,12 +77,14 @@ struct CongestionAck {
     u32 lost_in_flight = 0, lost_since = 0;
 };
 
+// Why a window is to become smaller.
 enum class CongestionSignal : u8 {
     Loss,     // once for each flight
     Mark,     // RFC 3168 6.1.2: ECN, once for each flight
     Timeout,  // RTO; the stack then goes on with one segment in slow start
 };
 
+// An algorithm. It is asked on the thread of the stack, about one connection at a time.
 class CongestionControl {
 public:
     virtual ~CongestionControl() = default;
@@ -89,6 +93,7 @@ public:
     // What it keeps of each connection, at most k_congestion_state. Zeros at first. It is forgotten
     // after a second of silence; cwnd and ssthresh stay.
     virtual u32 state_bytes() const { return 0; }
+    // The connection is established, or was silent for so long that its state was forgotten.
     virtual void begin(Congestion&) const {}
     // Not during recovery, unless rules_recovery().
     virtual void acknowledged(Congestion& c, const CongestionAck& ack) const = 0;

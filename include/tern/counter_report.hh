@@ -9,6 +9,7 @@
 
 namespace tern TERN_API {
 
+// Lines with a name, a number and for drops a sentence.
 std::string counter_table(const Counters& counters);
 // One object; "drops" holds those that are not zero, by name.
 std::string counter_json(const Counters& counters);

@@ -98,6 +98,7 @@ namespace tern TERN_API {
     X(MemoryCeiling,         "the stack's memory ceiling was reached")
 // clang-format on
 
+// Why a packet was dropped.
 enum class DropReason : u8 {
     None = 0,
 #define TERN_X(name, text) name,
@@ -111,6 +112,7 @@ inline constexpr u32 k_drop_reason_count = 1
 #undef TERN_X
     ;
 
+// As the enumerator is written.
 constexpr std::string_view name_of(DropReason r) {
     switch (r) {
         case DropReason::None: return "None";
@@ -122,6 +124,7 @@ constexpr std::string_view name_of(DropReason r) {
     return "?";
 }
 
+// The sentence beside it.
 constexpr std::string_view text_of(DropReason r) {
     switch (r) {
         case DropReason::None: return "not dropped";

@@ -9,9 +9,11 @@
 
 namespace tern TERN_API {
 
+// Passes each event on before the call returns. On the thread of the stack that it observes.
 class Fanout final : public Observer {
 public:
     Fanout() = default;
+    // As add() for each.
     Fanout(std::initializer_list<Observer*> all) {
         for (Observer* o : all) add(o);
     }
@@ -19,6 +21,7 @@ public:
     void add(Observer* observer) {
         if (observer != nullptr) all_.push_back(observer);
     }
+    // Not from within an event. One that was not added is no error.
     void remove(Observer* observer) { std::erase(all_, observer); }
     bool empty() const { return all_.empty(); }
 

@@ -12,6 +12,7 @@
 
 namespace tern TERN_API {
 
+// Of the size of a few kilobytes, whatever it has counted.
 class DurationHistogram {
 public:
     // Negative durations count as zero, those above some 18 minutes as the longest.
@@ -21,8 +22,8 @@ public:
         count_ += times;
         max_ = std::max(max_, Duration{static_cast<i64>(ns)});
     }
-    u64 count() const { return count_; }
-    Duration max() const { return max_; }
+    u64 count() const { return count_; }   // durations added
+    Duration max() const { return max_; }  // exact; zero when empty
     // A bound that at least `share` of all durations keep, at most 1/16 too long; 0 when empty.
     Duration quantile(double share) const {
         const double wanted = share * static_cast<double>(count_);

@@ -13,6 +13,7 @@
 
 namespace tern TERN_API {
 
+// Two devices, what is to happen between them, and the memory that may wait there.
 struct ImpairedWireConfig {
     // "tap:NAME", "tun:NAME" or "xdp:NAME", "@NETNS" may follow; or a device of your own. Two of
     // a kind.
@@ -46,9 +47,11 @@ struct WireWay {
     bool lost_any() const;
     // More than one in a hundred was late, and so many that it is no accident: at least 10.
     bool was_late() const;
+    // The wire did what was asked: else its figures say nothing about the network.
     bool kept_up() const { return !lost_any() && !was_late(); }
 };
 
+// The wire itself. All calls but wake() are for one thread.
 class ImpairedWire {
 public:
     // Throws RuntimeError, whose text names the remedy.
@@ -59,13 +62,15 @@ public:
 
     // The devices' names as the kernel has them: "tap:a".
     const std::string& name_a() const;
-    const std::string& name_b() const;
+    const std::string& name_b() const;  // likewise
     // Carries packets until then, or until wake(); false after that. Throws RuntimeError when a
     // device is gone.
     bool run_until(Instant end);
     // From now on. Throws RuntimeError when the settings cannot work together.
     void change(const Impairment& a_to_b, const Impairment& b_to_a);
+    // What became of this direction so far.
     WireWay a_to_b() const;
+    // And of the other.
     WireWay b_to_a() const;
     // Ends run_until(), the next one if none is running. From any thread, or a signal handler.
     void wake();

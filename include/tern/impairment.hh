@@ -45,6 +45,7 @@ struct MarkThreshold {
     bool operator==(const MarkThreshold&) const = default;
 };
 
+// What one direction of a network does to packets. Without a change it does nothing.
 struct Impairment {
     double loss = 0;  // probabilities from 0 to 1, per packet
     double duplicate = 0;

@@ -15,6 +15,7 @@
 
 namespace tern TERN_API {
 
+// How the diagram is drawn.
 struct LadderOptions {
     unsigned width = 80;   // columns, at least 80
     bool colour = false;   // ANSI escapes
@@ -25,8 +26,10 @@ struct LadderOptions {
     unsigned rows_max = 100'000;  // then the oldest are forgotten
 };
 
+// Records from the time that it observes. On the thread of its stacks, which must be one.
 class Ladder {
 public:
+    // Records nothing until a stack has left() or right() as observer.
     explicit Ladder(const LadderOptions& options = {});
     ~Ladder();
     Ladder(Ladder&&) noexcept;
@@ -34,11 +37,11 @@ public:
 
     // Both belong to the ladder. A stack must not outlive it as its observer.
     Observer& left();
-    Observer& right();
+    Observer& right();  // of the other stack
     // A line of the teller's own, such as "the application writes 20 KB".
     void remark(Instant at, std::string text);
 
-    std::string text() const;
+    std::string text() const;  // lines of LadderOptions::width columns
     std::string json() const;  // an array of objects, one per row
     void clear();
 

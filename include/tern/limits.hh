@@ -7,6 +7,7 @@
 
 namespace tern TERN_API {
 
+// For a whole stack; they do not change after it is made.
 struct Limits {
     // Bytes of stream that may wait in one connection, each way, at first; 1 MiB fills 800 Mbit/s x
     // 10 ms. They pin more memory than that, because they pin whole slots: src/core/tcp/README.md

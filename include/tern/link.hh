@@ -11,6 +11,7 @@
 
 namespace tern TERN_API {
 
+// What a link is and can; it does not change while the link lives.
 struct LinkFacts {
     std::string name{};                // for messages: "tap:tern0"
     std::string details = {};          // how it works, for people: "queue 0, native XDP, copy mode"
@@ -23,6 +24,7 @@ struct LinkFacts {
     u64 memory = 0;                    // bytes that it holds besides packets; count as the stack's
 };
 
+// What a link has done since it was opened; they only grow.
 struct LinkCounters {
     u64 received_packets = 0, received_bytes = 0;
     u64 sent_packets = 0, sent_bytes = 0;
@@ -36,9 +38,11 @@ struct LinkCounters {
     u64 system_calls = 0;
 };
 
+// A driver. All calls come from the thread of its runtime.
 class Link {
 public:
     virtual ~Link() = default;
+    // Asked before the first packet; the reference stays valid.
     virtual const LinkFacts& facts() const = 0;
     // Appends what has arrived, as far as `into` has room. Never blocks.
     virtual void receive(Instant now, PacketPool& pool, PacketBatch& into) = 0;
@@ -51,7 +55,7 @@ public:
     // True: the device is gone and does not come back. Asked now and then while the descriptor is
     // ready; a link whose descriptor has an error and nothing to read from then on need not say it.
     virtual bool gone() { return false; }
-    virtual LinkCounters counters() const { return {}; }
+    virtual LinkCounters counters() const { return {}; }  // zeros: it counts nothing
 };
 
 }  // namespace tern

@@ -6,6 +6,7 @@
 
 namespace tern TERN_API {
 
+// What the frames of a link begin with.
 enum class Medium : u8 {
     // A header of 14 bytes (IEEE 802.3), or of 18 with one IEEE 802.1Q tag, whose EtherType tells
     // what follows (RFC 894). There are neighbours.

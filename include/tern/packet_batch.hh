@@ -50,9 +50,11 @@ static_assert(sizeof(PacketDescriptor) == 64);
 // Bytes in front of the first payload byte of a fresh packet: link, network and transport headers.
 inline constexpr u32 k_headroom = 128;
 
+// A handle that owns one view, or none. Its calls below ask for one.
 class Packet {
 public:
     Packet() = default;
+    // Takes what release() gave away.
     explicit Packet(PacketDescriptor* d) : d_(d) {}
     Packet(Packet&& o) noexcept : d_(std::exchange(o.d_, nullptr)) {}
     Packet& operator=(Packet&& o) noexcept {
@@ -67,40 +69,47 @@ public:
     }
 
     explicit operator bool() const { return d_ != nullptr; }
+    // Gives view and, if it was the last one, slot back to the pool.
     void reset();
     // Gives the descriptor away; the caller must wrap it in a Packet again.
     PacketDescriptor* release() { return std::exchange(d_, nullptr); }
     PacketDescriptor* operator->() const { return d_; }
     PacketDescriptor& operator*() const { return *d_; }
 
-    u32 size() const { return d_->end - d_->begin; }
-    std::byte* data() const { return d_->slot + d_->begin; }
-    std::span<std::byte> bytes() const { return {data(), size()}; }
-    u32 headroom() const { return d_->begin - k_slot_header; }
-    u32 tailroom() const { return d_->capacity - d_->end; }
+    u32 size() const { return d_->end - d_->begin; }          // bytes of the view
+    std::byte* data() const { return d_->slot + d_->begin; }  // its first byte
+    std::span<std::byte> bytes() const {
+        return {data(), size()};
+    }  // only an exclusive() one may be changed
+    u32 headroom() const { return d_->begin - k_slot_header; }  // bytes that push() may take
+    u32 tailroom() const { return d_->capacity - d_->end; }     // bytes that append() may take
 
-    // Grows the view to the front (going down the stack) or to the back. There must be room.
+    // Grows the view to the front (going down the stack); n <= headroom(). Its new first byte.
     std::byte* push(u32 n) {
         assert(n <= headroom());
         d_->begin -= n;
         return data();
     }
+    // Grows the view to the back; n <= tailroom(). The first of the new bytes.
     std::byte* append(u32 n) {
         assert(n <= tailroom());
         std::byte* at = d_->slot + d_->end;
         d_->end += n;
         return at;
     }
-    // Shrinks the view from the front (going up the stack) or from the back.
+    // Shrinks the view from the front (going up the stack).
     void pull(u32 n) {
         assert(n <= size());
         d_->begin += n;
     }
+    // Shrinks the view from the back; n <= size().
     void trim(u32 n) {
         assert(n <= size());
         d_->end -= n;
     }
+    // Where a stack or a link has noted that it begins.
     std::byte* network_header() const { return d_->slot + d_->network; }
+    // Likewise.
     std::byte* transport_header() const { return d_->slot + d_->transport; }
 
     // True when no other descriptor views the same slot, so that its bytes may be changed.
@@ -118,15 +127,16 @@ static_assert(sizeof(Packet) == 8);
 // Counts bytes against a ceiling. Everything a stack owns asks here before it grows.
 class MemoryBudget {
 public:
-    explicit MemoryBudget(u64 limit_bytes) : limit_(limit_bytes) {}
+    explicit MemoryBudget(u64 limit_bytes) : limit_(limit_bytes) {}  // nothing taken yet
+    // False, and nothing is taken: it would go beyond the limit.
     bool take(u64 n) {
         if (n > limit_ - used_) return false;
         used_ += n;
         return true;
     }
-    void give_back(u64 n) { used_ -= n; }
-    u64 used() const { return used_; }
-    u64 limit() const { return limit_; }
+    void give_back(u64 n) { used_ -= n; }  // at most what was taken
+    u64 used() const { return used_; }     // bytes
+    u64 limit() const { return limit_; }   // bytes
 
 private:
     u64 limit_;
@@ -144,6 +154,7 @@ public:
     static constexpr u32 k_payload_jumbo = 10240 - Packet::k_slot_header - k_headroom;
     static constexpr u32 k_payload_super = 68096 - Packet::k_slot_header - k_headroom;
 
+    // The budget must outlive the pool. Takes nothing of it yet.
     explicit PacketPool(MemoryBudget& budget);
     ~PacketPool();
     PacketPool(const PacketPool&) = delete;
@@ -170,9 +181,9 @@ public:
     // Bytes that could still be kept: free slots, and what may be grown below the ceiling.
     u64 keepable() const;
 
-    u64 packets_in_use() const { return descriptors_in_use_; }
-    u64 refusals() const { return refusals_; }
-    MemoryBudget& budget() { return *budget_; }
+    u64 packets_in_use() const { return descriptors_in_use_; }  // views, those of shared slots too
+    u64 refusals() const { return refusals_; }   // allocations that the ceiling refused
+    MemoryBudget& budget() { return *budget_; }  // the one given to it
     // Bytes the holder of a packet pins: descriptor and slot.
     static u32 true_size(const PacketDescriptor& d) { return d.capacity + u32{sizeof(d)}; }
 
@@ -232,12 +243,14 @@ public:
     u32 size() const { return size_; }
     bool empty() const { return size_ == 0; }
     bool full() const { return size_ == k_capacity; }
+    // There must be room: not full().
     void push(Packet p) {
         assert(!full());
         slots_[size_++] = p.release();
     }
     // Takes packet `i` out; its place is empty afterwards.
     Packet take(u32 i) { return Packet{std::exchange(slots_[i], nullptr)}; }
+    // Null where take() was called. The batch keeps the packet.
     PacketDescriptor* peek(u32 i) const { return slots_[i]; }
     void clear() {
         for (u32 i = 0; i < size_; ++i) Packet{slots_[i]}.reset();
@@ -269,11 +282,12 @@ public:
     ~Chain() { clear(); }
 
     bool empty() const { return head_ == nullptr; }
-    u32 count() const { return count_; }
-    u64 bytes() const { return bytes_; }  // payload bytes, the sum of the views
-    PacketDescriptor* front() const { return head_; }
-    PacketDescriptor* back() const { return tail_; }
+    u32 count() const { return count_; }               // packets
+    u64 bytes() const { return bytes_; }               // payload bytes, the sum of the views
+    PacketDescriptor* front() const { return head_; }  // null when empty
+    PacketDescriptor* back() const { return tail_; }   // null when empty
 
+    // Not an empty handle.
     void push_back(Packet p) {
         PacketDescriptor* d = p.release();
         d->next = nullptr;
@@ -282,6 +296,7 @@ public:
         ++count_;
         bytes_ += d->end - d->begin;
     }
+    // Not from an empty chain.
     Packet pop_front() {
         PacketDescriptor* d = head_;
         head_ = d->next;

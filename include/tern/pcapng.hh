@@ -15,6 +15,7 @@
 
 namespace tern TERN_API {
 
+// What goes into the file.
 struct PcapngOptions {
     u32 snap_length = 0;  // bytes kept of each packet; 0: all
     u64 bytes_max = 0;    // size of the file above which packets are left out; 0: no limit
@@ -23,6 +24,7 @@ struct PcapngOptions {
     std::string application = "tern";
 };
 
+// Writes on the thread of the stack that it observes.
 class PcapngWriter final : public Observer {
 public:
     // `file` stays the caller's; it is written in order and never read or moved back.
@@ -42,8 +44,8 @@ public:
 
     // Packets that came are held until the stack has said what it made of them; this writes them.
     void flush();
-    bool good() const;  // false: the file refused something
-    u64 packets_written() const;
+    bool good() const;             // false: the file refused something
+    u64 packets_written() const;   // held ones not included
     u64 packets_left_out() const;  // bytes_max was reached, or no memory to cut them
 
 private:

@@ -10,6 +10,7 @@
 
 namespace tern TERN_API {
 
+// What went wrong; a call names in its comment those that it can give.
 enum class Error : u8 {
     None = 0,
     InvalidArgument,      // a value outside its documented range
@@ -39,6 +40,7 @@ enum class Error : u8 {
 };
 
 template <class T>
+// A value, or why there is none.
 using Result = std::expected<T, Error>;
 
 // One short lower-case sentence, for people.
@@ -46,7 +48,9 @@ std::string_view message_of(Error error);
 // The value of errno with the same meaning.
 int errno_of(Error error);
 
+// Named "tern"; its codes are those of Error, and compare equal to errno_of().
 const std::error_category& error_category();
+// For std::error_code{Error::Reset} and comparisons.
 inline std::error_code make_error_code(Error e) { return {static_cast<int>(e), error_category()}; }
 
 }  // namespace tern

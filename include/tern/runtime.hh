@@ -26,14 +26,16 @@ namespace tern TERN_API {
 // What the system said and what helps, for people.
 class RuntimeError : public std::runtime_error {
 public:
+    // `message` is for people.
     RuntimeError(Error code, const std::string& message)
         : std::runtime_error(message), code_(code) {}
-    Error code() const { return code_; }
+    Error code() const { return code_; }  // for programs
 
 private:
     Error code_;
 };
 
+// What a runtime does when it has nothing to do.
 enum class Wait : u8 {
     Sleep,     // until a packet or a deadline
     Spin,      // never: lowest latency, one core
@@ -69,6 +71,7 @@ std::vector<LinkConfig> make_links(LinkConfig first, More&&... more) {
     return links;
 }
 
+// A host: one link or several, its clockwork and its memory.
 struct RuntimeConfig {
     // "tap:NAME", "tun:NAME"; "xdp:NAME", a device that is there and up, with all of its receive
     // queues, or "xdp:NAME:QUEUE" with one; "@NETNS" may follow.
@@ -104,6 +107,7 @@ struct RuntimeConfig {
     Steering steering{};  // set by Shards
 };
 
+// Both ends alike.
 struct WireOptions {
     u32 mtu = 1500;
     bool offloads = true;  // super-segments cross in one piece, checksums are left out
@@ -113,46 +117,54 @@ struct WireOptions {
 // must belong to one thread.
 std::pair<std::unique_ptr<Link>, std::unique_ptr<Link>> make_wire(const WireOptions& options = {});
 
+// Where events of a turn go.
 class EventSink {
 public:
     virtual ~EventSink() = default;
+    // From within turn() or run_once(), which must not be called from here.
     virtual void on_event(const Event& event) = 0;
 };
 
+// All calls but wake() are for the thread that runs it.
 class Runtime {
 public:
     // Throws RuntimeError, whose text names the remedy.
     explicit Runtime(RuntimeConfig config);
     ~Runtime();
+    // What was moved from may only be destroyed.
     Runtime(Runtime&&) noexcept;
     Runtime(const Runtime&) = delete;
 
+    // What its calls have to send leaves with the next turn.
     Stack& stack();
     // Links count from 0, in the order of the configuration.
     std::size_t link_count() const;
+    // The interface of the stack that the link carries.
     Interface interface(std::size_t link = 0) const;
-    const LinkFacts& link_facts(std::size_t link = 0) const;
-    LinkCounters link_counters(std::size_t link = 0) const;
+    const LinkFacts& link_facts(std::size_t link = 0) const;  // as the device tells
+    LinkCounters link_counters(std::size_t link = 0) const;   // since it was opened
     // The link's device is gone (it was removed, or its network namespace was) and does not come
     // back: nothing arrives or leaves there any more, its addresses and routes are taken away, and
     // the other links go on. Learnt in turn() and run_once(), for links whose descriptor is in
     // error then, as a TUN or TAP's is, and for those that know it themselves, as AF_XDP's do.
     bool link_lost(std::size_t link = 0) const;
-    bool all_links_lost() const;
+    bool all_links_lost() const;  // nothing can arrive any more
     // What to tell people then; it names the device.
     std::string link_lost_text(std::size_t link = 0) const;
-    Wait wait() const;
-    Instant now() const;
+    Wait wait() const;    // as configured
+    Instant now() const;  // monotonic_now()
 
     // Waits at most `max_wait` for work, then does one turn: packets in, timers, events to the
     // sink, packets out. Returns whether it did anything.
     bool run_once(Duration max_wait, EventSink& sink);
+    // The same for a function that takes a const Event&.
     template <class Function>
     bool run_once(Duration max_wait, Function&& on_event);
 
     // For other event loops. The descriptor polls readable when turn() has work; turn() does not
     // wait, and arms the descriptor for the next deadline. True: call it again without waiting.
     int fd() const;
+    // One turn as in run_once(), without the wait.
     bool turn(EventSink& sink);
     // turn() did something lately, or the configuration says to spin: better call it again.
     bool busy() const;

@@ -20,6 +20,7 @@
 
 namespace tern TERN_API {
 
+// Makes all runtimes at once; run() gives them their threads.
 class Shards {
 public:
     // `config_of(i)` gives the configuration of shard i; all with the same links, addresses and
@@ -33,10 +34,10 @@ public:
     Shards(const Shards&) = delete;
     Shards& operator=(const Shards&) = delete;
 
-    u32 count() const { return static_cast<u32>(runtimes_.size()); }
+    u32 count() const { return static_cast<u32>(runtimes_.size()); }  // shards
     // From the thread of shard `i`, or while no run() is under way.
     Runtime& operator[](u32 i) { return *runtimes_[i]; }
-    const Steering& steering() const { return steering_; }
+    const Steering& steering() const { return steering_; }  // shard: 0
 
     // Calls `body` once for each shard, the first on this thread and each other on its own, and
     // returns when all have returned. What a body throws is thrown again here, after wake().

@@ -10,6 +10,7 @@
 namespace tern TERN_API {
 namespace sim {
 
+// One transfer.
 struct BulkOptions {
     u64 bytes = 1'000'000;
     u16 port = 80;
@@ -21,17 +22,18 @@ struct BulkOptions {
 // One connection, one way, as fast as TCP allows.
 class Bulk {
 public:
+    // Begins at BulkOptions::start of the world, or now if that has passed.
     Bulk(World& world, Host& from, Host& to, const BulkOptions& options = {});
     ~Bulk();
     Bulk(const Bulk&) = delete;
 
-    u64 received() const;  // of the attempt that is under way
-    bool intact() const;   // every byte so far was the right one
-    bool done() const;     // all of it arrived, and the end of the stream
-    std::optional<Instant> finished() const;
-    Error error() const;  // why the last connection broke
-    u32 attempts() const;
-    double bits_per_second() const;  // of what the receiver got, since the start
+    u64 received() const;                     // of the attempt that is under way
+    bool intact() const;                      // every byte so far was the right one
+    bool done() const;                        // all of it arrived, and the end of the stream
+    std::optional<Instant> finished() const;  // when done() became true
+    Error error() const;                      // why the last connection broke
+    u32 attempts() const;                     // connections opened
+    double bits_per_second() const;           // of what the receiver got, since the start
     // Of the sender; the last known one when its connection is over.
     const TcpStatus& status();
 
@@ -40,6 +42,7 @@ private:
     std::unique_ptr<Inside> inside_;
 };
 
+// A conversation.
 struct RequestOptions {
     u64 count = 100;
     u32 request = 64, response = 1024;  // bytes
@@ -51,16 +54,18 @@ struct RequestOptions {
 // One connection: a request, its response, and so on.
 class Requests {
 public:
+    // As for Bulk.
     Requests(World& world, Host& from, Host& to, const RequestOptions& options = {});
     ~Requests();
     Requests(const Requests&) = delete;
 
-    u64 completed() const;
-    bool intact() const;
-    bool done() const;
-    std::optional<Instant> finished() const;
-    Error error() const;
+    u64 completed() const;                           // responses that came in full
+    bool intact() const;                             // every byte so far was the right one
+    bool done() const;                               // all of `count`
+    std::optional<Instant> finished() const;         // when done() became true
+    Error error() const;                             // why the connection broke
     const std::vector<Duration>& latencies() const;  // of the completed ones, in order
+    // Of the client; the last known one when its connection is over.
     const TcpStatus& status();
 
 private:
@@ -68,6 +73,7 @@ private:
     std::unique_ptr<Inside> inside_;
 };
 
+// Some connections, and what each carries.
 struct ExchangeOptions {
     u32 count = 1;        // connections
     Duration interval{};  // from the start of one to the start of the next
@@ -86,6 +92,7 @@ struct ExchangeOptions {
 // connections.
 class Exchange {
 public:
+    // As for Bulk.
     Exchange(World& world, Host& from, Host& to, const ExchangeOptions& options = {});
     ~Exchange();
     Exchange(const Exchange&) = delete;
@@ -94,18 +101,19 @@ public:
     bool intact() const;    // every byte was the right one, and every end came behind the last
     bool done() const;      // each connection has ended as it should; after that:
     bool lost_any() const;  // a client saw its bytes acknowledged that no server has received
-    u32 completed() const;
-    u32 aborted() const;  // on purpose
-    u32 attempts() const;
-    std::optional<Instant> finished() const;
-    Error error() const;        // why the last connection broke
-    const TcpStatus& status();  // of the last client
+    u32 completed() const;  // connections that ended as they should
+    u32 aborted() const;    // on purpose
+    u32 attempts() const;   // connections opened
+    std::optional<Instant> finished() const;  // when done() became true
+    Error error() const;                      // why the last connection broke
+    const TcpStatus& status();                // of the last client
 
 private:
     struct TERN_LOCAL Inside;
     std::unique_ptr<Inside> inside_;
 };
 
+// A stream of datagrams.
 struct DatagramOptions {
     u32 count = 100;
     u32 size = 200;  // bytes, at least 8
@@ -116,11 +124,12 @@ struct DatagramOptions {
 // Numbered datagrams from one host to another.
 class Datagrams {
 public:
+    // As for Bulk.
     Datagrams(World& world, Host& from, Host& to, const DatagramOptions& options = {});
     ~Datagrams();
     Datagrams(const Datagrams&) = delete;
 
-    u32 sent() const;
+    u32 sent() const;      // so far
     u32 received() const;  // duplicates too
     bool intact() const;   // each one is one that was sent
 

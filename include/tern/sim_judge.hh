@@ -14,8 +14,10 @@
 namespace tern TERN_API {
 namespace sim {
 
+// Keeps at most eight complaints of each host. The world must outlive it.
 class Judge {
 public:
+    // Observes every host that is there now.
     explicit Judge(World& world);
     ~Judge();
     Judge(const Judge&) = delete;

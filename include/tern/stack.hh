@@ -20,6 +20,7 @@
 
 namespace tern TERN_API {
 
+// What a stack is made of.
 struct StackConfig {
     // All chance of this stack comes from here: initial sequence numbers, ports, cookies. Outside
     // tests it must be 64 unpredictable bits of the operating system.
@@ -31,11 +32,13 @@ struct StackConfig {
     Steering steering = {};  // of several stacks that are one host: which flows are ours
 };
 
+// A handle on what add_interface() made.
 struct Interface {
     u8 index = 0;  // 1.. ; 0: none
     friend bool operator==(Interface, Interface) = default;
 };
 
+// The link as the stack has to know it.
 struct InterfaceConfig {
     std::string name{};
     Medium medium = Medium::Ethernet;  // what the frames begin with, both ways
@@ -46,7 +49,9 @@ struct InterfaceConfig {
     bool segmentation = false;       // the link cuts super-segments (TSO)
 };
 
+// One thing that the application should know; which, says `kind`.
 struct Event {
+    // What the handle of the event is.
     enum class Kind : u8 { Tcp, Listener, Udp, Echo, Address } kind;
     Index index;  // with generation: the handle
     u32 generation;
@@ -57,11 +62,12 @@ struct Event {
     u64 user;                // as given at connect(), listen(), open()
     IpAddress address = {};  // Address: which one; `index` is the interface
 
-    TcpConnection connection() const { return {index, generation}; }
-    TcpListener listener() const { return {index, generation}; }
-    UdpSocket udp() const { return {index, generation}; }
+    TcpConnection connection() const { return {index, generation}; }  // of Kind::Tcp
+    TcpListener listener() const { return {index, generation}; }      // of Kind::Listener
+    UdpSocket udp() const { return {index, generation}; }             // of Kind::Udp
 };
 
+// An answer to send_echo() (RFC 792).
 struct EchoReply {
     IpAddress from;
     u16 identifier;
@@ -87,6 +93,7 @@ struct Counters {
     u64 tcp_orphans_timed_out = 0, tcp_orphans_evicted = 0;
     u64 tcp_fast_opens = 0;  // SYNs whose data was taken, by us or by a peer (RFC 7413)
     u64 udp_in = 0, udp_out = 0, icmp_in = 0, icmp_out = 0, arp_in = 0, arp_out = 0;
+    // Packets that ended for this reason.
     u64 dropped(DropReason r) const { return drops[static_cast<u8>(r)]; }
 };
 
@@ -96,10 +103,13 @@ struct BrokenInvariant {
     std::string_view what;
 };
 
+// A host. Its calls are for one thread at a time and never wait.
 class Stack {
 public:
+    // Sends nothing. The pool and the observer of the configuration must outlive it.
     explicit Stack(const StackConfig& config);
     ~Stack();
+    // What was moved from may only be destroyed. Handles, and Tcp& and Udp&, stay good.
     Stack(Stack&&) noexcept;
     Stack(const Stack&) = delete;
 
@@ -107,8 +117,13 @@ public:
     Result<Interface> add_interface(const InterfaceConfig& config);
     // How an address comes into use (RFC 5227): at once, or after probing for a conflict.
     enum class Probe : bool { No, Yes };
+    // NoSuchInterface, InvalidAddress (not IPv4, or none that a host can have), AlreadyExists.
+    // After Probe::Yes an event of Kind::Address tells that it may be used, or the conflict.
     Result<void> add_address(Interface i, Cidr address, Probe probe = Probe::No);
+    // NoSuchInterface; AddressNotAvailable: it was not there.
     Result<void> remove_address(Interface i, IpAddress address);
+    // Whether ARP requests for the addresses of a prefix are answered (RFC 826).
+    enum class Arp : bool { Silent, Answer };
     // Every address of `prefix` is ours on this interface, without a record of its own
     // (accept-any): a listener for every address accepts on it, listen() and connect() may name it,
     // echo requests are answered. It is no subnet: no route, no broadcast address, and never chosen
@@ -118,7 +133,6 @@ public:
     // does. Arp::Silent: the prefix is routed to us, and nobody on the link may ask for its
     // addresses. NoSuchInterface, InvalidAddress (not IPv4, bits behind the prefix are set),
     // AlreadyExists (overlaps another prefix of the stack).
-    enum class Arp : bool { Silent, Answer };
     Result<void> add_prefix(Interface i, Cidr prefix, Arp arp = Arp::Answer);
     // NoSuchInterface; AddressNotAvailable: was not added.
     Result<void> remove_prefix(Interface i, Cidr prefix);
@@ -130,27 +144,34 @@ public:
     // Connections from there end as those do that nobody answers. NoSuchInterface.
     Result<void> clear_interface(Interface i);
     Result<void> add_neighbor(Interface i, IpAddress address, MacAddress mac);  // static
+    // Forgets the hardware addresses that were learnt, not those of add_neighbor().
     void flush_neighbors();
 
     // What comes in at an interface that the stack does not have is dropped (LinkNoInterface), and
     // nothing ever leaves there: the batch is empty.
     void receive(Instant now, Interface i, PacketBatch&& batch);
+    // Does what is due at `now`. Early calls do nothing.
     void advance(Instant now);
+    // What is to leave there, at most a batch; call it until it is empty.
     PacketBatch transmit(Instant now, Interface i);
+    // The oldest that was not told yet; none: all were.
     std::optional<Event> next_event();
     // Instant::max(): nothing pending.
     Instant next_deadline() const;
 
-    Tcp& tcp();
-    Udp& udp();
+    Tcp& tcp();  // valid as long as the stack
+    Udp& udp();  // likewise
     // ICMP echo. NoRoute, OutOfMemory, MessageTooLong.
     Result<void> send_echo(IpAddress to, u16 identifier, u16 sequence,
                            std::span<const std::byte> data);
+    // The oldest that was not taken; an event of Kind::Echo tells that there are some.
     std::optional<EchoReply> next_echo_reply();
 
+    // For packets that are given to receive().
     PacketPool& pool();
-    const Counters& counters() const;
-    u64 memory_used() const;
+    const Counters& counters() const;  // since the beginning
+    u64 memory_used() const;           // bytes, of StackConfig::memory_limit
+    // Null: none. It must outlive the stack, or be replaced before it goes.
     void set_observer(Observer* observer);
     // Tests compare twins: with false every segment takes the eight steps, and leaves, by itself.
     void set_header_prediction(bool on);

@@ -9,6 +9,7 @@
 
 namespace tern TERN_API {
 
+// Which of several stacks has a flow. The same fields, but `shard`, in all of them.
 struct Steering {
     u32 shard = 0;                // which of them this stack is
     u32 shards = 1;               // 1: alone, everything is at home
@@ -18,8 +19,11 @@ struct Steering {
     u16 own_port_first = 32768;
     u16 own_port_last = 60999;
 
+    // The shard, from 0, that has this connection.
     u32 home_of_tcp(const Endpoint& local, const Endpoint& remote) const;
+    // Likewise for a datagram.
     u32 home_of_udp(const Endpoint& local, const Endpoint& remote) const;
+    // True: of the ports that belong to one shard.
     bool owns_port(u16 udp_port) const {
         return udp_port >= own_port_first && udp_port <= own_port_last;
     }

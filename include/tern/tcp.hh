@@ -20,6 +20,7 @@
 
 namespace tern TERN_API {
 
+// A handle; false: none. It is never used again for another connection.
 struct TcpConnection {
     Index index = 0;
     u32 generation = 0;
@@ -27,6 +28,7 @@ struct TcpConnection {
     friend bool operator==(const TcpConnection&, const TcpConnection&) = default;
 };
 
+// A handle; false: none.
 struct TcpListener {
     Index index = 0;
     u32 generation = 0;
@@ -94,6 +96,7 @@ struct TcpOptions {
     bool read_after_reset = true;
 };
 
+// For Tcp::listen(). Values outside their range give InvalidArgument.
 struct ListenOptions {
     // Of several that cover an address the most specific one gets its connections.
     LocalEndpoint local{};   // port 0: choose one; without an address: every one
@@ -109,6 +112,7 @@ struct ListenOptions {
     u64 user = 0;  // comes back in events
 };
 
+// For Tcp::connect(). Values outside their range give InvalidArgument.
 struct ConnectOptions {
     std::optional<IpAddress> local_address{};  // RFC 9293 [MUST-43]
     u16 local_port = 0;                        // 0: RFC 6056
@@ -129,13 +133,15 @@ enum class LimitedBy : u8 {
     CongestionWindow,  // cwnd
     Pacing,
 };
+// In words, for people.
 constexpr std::string_view name_of(LimitedBy l) {
     constexpr std::string_view names[] = {"application", "send buffer", "receive window",
                                           "congestion window", "pacing"};
     return names[static_cast<u8>(l)];
 }
 
-struct TcpStatus {  // RFC 9293 3.9.1.6, and what engineers ask next
+// RFC 9293 3.9.1.6: STATUS, and what engineers ask next.
+struct TcpStatus {
     State state = State::Closed;
     FlowId flow;
     Error error = Error::None;       // why it is over
@@ -180,6 +186,7 @@ struct TcpStatus {  // RFC 9293 3.9.1.6, and what engineers ask next
     std::optional<Duration> peer_user_timeout;    // as the peer's option says (RFC 5482)
     bool fast_open;                               // data in SYN was taken (RFC 7413)
     std::optional<Duration> time_left[k_timers];  // by Timer; none: it does not run
+    // Until it fires.
     std::optional<Duration> left(Timer t) const { return time_left[static_cast<u8>(t)]; }
 
     TcpOptions options;  // as the application gave them
@@ -189,6 +196,8 @@ namespace tcp {
 struct TERN_LOCAL Room;  // the stack's inside
 }
 
+// The calls; Stack::tcp() gives it. A connection that is not in use gives
+// NoSuchConnection, a listener Aborted.
 class Tcp {
 public:
     // Makes `algorithm` known by its name; it must outlive the stack. InvalidArgument: no name, or
@@ -200,6 +209,7 @@ public:
     Result<TcpListener> listen(const ListenOptions& options);
     // The next established connection. WouldBlock; Aborted after close_listener().
     Result<TcpConnection> accept(TcpListener listener);
+    // With the port that was chosen. Aborted after close_listener().
     Result<LocalEndpoint> local_endpoint(TcpListener listener) const;
     // Embryos and connections not yet accepted are reset.
     Result<void> close_listener(TcpListener listener);
@@ -224,6 +234,7 @@ public:
     // RECEIVE: WouldBlock, EndOfStream (FIN), Reset, ...; the last two after the bytes that came
     // before (TcpOptions::read_after_reset). Reading stops at an urgent mark.
     Result<std::size_t> receive(TcpConnection c, std::span<std::byte> into);
+    // The same without a copy: the next bytes where they arrived, never none.
     Result<Slice> receive(TcpConnection c);
     // The one out-of-band byte when not urgent_inline; WouldBlock when there is none.
     Result<std::byte> receive_urgent(TcpConnection c);
@@ -240,8 +251,12 @@ public:
     void release(TcpConnection c);
 
     Result<TcpStatus> status(TcpConnection c);  // STATUS
+    // As they are now; a buffer size of 0 means that it is tuned.
     Result<TcpOptions> options(TcpConnection c) const;
+    // At any time; what the handshake settles is not changed after it. InvalidArgument: nothing was
+    // changed. OutOfMemory.
     Result<void> set_options(TcpConnection c, const TcpOptions& options);
+    // What Event::user says from now on.
     Result<void> set_user(TcpConnection c, u64 user);
 
     // How many: connections with a full record, embryos, TIME-WAITs, listeners; and, of the
@@ -249,7 +264,7 @@ public:
     struct Count {
         u32 connections, embryos, time_waits, listeners, orphans;
     };
-    Count count() const;
+    Count count() const;  // now
 
 private:
     friend class Stack;

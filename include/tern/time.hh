@@ -8,6 +8,7 @@
 
 namespace tern TERN_API {
 
+// A clock for the type of its time points alone: it cannot be read.
 struct StackClock {
     using rep = i64;
     using period = std::nano;
@@ -22,6 +23,7 @@ using Duration = std::chrono::nanoseconds;
 
 namespace literals = std::chrono_literals;
 
+// Rounded down.
 constexpr u64 milliseconds_of(Instant t) {
     return static_cast<u64>(t.time_since_epoch().count()) / 1'000'000;
 }

@@ -15,7 +15,8 @@
 
 namespace tern TERN_API {
 
-enum class State : u8 {  // RFC 9293 3.3.2
+// RFC 9293 3.3.2.
+enum class State : u8 {
     Closed,
     Listen,
     SynSent,
@@ -29,6 +30,7 @@ enum class State : u8 {  // RFC 9293 3.3.2
     TimeWait,
 };
 
+// As RFC 9293 writes it: "SYN-SENT".
 constexpr std::string_view name_of(State s) {
     constexpr std::string_view names[] = {"CLOSED",      "LISTEN",     "SYN-SENT",   "SYN-RECEIVED",
                                           "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT",
@@ -134,16 +136,19 @@ constexpr std::string_view name_of(State s) {
     X(Pace,           "pacing: the next segment's turn")
 // clang-format on
 
+// Why a packet was sent: the first list above.
 enum class SendReason : u8 {
 #define TERN_X(name, text) name,
     TERN_SEND_REASONS(TERN_X)
 #undef TERN_X
 };
+// Why it was not: the second list.
 enum class HoldReason : u8 {
 #define TERN_X(name, text) name,
     TERN_HOLD_REASONS(TERN_X)
 #undef TERN_X
 };
+// Timers of a connection: the third list.
 enum class Timer : u8 {
 #define TERN_X(name, text) name,
     TERN_TIMERS(TERN_X)
@@ -155,6 +160,7 @@ inline constexpr u32 k_timers =
     0 TERN_TIMERS(TERN_X);
 #undef TERN_X
 
+// The sentence in the list above.
 constexpr std::string_view text_of(SendReason r) {
     constexpr std::string_view texts[] = {
 #define TERN_X(name, text) text,
@@ -163,6 +169,7 @@ constexpr std::string_view text_of(SendReason r) {
     };
     return texts[static_cast<u8>(r)];
 }
+// As the enumerator is written.
 constexpr std::string_view name_of(SendReason r) {
     constexpr std::string_view names[] = {
 #define TERN_X(name, text) #name,
@@ -171,6 +178,7 @@ constexpr std::string_view name_of(SendReason r) {
     };
     return names[static_cast<u8>(r)];
 }
+// The sentence in the list above.
 constexpr std::string_view text_of(HoldReason r) {
     constexpr std::string_view texts[] = {
 #define TERN_X(name, text) text,
@@ -179,6 +187,7 @@ constexpr std::string_view text_of(HoldReason r) {
     };
     return texts[static_cast<u8>(r)];
 }
+// As the enumerator is written.
 constexpr std::string_view name_of(HoldReason r) {
     constexpr std::string_view names[] = {
 #define TERN_X(name, text) #name,
@@ -187,6 +196,7 @@ constexpr std::string_view name_of(HoldReason r) {
     };
     return names[static_cast<u8>(r)];
 }
+// As the enumerator is written.
 constexpr std::string_view name_of(Timer t) {
     constexpr std::string_view names[] = {
 #define TERN_X(name, text) #name,
@@ -195,6 +205,7 @@ constexpr std::string_view name_of(Timer t) {
     };
     return names[static_cast<u8>(t)];
 }
+// The words in the list above.
 constexpr std::string_view text_of(Timer t) {
     constexpr std::string_view texts[] = {
 #define TERN_X(name, text) text,
@@ -226,6 +237,7 @@ enum class Cause : u8 {
     OrphanTimedOut,  // released by the application, and the peer took too little
     OrphanEvicted,   // released by the application: above the limit, or memory was needed
 };
+// As the enumerator is written.
 constexpr std::string_view name_of(Cause c) {
     constexpr std::string_view names[] = {
         "OpenActive", "OpenPassive",    "SynArrived",   "SynAckArrived", "AckOfSyn",
@@ -235,6 +247,7 @@ constexpr std::string_view name_of(Cause c) {
     return names[static_cast<u8>(c)];
 }
 
+// The two ends of a connection, ours first.
 struct FlowId {
     Endpoint local;
     Endpoint remote;
@@ -315,6 +328,7 @@ struct DropEvent {
     u8 interface;
 };
 
+// A connection went from one state to another (RFC 9293 3.3.2).
 struct StateEvent {
     Instant at;
     FlowId flow;
@@ -332,6 +346,7 @@ struct TimerEvent {
     Instant at;
     FlowId flow;
     Timer timer;
+    // What happened to the timer.
     enum class What : u8 { Set, Cancelled, Fired } what;
     Duration in;  // Set: how far ahead; longer wishes are clipped (docs/decisions/0004-ticks.md)
 };
@@ -346,17 +361,27 @@ struct WindowEvent {
     std::string_view why;  // "slow start", "timeout", "fast recovery", ...
 };
 
+// Told on the thread of the stack, from within its calls. It must not call the stack.
 class Observer {
 public:
     virtual ~Observer() = default;
+    // Each frame, in and out.
     virtual void on_frame(const FrameEvent&) {}
+    // Before the frame that carries it.
     virtual void on_segment_sent(const SegmentSentEvent&) {}
+    // At the end of a turn of the connection.
     virtual void on_hold(const HoldEvent&) {}
+    // When it was processed, after its frame.
     virtual void on_segment_arrived(const SegmentArrivedEvent&) {}
+    // Before the frame that carries it.
     virtual void on_packet_sent(const PacketSentEvent&) {}
+    // Each packet that ends here, but for TCP segments that on_segment_arrived() tells.
     virtual void on_drop(const DropEvent&) {}
+    // After the change.
     virtual void on_state(const StateEvent&) {}
+    // After the change.
     virtual void on_timer(const TimerEvent&) {}
+    // After the change.
     virtual void on_window(const WindowEvent&) {}
 };
 

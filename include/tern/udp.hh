@@ -10,6 +10,7 @@
 
 namespace tern TERN_API {
 
+// A handle; false: none.
 struct UdpSocket {
     Index index = 0;
     u32 generation = 0;
@@ -17,8 +18,10 @@ struct UdpSocket {
     friend bool operator==(const UdpSocket&, const UdpSocket&) = default;
 };
 
+// What an Event says about a UDP socket; both may come in one event.
 enum UdpEventBits : u16 { UdpReadable = 1, UdpError = 2 };
 
+// For Udp::open().
 struct UdpOptions {
     LocalEndpoint local{};             // port 0: choose one; without an address: every one
     std::optional<Endpoint> remote{};  // connected: only its datagrams arrive, ICMP errors are told
@@ -30,6 +33,7 @@ struct UdpOptions {
     u64 user = 0;
 };
 
+// One that arrived.
 struct Datagram {
     Slice data;  // may be empty: a datagram without data
     Endpoint from;
@@ -44,6 +48,7 @@ struct Datagram {
 
 class TERN_LOCAL UdpRoom;
 
+// The calls; Stack::udp() gives it. A handle that is not in use gives NoSuchConnection.
 class Udp {
 public:
     // PortInUse, AddressNotAvailable, NoPortFree, NoRoute (connected), OutOfMemory; NotSupported:
@@ -59,7 +64,9 @@ public:
                       std::optional<IpAddress> source = {});
     // WouldBlock, or a hard ICMP error once.
     Result<Datagram> receive(UdpSocket s);
+    // With the port that was chosen.
     Result<LocalEndpoint> local_endpoint(UdpSocket s) const;
+    // Drops what was not received. A handle that is not in use is no error.
     void close(UdpSocket s);
 
 private:

@@ -1,0 +1,3 @@
+stage_reference() {
+    tap reference python3 scripts/check_reference.py
+}
