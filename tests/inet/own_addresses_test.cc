@@ -57,6 +57,8 @@ TEST_F(OwnAddressesTest, OnesThatAreRemovedAreForgottenThoughTheyWereAskedForLat
     ASSERT_TRUE(own.remove(1, ip_of("10.0.0.1")));
     EXPECT_FALSE(owns("10.0.0.1"));
     EXPECT_FALSE(own.subnet_of(ip_of("10.0.0.2")));
+    EXPECT_FALSE(own.source(1, ip_of("10.0.0.2"), ip_of("10.0.0.2")));
+    EXPECT_FALSE(own.is_subnet_broadcast(1, ip_of("10.0.0.255")));
     EXPECT_EQ(error_of(own.remove(1, ip_of("10.0.0.1"))), Error::AddressNotAvailable);
 }
 
