@@ -165,6 +165,20 @@ TEST_F(IcmpErrorsTest, ForOneHostAreRationedAndLeaveSomeForOthers) {
     EXPECT_TRUE(make({}).packet);
 }
 
+TEST_F(IcmpErrorsTest, ForOneHostAreAQuarterOfAllInTheLongRun) {
+    covers({"VULN:sad-dns"});
+    const u32 rate = context.limits.icmp_errors_per_second;
+    u32 for_one = 0, for_another = 0;
+    for (int n = 0; n < 10'000; ++n) {  // ten seconds
+        context.now += 1ms;
+        for_one += bool(make({}).packet);
+        if (n % 100 == 0) for_another += bool(make({.from = {10, 0, 0, 200}}).packet);
+    }
+    EXPECT_LE(for_one, 10 * rate / 4 + 50);
+    EXPECT_GE(for_one, 10 * rate / 4 - 50);
+    EXPECT_EQ(for_another, 100u);
+}
+
 TEST_F(IcmpErrorsTest, OfOthersAreTakenApartForTheFlowThatTheyQuote) {
     const Bytes quoted = ip({.from = k_us, .to = k_peer}, udp({.from = 4000, .to = 53}, {}));
     inet::Arrival from{.source = k_other, .destination = k_us};
