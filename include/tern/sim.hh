@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tern/export.hh"
@@ -324,7 +325,9 @@ public:
     // Runs once; a time that has passed means now.
     void at(Instant when, std::function<void()> action);
     // The same from now on.
-    void after(Duration delay, std::function<void()> action) { at(now() + delay, action); }
+    void after(Duration delay, std::function<void()> action) {
+        at(now() + delay, std::move(action));
+    }
     // Does all that happens before then, or at it, in order.
     void run_until(Instant when);
     // The same from now on.

@@ -112,7 +112,8 @@ private:
 
 template <class... Results, class Handler>
 Done<Results...> make_done(Handler&& handler, const boost::asio::any_io_executor& io) {
-    return CompletionOf<std::decay_t<Handler>, Results...>::make(std::move(handler), io);
+    return CompletionOf<std::decay_t<Handler>, Results...>::make(std::forward<Handler>(handler),
+                                                                 io);
 }
 
 }  // namespace tern::asio::detail

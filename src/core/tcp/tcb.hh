@@ -54,14 +54,14 @@ enum TcbFlag : u32 {
     k_after_timeout = 1 << 28,  // resending behind an RTO, until SND.UNA passes `recover`
     k_r1_told = 1 << 29,
     k_detached = 1 << 30,  // out of the flow table: over, or in TIME-WAIT
-    k_starved = 1u << 31,  // memory or a route was wanting: the Override deadline tries again
+    k_starved = 1u << 31,  // no memory or no route: the Override deadline tries again
 };
 
 struct Tcb;
 struct Cold;
 struct Buffers;
 struct SendQueue;
-struct ReceiveQueue;
+class ReceiveQueue;
 struct Flight;
 
 // Does the application answer what it reads, so soon that the ACK of it can travel with the answer?

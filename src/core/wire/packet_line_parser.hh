@@ -144,10 +144,10 @@ private:
         while (!done() && peek() != ']') ++at_;
         const std::string_view name = text_.substr(begin, at_ - begin);
         if (!take(']')) return fail("']' expected behind the mark");
-        for (u8 i = 0; i < k_mark_names.size(); ++i) {
+        for (std::size_t i = 0; i < k_mark_names.size(); ++i) {
             if (name != k_mark_names[i]) continue;
             line_.has_mark = true;
-            line_.mark = i;
+            line_.mark = static_cast<u8>(i);
             return spaces("space expected behind the mark");
         }
         return fail_at(begin, "mark must be noecn, ect1, ect0 or ce");
