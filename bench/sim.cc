@@ -45,7 +45,8 @@ private:
         u32 kind, a, b, c, d;
     };
     void add(Instant at, char kind, u32 a, u32 b, u32 c, u32 d) {
-        records_.push_back({at, static_cast<u32>(kind), a, b, c, d});
+        records_.push_back(
+            {.at = at, .kind = static_cast<u32>(kind), .a = a, .b = b, .c = c, .d = d});
     }
     std::vector<Record> records_;
 };

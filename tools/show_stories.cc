@@ -101,45 +101,42 @@ bool reset(Pair& pair) {
 
 std::span<const Story> stories() {
     static const Story all[] = {
-        {"handshake",
-         "how a connection begins",
-         "Three segments, so that each side knows the other's first sequence number, and knows "
-         "that "
-         "its own was heard.",
-         "Why three and not two: a SYN that was delayed in the network looks like a new one. A "
-         "server "
-         "that were content with two steps would open a ghost connection for it; the third segment "
-         "is the proof that the client means this SYN, and now.",
-         {},
-         handshake},
-        {"close",
-         "how a connection ends, and what TIME-WAIT is for",
-         "Each direction is closed by itself: a FIN says \"no more from me\", and has to be "
-         "acknowledged as data is.",
-         "Why four and not two: one side may still have something to say. Why TIME-WAIT: if the "
-         "last "
-         "ACK is lost the FIN comes again, and somebody has to answer; and after 2MSL no old "
-         "segment "
-         "can be mistaken for one of the next connection between the same ports.",
-         {},
-         close},
-        {"loss",
-         "how a lost segment is found and sent again",
-         "20,000 bytes, of which one segment is lost on the wire (--drop says which).",
-         "Sequence numbers put what arrives in order; acknowledgements of what was still expected "
-         "tell of the hole. Three of them are enough to send again at once; without them the "
-         "retransmission timer has to notice.",
-         {3},
-         loss},
-        {"reset",
-         "how a connection is refused, and how one is aborted",
-         "RST ends everything at once: no answer, no waiting, nothing that is kept.",
-         "A reset is the answer to a segment that belongs to no connection, and the way to drop "
-         "one "
-         "without delivering what is queued. Since anyone could forge it, it is obeyed only at the "
-         "exact sequence number that is expected next (RFC 5961).",
-         {},
-         reset},
+        {.name = "handshake",
+         .help = "how a connection begins",
+         .opening = "Three segments, so that each side knows the other's first sequence number, "
+                    "and knows that its own was heard.",
+         .lesson =
+             "Why three and not two: a SYN that was delayed in the network looks like a new one. A "
+             "server that was content with two steps would open a ghost connection for it; the "
+             "third segment is the proof that the client means this SYN, and now.",
+         .drop = {},
+         .play = handshake},
+        {.name = "close",
+         .help = "how a connection ends, and what TIME-WAIT is for",
+         .opening = "Each direction is closed by itself: a FIN says \"no more from me\", and has "
+                    "to be acknowledged as data is.",
+         .lesson = "Why four and not two: one side may still have something to say. Why TIME-WAIT: "
+                   "if the last ACK is lost the FIN comes again, and somebody has to answer; and "
+                   "after 2MSL no old segment can be mistaken for one of the next connection "
+                   "between the same ports.",
+         .drop = {},
+         .play = close},
+        {.name = "loss",
+         .help = "how a lost segment is found and sent again",
+         .opening = "20,000 bytes, of which one segment is lost on the wire (--drop says which).",
+         .lesson = "Sequence numbers put what arrives in order; acknowledgements of what was still "
+                   "expected tell of the hole. Three of them are enough to send again at once; "
+                   "without them the retransmission timer has to notice.",
+         .drop = {3},
+         .play = loss},
+        {.name = "reset",
+         .help = "how a connection is refused, and how one is aborted",
+         .opening = "RST ends everything at once: no answer, no waiting, nothing that is kept.",
+         .lesson = "A reset is the answer to a segment that belongs to no connection, and the way "
+                   "to drop one without delivering what is queued. Since anyone could forge it, it "
+                   "is obeyed only at the exact sequence number that is expected next (RFC 5961).",
+         .drop = {},
+         .play = reset},
     };
     return all;
 }

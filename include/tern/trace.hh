@@ -258,82 +258,82 @@ struct FlowId {
 // why: a sent frame carries the note of the SegmentSent or PacketSent event before it; events
 // about a received frame follow it and carry its note.
 struct FrameEvent {
-    Instant at;
-    bool outbound;
-    u8 interface;
-    Medium medium;  // what `bytes` begin with
-    u32 note;
-    std::span<const std::byte> bytes;  // valid during the call only
-    u16 gso_size;                      // not 0: a super-segment, to be cut in pieces of this size
-    bool checksum_partial;             // the link completes the transport checksum
+    Instant at{};
+    bool outbound = false;
+    u8 interface = 0;
+    Medium medium{};  // what `bytes` begin with
+    u32 note = 0;
+    std::span<const std::byte> bytes{};  // valid during the call only
+    u16 gso_size = 0;                    // not 0: a super-segment, to be cut in pieces of this size
+    bool checksum_partial = false;       // the link completes the transport checksum
 };
 
 // TCP decided to send a segment.
 struct SegmentSentEvent {
-    Instant at;
-    u32 note;
-    SendReason reason;
-    State state;
-    FlowId flow;
-    u32 seq, length, ack;  // SEG.SEQ, payload bytes, SEG.ACK; absolute
-    u16 flags;
-    u32 window;    // scaled, in bytes
-    u32 iss, irs;  // to print relative numbers; 0 when unknown
-    u32 cwnd, ssthresh;
+    Instant at{};
+    u32 note = 0;
+    SendReason reason{};
+    State state{};
+    FlowId flow{};
+    u32 seq = 0, length = 0, ack = 0;  // SEG.SEQ, payload bytes, SEG.ACK; absolute
+    u16 flags = 0;
+    u32 window = 0;        // scaled, in bytes
+    u32 iss = 0, irs = 0;  // to print relative numbers; 0 when unknown
+    u32 cwnd = 0, ssthresh = 0;
     // Bytes that were on their way before it: of what is not acknowledged, less what SACK blocks
     // report and what is taken for lost (RFC 6675 2, "pipe").
-    u32 flight;
+    u32 flight = 0;
 };
 
 // TCP has something to send and does not: told each time that a connection's turn ends so, which
 // may be after each ACK. A packet that finds no memory or no route is a DropEvent instead.
 struct HoldEvent {
-    Instant at;
-    HoldReason reason;
-    State state;
-    FlowId flow;
-    u32 bytes;  // that wait; 0: a FIN alone
-    u32 flight, cwnd;
-    u32 unacknowledged;  // SND.NXT - SND.UNA, which takes its room in the peer's window
-    u32 snd_wnd, mss;
+    Instant at{};
+    HoldReason reason{};
+    State state{};
+    FlowId flow{};
+    u32 bytes = 0;  // that wait; 0: a FIN alone
+    u32 flight = 0, cwnd = 0;
+    u32 unacknowledged = 0;  // SND.NXT - SND.UNA, which takes its room in the peer's window
+    u32 snd_wnd = 0, mss = 0;
 };
 
 // A segment arrived and was processed; DropReason::None: accepted.
 struct SegmentArrivedEvent {
-    Instant at;
-    u32 note;
-    DropReason drop;
-    State before, after;
-    FlowId flow;
-    u32 seq, length, ack;
-    u16 flags;
-    u32 window;  // scaled
-    u32 iss, irs;
-    bool lacks_timestamp;  // accepted without the agreed timestamp (RFC 7323 3.2)
+    Instant at{};
+    u32 note = 0;
+    DropReason drop{};
+    State before{}, after{};
+    FlowId flow{};
+    u32 seq = 0, length = 0, ack = 0;
+    u16 flags = 0;
+    u32 window = 0;  // scaled
+    u32 iss = 0, irs = 0;
+    bool lacks_timestamp = false;  // accepted without the agreed timestamp (RFC 7323 3.2)
 };
 
 // A packet other than a TCP segment was sent (ARP, ICMP, UDP).
 struct PacketSentEvent {
-    Instant at;
-    u32 note;
-    SendReason reason;
-    u32 length;
+    Instant at{};
+    u32 note = 0;
+    SendReason reason{};
+    u32 length = 0;
 };
 
 // A packet died: received ones before TCP saw them, and ones of ours on their way out.
 struct DropEvent {
-    Instant at;
-    u32 note;
-    DropReason reason;
-    u8 interface;
+    Instant at{};
+    u32 note = 0;
+    DropReason reason{};
+    u8 interface = 0;
 };
 
 // A connection went from one state to another (RFC 9293 3.3.2).
 struct StateEvent {
-    Instant at;
-    FlowId flow;
-    State from, to;
-    Cause cause;
+    Instant at{};
+    FlowId flow{};
+    State from{}, to{};
+    Cause cause{};
 };
 
 // A timer was started, cancelled or fired. Set is told when it was not running, and when something
@@ -343,22 +343,22 @@ struct StateEvent {
 // takes its place. Not told: that a segment puts a running keep-alive or user timeout off, as every
 // segment does.
 struct TimerEvent {
-    Instant at;
-    FlowId flow;
-    Timer timer;
+    Instant at{};
+    FlowId flow{};
+    Timer timer{};
     // What happened to the timer.
-    enum class What : u8 { Set, Cancelled, Fired } what;
-    Duration in;  // Set: how far ahead; longer wishes are clipped (docs/decisions/0004-ticks.md)
+    enum class What : u8 { Set, Cancelled, Fired } what{};
+    Duration in{};  // Set: how far ahead; longer wishes are clipped (docs/decisions/0004-ticks.md)
 };
 
 // SND.WND, cwnd, ssthresh or the RTT estimate moved. A back-off of RTO alone is told by the timer;
 // RCV.WND, which moves with every segment, by the next SegmentSentEvent.
 struct WindowEvent {
-    Instant at;
-    FlowId flow;
-    u32 cwnd, ssthresh, snd_wnd, rcv_wnd, flight;
-    Duration srtt, rto;
-    std::string_view why;  // "slow start", "timeout", "fast recovery", ...
+    Instant at{};
+    FlowId flow{};
+    u32 cwnd = 0, ssthresh = 0, snd_wnd = 0, rcv_wnd = 0, flight = 0;
+    Duration srtt{}, rto{};
+    std::string_view why{};  // "slow start", "timeout", "fast recovery", ...
 };
 
 // Told on the thread of the stack, from within its calls. It must not call the stack.

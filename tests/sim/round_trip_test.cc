@@ -119,8 +119,12 @@ void sweep(bool sack, bool timestamps) {
                 for (const Duration pause : {Duration{100ms}, Duration{3s}})
                     for (const bool grows : {true, false}) {
                         const Duration longer = factor * shorter;
-                        expect_learnt({grows ? shorter : longer, grows ? longer : shorter, bytes,
-                                       pause, sack, timestamps});
+                        expect_learnt({.before = grows ? shorter : longer,
+                                       .after = grows ? longer : shorter,
+                                       .bytes = bytes,
+                                       .pause = pause,
+                                       .sack = sack,
+                                       .timestamps = timestamps});
                         if (::testing::Test::HasFailure()) return;
                     }
 }

@@ -386,9 +386,13 @@ inline void Truth::on_frame(const FrameEvent& e) {
     Flow& f = flow_of({v.destination, v.source});
     const u32 syn_fin = (v.tcp.has(wire::Syn) ? 1u : 0u) + (v.tcp.has(wire::Fin) ? 1u : 0u);
     const bool marked = (static_cast<u8>(v.network[1]) & 3) == 3;
-    const Arrived a{v.tcp.seq,  v.tcp.ack,   v.tcp.seq + v.length() + syn_fin,
-                    v.length(), v.tcp.flags, v.options.sack_count > 0,
-                    marked};
+    const Arrived a{.seq = v.tcp.seq,
+                    .ack = v.tcp.ack,
+                    .end = v.tcp.seq + v.length() + syn_fin,
+                    .length = v.length(),
+                    .flags = v.tcp.flags,
+                    .sack = v.options.sack_count > 0,
+                    .marked = marked};
     f.now.push_back(a);
     f.marked |= marked || v.tcp.has(wire::Cwr);
     if (a.has(wire::Syn) && a.length > 0) f.syn_had_text = true;

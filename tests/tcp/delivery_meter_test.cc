@@ -10,8 +10,14 @@ namespace {
 AckSample of(const Sent& s, u32 delivered) {
     AckSample a;
     a.delivered = delivered;
-    a.newest = {true,           s.app_limited,   s.at_us,       s.delivered,
-                s.delivered_us, s.first_sent_us, s.lost_before, s.in_flight};
+    a.newest = {.any = true,
+                .app_limited = s.app_limited,
+                .sent_us = s.at_us,
+                .delivered = s.delivered,
+                .delivered_us = s.delivered_us,
+                .first_sent_us = s.first_sent_us,
+                .lost_before = s.lost_before,
+                .in_flight = s.in_flight};
     return a;
 }
 

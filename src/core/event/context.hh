@@ -27,13 +27,14 @@ struct Context {
     void drop(DropReason reason, u8 interface) {
         ++counters.drops[static_cast<u8>(reason)];
         if (observer) [[unlikely]]
-            observer->on_drop({now, note, reason, interface});
+            observer->on_drop({.at = now, .note = note, .reason = reason, .interface = interface});
     }
     // Marks `packet` with the reason why it is sent; TCP has its own richer event.
     void sent(Packet& packet, SendReason reason) {
         if (observer) [[unlikely]] {
             packet->note = ++note;
-            observer->on_packet_sent({now, note, reason, packet.size()});
+            observer->on_packet_sent(
+                {.at = now, .note = note, .reason = reason, .length = packet.size()});
         }
     }
 };

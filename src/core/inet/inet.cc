@@ -201,8 +201,12 @@ Result<void> Inet::send_echo(const IpAddress& to, u16 identifier, u16 sequence,
     if (const auto found = find_way(to, source, way); !found) return found;
     const std::size_t overhead = wire::k_icmp_header + wire::k_ipv4_header;
     if (data.size() + overhead > mtu(way)) return std::unexpected(Error::MessageTooLong);
-    TERN_TRY(v4::Answer question,
-             in.echo.ask({source, to, identifier, sequence, data, in.is_group(to)}));
+    TERN_TRY(v4::Answer question, in.echo.ask({.source = source,
+                                               .to = to,
+                                               .identifier = identifier,
+                                               .sequence = sequence,
+                                               .data = data,
+                                               .to_group = in.is_group(to)}));
     in.send(std::move(question.packet), question.outgoing, way);
     return {};
 }

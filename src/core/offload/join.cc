@@ -37,9 +37,13 @@ bool Gro::read(const Packet& p, Segment& s) const {
     if (!tcp || tcp->header_length >= segment.size()) return false;
     const u16 any = wire::Psh | wire::Cwr | wire::Ece | wire::Ae;
     if ((tcp->flags & ~any) != wire::Ack) return false;
-    s = {found->at, found->payload(), found->payload() + tcp->header_length,
-         p.size(),  tcp->seq.value,   tcp->flags,
-         found->ip};
+    s = {.ip = found->at,
+         .tcp = found->payload(),
+         .payload = found->payload() + tcp->header_length,
+         .end = p.size(),
+         .seq = tcp->seq.value,
+         .flags = tcp->flags,
+         .view = found->ip};
     const u32 sum = wire::pseudo_sum(s.view, found->ip.payload_length());
     return checksum_finish(checksum_add(sum, segment)) == 0;
 }

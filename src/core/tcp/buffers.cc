@@ -32,8 +32,13 @@ void count(Buffers::Turns& t, u32 low) {
 
 // The receive buffer of a connection whose application has just read grows with what that tells.
 void tune(Room& room, Tcb& tcb, Autotuning& tuning, ReceiveQueue& q, u32 n) {
-    const u64 wanted = tuning.read({n, room.now_us(), q.take_echo(), tcb.has(k_timestamps),
-                                    tcb.rtt.srtt_us(), tcb.rcv.nxt, tcb.rcv.edge});
+    const u64 wanted = tuning.read({.bytes = n,
+                                    .now_us = room.now_us(),
+                                    .echo_ms = q.take_echo(),
+                                    .timestamps = tcb.has(k_timestamps),
+                                    .srtt_us = tcb.rtt.srtt_us(),
+                                    .nxt = tcb.rcv.nxt,
+                                    .edge = tcb.rcv.edge});
     if (wanted <= tcb.rcv.buff) return;
     tcb.rcv.buff =
         grown_buffer(tcb.rcv.buff, wanted, receive_buffer_max(room, tcb), room.cx.pool->keepable());

@@ -141,10 +141,16 @@ void cwnd_after_idle(Room& room, Tcb& tcb, Flight* f) {
 }
 
 void tell_window_moved(Room& room, const Tcb& tcb, std::string_view why) {
-    room.cx.observer->on_window({room.cx.now, tcb.key.id(), tcb.window.cwnd(),
-                                 tcb.window.ssthresh(), tcb.snd.wnd, tcb.rcv_wnd(),
-                                 tcb.flight_size(), std::chrono::microseconds(tcb.rtt.srtt_us()),
-                                 Duration(i64{backed_off_rto(room, tcb)} * k_tick_ns), why});
+    room.cx.observer->on_window({.at = room.cx.now,
+                                 .flow = tcb.key.id(),
+                                 .cwnd = tcb.window.cwnd(),
+                                 .ssthresh = tcb.window.ssthresh(),
+                                 .snd_wnd = tcb.snd.wnd,
+                                 .rcv_wnd = tcb.rcv_wnd(),
+                                 .flight = tcb.flight_size(),
+                                 .srtt = std::chrono::microseconds(tcb.rtt.srtt_us()),
+                                 .rto = Duration(i64{backed_off_rto(room, tcb)} * k_tick_ns),
+                                 .why = why});
 }
 
 }  // namespace tern::tcp

@@ -392,7 +392,12 @@ std::optional<Event> Room::next_event() {
         const Error error = bits & Closed      ? tcb.error
                             : bits & SoftError ? tcb.soft_error
                                                : Error::None;
-        return Event{Event::Kind::Tcp, i.index, tcb.generation, bits, error, tcb.user};
+        return Event{.kind = Event::Kind::Tcp,
+                     .index = i.index,
+                     .generation = tcb.generation,
+                     .bits = bits,
+                     .error = error,
+                     .user = tcb.user};
     }
     while (listener_events.head != 0) {
         const Handle<Listener> i =
@@ -404,7 +409,12 @@ std::optional<Event> Room::next_event() {
             listeners.free(i);
             continue;
         }
-        return Event{Event::Kind::Listener, i.index, l.generation, Acceptable, Error::None, l.user};
+        return Event{.kind = Event::Kind::Listener,
+                     .index = i.index,
+                     .generation = l.generation,
+                     .bits = Acceptable,
+                     .error = Error::None,
+                     .user = l.user};
     }
     return std::nullopt;
 }

@@ -92,7 +92,8 @@ std::span<const Transition> transitions() { return k_transitions; }
 void tell_transition(Room& room, const FlowId& flow, State from, Cause cause) {
     const State to = target(from, cause);
     if (room.cx.observer) [[unlikely]]
-        room.cx.observer->on_state({room.cx.now, flow, from, to, cause});
+        room.cx.observer->on_state(
+            {.at = room.cx.now, .flow = flow, .from = from, .to = to, .cause = cause});
 }
 
 void begin_passive(Tcb& tcb) { tcb.state = target(State::Listen, Cause::SynArrived); }
@@ -102,7 +103,11 @@ void become(Room& room, Tcb& tcb, Cause cause) {
     if (from == State::SynReceived && opens_fast(room, tcb)) fast_open_over(room, tcb, cause);
     tcb.state = target(from, cause);
     if (room.cx.observer) [[unlikely]]
-        room.cx.observer->on_state({room.cx.now, tcb.key.id(), from, tcb.state, cause});
+        room.cx.observer->on_state({.at = room.cx.now,
+                                    .flow = tcb.key.id(),
+                                    .from = from,
+                                    .to = tcb.state,
+                                    .cause = cause});
 }
 
 }  // namespace tern::tcp

@@ -294,10 +294,13 @@ Trail Run::go() {
     }
     flying_[0].clear();
     flying_[1].clear();
-    trail_.wrong =
-        !broken_.empty()
-            ? broken_
-            : verdict({sides_[0], sides_[1], had_enough, reset_lost_, gave_up_, departed_});
+    trail_.wrong = !broken_.empty() ? broken_
+                                    : verdict({.a = sides_[0],
+                                               .b = sides_[1],
+                                               .endless = had_enough,
+                                               .reset_lost = reset_lost_,
+                                               .gave_up = gave_up_,
+                                               .departed = departed_});
     say(trail_.wrong.empty() ? "all is well" : trail_.wrong);
     return std::move(trail_);
 }

@@ -115,7 +115,12 @@ SCRIPT("abort: the peer believes the RST, whatever it has heard of what was sent
                 for (const bool sack : {false, true})
                     for (const bool closes : {false, true})
                         for (const Duration wait : {Duration{}, Duration{1200ms}, Duration{4s}}) {
-                            const Case c{window, bytes, lost, sack, closes, wait};
+                            const Case c{.window = window,
+                                         .bytes = bytes,
+                                         .lost = lost,
+                                         .sack = sack,
+                                         .closes = closes,
+                                         .wait = wait};
                             one_case(name_of_case(c),
                                      [&](Script& s) { abort_in_the_middle(s, c); });
                         }

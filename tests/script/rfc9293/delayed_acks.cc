@@ -110,8 +110,12 @@ void sweep(bool timestamps, bool sack) {
         for (const u32 percent : {100u, 135u, 150u, 165u, 195u, 200u, 250u, 400u, 1000u, 6400u})
             for (const u32 segment : segments_of(full))
                 for (const u32 in_flight : {1u, 2u, 3u, 5u}) {
-                    waited += delayed_acks(
-                        {mtu, full * percent / 100, segment, in_flight, timestamps, sack});
+                    waited += delayed_acks({.mtu = mtu,
+                                            .buffer = full * percent / 100,
+                                            .segment = segment,
+                                            .in_flight = in_flight,
+                                            .timestamps = timestamps,
+                                            .sack = sack});
                     ++cells;
                     if (::testing::Test::HasFailure()) return;
                 }

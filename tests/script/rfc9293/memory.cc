@@ -1,4 +1,4 @@
-// When memory is wanting: refusals that end, and a reserve so that they can. Not an RFC, but what
+// When memory is exhausted: refusals that end, and a reserve so that they can. Not an RFC, but what
 // RFC 9293 takes for granted (docs/decisions/0005-memory-for-what-waits.md).
 #include "support/hog.hh"
 #include "support/places.hh"

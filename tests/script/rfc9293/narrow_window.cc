@@ -65,8 +65,12 @@ SCRIPT("two segments fit into a window that is narrower than two full ones",
     for (const u32 window : {537u, 600u, 1024u, 1025u, 1460u, 1461u, 2000u, 2919u, 2920u, 4000u})
         for (const u16 mss : {u16{536}, u16{1460}, u16{8960}})
             for (u32 options = 0; options < 16; ++options)
-                narrow({window, mss, (options & 1) != 0, (options & 2) != 0, (options & 4) != 0,
-                        (options & 8) != 0});
+                narrow({.window = window,
+                        .mss = mss,
+                        .no_delay = (options & 1) != 0,
+                        .segmentation = (options & 2) != 0,
+                        .timestamps = (options & 4) != 0,
+                        .active = (options & 8) != 0});
 }
 
 SCRIPT("a window of no more than 536 bytes is not cut", covers("RFC9293:MUST-38")) {

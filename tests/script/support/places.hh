@@ -145,16 +145,16 @@ inline RawTcp raw_tcp(std::string_view packet) {
     const auto number = [&](std::size_t i) { return u32{word(i)} << 16 | word(i + 2); };
     const std::size_t tcp = std::size_t{byte(0)} % 16 * 4;
     const std::size_t header = std::size_t{byte(tcp + 12)} / 16 * 4;
-    return {word(tcp),
-            word(tcp + 2),
-            number(tcp + 4),
-            number(tcp + 8),
-            static_cast<u16>(word(tcp + 12) & 0x1ff),
-            word(tcp + 14),
-            word(tcp + 18),
-            std::string{packet.substr(tcp + 20, header - 20)},
-            byte(8),
-            byte(1)};
+    return {.source_port = word(tcp),
+            .destination_port = word(tcp + 2),
+            .seq = number(tcp + 4),
+            .ack = number(tcp + 8),
+            .flags = static_cast<u16>(word(tcp + 12) & 0x1ff),
+            .window = word(tcp + 14),
+            .urgent = word(tcp + 18),
+            .options = std::string{packet.substr(tcp + 20, header - 20)},
+            .ttl = byte(8),
+            .tos = byte(1)};
 }
 
 // What an option says, in a block of options; none: it is not there.

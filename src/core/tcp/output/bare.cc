@@ -25,23 +25,18 @@ void send_bare(Room& room, const FlowKey& key, const Bare& bare, SendReason why)
     ++room.cx.counters.tcp_segments_out;
     if (room.cx.observer) [[unlikely]]
         tell_sent(room, packet, key, header, 0,
-                  {{},
-                   0,
-                   why,
-                   bare.state,
-                   {},
-                   0,
-                   0,
-                   0,
-                   0,
-                   bare.window,
-                   bare.iss.value,
-                   bare.irs.value,
-                   0,
-                   0,
-                   0});
+                  {.reason = why,
+                   .state = bare.state,
+                   .window = bare.window,
+                   .iss = bare.iss.value,
+                   .irs = bare.irs.value});
     room.inet.send(std::move(packet),
-                   {key.local_address(), key.remote_address(), 6, bare.ttl, bare.tos, true}, way);
+                   {.source = key.local_address(),
+                    .destination = key.remote_address(),
+                    .protocol = 6,
+                    .ttl = bare.ttl,
+                    .tos = bare.tos},
+                   way);
 }
 
 void send_reset_for(Room& room, const Segment& seg, SendReason why, const Standing& standing) {

@@ -346,26 +346,22 @@ const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool
     if (room.cx.observer) [[unlikely]] {
         const u32 scaled = syn ? window : window << tcb.rcv_wind_shift;
         tell_sent(room, packet, tcb.key, header, plan.len,
-                  {{},
-                   0,
-                   plan.reason,
-                   tcb.state,
-                   {},
-                   0,
-                   0,
-                   0,
-                   0,
-                   scaled,
-                   tcb.snd.iss.value,
-                   tcb.rcv.irs.value,
-                   tcb.window.cwnd(),
-                   tcb.window.ssthresh(),
-                   on_the_way(room, tcb, plan)});
+                  {.reason = plan.reason,
+                   .state = tcb.state,
+                   .window = scaled,
+                   .iss = tcb.snd.iss.value,
+                   .irs = tcb.rcv.irs.value,
+                   .cwnd = tcb.window.cwnd(),
+                   .ssthresh = tcb.window.ssthresh(),
+                   .flight = on_the_way(room, tcb, plan)});
     }
     built = true;
     return room.inet.send(std::move(packet),
-                          {tcb.key.local_address(), tcb.key.remote_address(), 6, tcb.ttl,
-                           static_cast<u8>(tcb.tos | ecn), true},
+                          {.source = tcb.key.local_address(),
+                           .destination = tcb.key.remote_address(),
+                           .protocol = 6,
+                           .ttl = tcb.ttl,
+                           .tos = static_cast<u8>(tcb.tos | ecn)},
                           tcb.way);
 }
 

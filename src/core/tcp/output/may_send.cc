@@ -49,12 +49,12 @@ Plan plan_probe(Room& room, Tcb& tcb) {
 Plan plan_head(Room& room, Tcb& tcb) {
     tcb.clear(k_retransmit_head);
     const Seq end = data_end(room, tcb);
-    Plan plan{true,
-              tcb.snd.una,
-              0,
-              wire::Ack,
-              tcb.has(k_partial_seen) ? SendReason::RetransmitPartial : SendReason::RetransmitFast,
-              true};
+    Plan plan{.send = true,
+              .seq = tcb.snd.una,
+              .flags = wire::Ack,
+              .reason = tcb.has(k_partial_seen) ? SendReason::RetransmitPartial
+                                                : SendReason::RetransmitFast,
+              .head_only = true};
     const u32 outstanding = static_cast<u32>(min(end, tcb.snd.max) - tcb.snd.una);
     plan.len = std::min<u32>(outstanding, tcb.send_mss);
     if (fin_allowed(tcb) && plan.seq + plan.len == end && end < tcb.snd.max)
@@ -87,8 +87,16 @@ void hold(Room& room, const Tcb& tcb, HoldReason why, u32 bytes) {
     const u32 unacknowledged = static_cast<u32>(tcb.snd.nxt - tcb.snd.una);
     const Flight* f = flight_of(room, tcb);
     const u32 flight = f != nullptr ? pipe(tcb, f) : unacknowledged;
-    room.cx.observer->on_hold({room.cx.now, why, tcb.state, tcb.key.id(), bytes, flight,
-                               tcb.window.cwnd(), unacknowledged, tcb.snd.wnd, tcb.send_mss});
+    room.cx.observer->on_hold({.at = room.cx.now,
+                               .reason = why,
+                               .state = tcb.state,
+                               .flow = tcb.key.id(),
+                               .bytes = bytes,
+                               .flight = flight,
+                               .cwnd = tcb.window.cwnd(),
+                               .unacknowledged = unacknowledged,
+                               .snd_wnd = tcb.snd.wnd,
+                               .mss = tcb.send_mss});
 }
 
 // Why a range that is known to be lost leaves again.
@@ -126,7 +134,12 @@ Plan plan_lost(Room& room, Tcb& tcb, Flight* f) {
         len = lost.run;
     else if (most > lost.piece)
         len = lost.piece + (most - lost.piece) / tcb.send_mss * tcb.send_mss;
-    Plan plan{true, lost.seq, len, wire::Ack, reason_for_lost(tcb, *f, lost.seq, on_the_way), true};
+    Plan plan{.send = true,
+              .seq = lost.seq,
+              .len = len,
+              .flags = wire::Ack,
+              .reason = reason_for_lost(tcb, *f, lost.seq, on_the_way),
+              .head_only = true};
     split_fin(room, tcb, plan);
     if (plan.len == 0 && tcb.has(k_after_timeout)) plan.reason = SendReason::FinRetry;
     return plan;
@@ -144,8 +157,12 @@ Plan plan_tail_probe(Room& room, Tcb& tcb, Flight* f) {
         return {true, tcb.snd.nxt, len, wire::Ack | wire::Psh, SendReason::ProbeTail};
     const Sent& last = f->board.record(f->board.records() - 1);
     const Seq from = max(last.start_of(last.pieces - 1u), tcb.snd.una);
-    Plan plan{true, from, static_cast<u32>(last.end() - from), wire::Ack, SendReason::ProbeTail,
-              true};
+    Plan plan{.send = true,
+              .seq = from,
+              .len = static_cast<u32>(last.end() - from),
+              .flags = wire::Ack,
+              .reason = SendReason::ProbeTail,
+              .head_only = true};
     split_fin(room, tcb, plan);
     return plan;
 }

@@ -12,8 +12,14 @@ bool sent_after(u32 at1, Seq end1, u32 at2, Seq end2) {
 
 void note_newest(const Sent& s, AckSample& a) {
     if (a.newest.any && static_cast<i32>(s.at_us - a.newest.sent_us) < 0) return;
-    a.newest = {true,           s.app_limited,   s.at_us,       s.delivered,
-                s.delivered_us, s.first_sent_us, s.lost_before, s.in_flight};
+    a.newest = {.any = true,
+                .app_limited = s.app_limited,
+                .sent_us = s.at_us,
+                .delivered = s.delivered,
+                .delivered_us = s.delivered_us,
+                .first_sent_us = s.first_sent_us,
+                .lost_before = s.lost_before,
+                .in_flight = s.in_flight};
 }
 
 }  // namespace
