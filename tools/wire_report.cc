@@ -82,7 +82,7 @@ std::string losses_text(const WireWay& way) {
     if (!way.lost_any()) return "";
     std::string text;
     add_count(text, way.overrun, way.impaired.seen, "lost because the machine was too slow");
-    add_count(text, way.no_memory, way.impaired.seen, "lost for want of memory");
+    add_count(text, way.no_memory, way.impaired.seen, "lost because memory was exhausted");
     add_count(text, way.refused, way.packets, "refused by the far device (is it up?)");
     add_count(text, way.untaken, way.packets, "dropped by the kernel behind it");
     return fmt::format(

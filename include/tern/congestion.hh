@@ -104,8 +104,8 @@ public:
     // The last Loss or Timeout was none (RFC 9438 4.9); cwnd and ssthresh are as before it already.
     virtual void undone(Congestion&) const {}
     // Data leaves while nothing is in flight, `idle_us` after the last that did. That is more than
-    // two round trips: who asks again as soon as there is an answer was not idle. RFC 5681 4.1:
-    // back to the initial window after more than an RTO.
+    // two round trips: a client that asks again as soon as it has its answer was not idle.
+    // RFC 5681 4.1: back to the initial window after more than an RTO.
     virtual void restarts(Congestion& c, u32 idle_us, u32 rto_us) const {
         if (idle_us > rto_us && c.cwnd > c.initial_window) c.cwnd = c.initial_window;
     }

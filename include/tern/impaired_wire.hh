@@ -43,7 +43,8 @@ struct WireWay {
     u64 refused = 0;    // by the far device: it is down
     u64 untaken = 0;    // dropped by the kernel behind it: too slow, or nobody wants them
 
-    // A packet was lost for want of speed or memory, or more than one in a hundred at the far end.
+    // A packet was lost because the wire was too slow or memory was exhausted, or more than one in
+    // a hundred at the far end.
     bool lost_any() const;
     // More than one in a hundred was late, and so many that it is no accident: at least 10.
     bool was_late() const;

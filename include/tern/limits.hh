@@ -60,7 +60,7 @@ struct Limits {
     // most tcp_orphan_timeout.
     Duration tcp_orphan_grace = std::chrono::seconds(10);
     u32 tcp_challenges_per_second = 10;  // per connection, RFC 5961 7
-    // After memory or a route was wanting.
+    // Until a segment is tried again that found no memory or no route.
     Duration tcp_starved_retry = std::chrono::milliseconds(100);
     bool tcp_pacing = true;  // a window leaves over a round trip, not in one burst
     Duration tcp_override = std::chrono::milliseconds(200);  // RFC 9293 3.8.6.2.1: 0.1 to 1 s

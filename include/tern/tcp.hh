@@ -227,8 +227,9 @@ public:
     // and its like only: new applications should not use it (RFC 9293 3.8.5 [SHLD-13]).
     Result<std::size_t> send_urgent(TcpConnection c, std::span<const std::byte> bytes);
 
-    // A hint for who is about to serve many among millions: starts to fetch the connection into the
-    // cache, and does nothing else. Say it for some dozens, then make the calls for them.
+    // A hint for applications that are about to serve many among millions: it starts to fetch the
+    // connection into the cache, and does nothing else. Say it for some dozens, then make the calls
+    // for them.
     void prefetch(TcpConnection c) const;
 
     // RECEIVE: WouldBlock, EndOfStream (FIN), Reset, ...; the last two after the bytes that came

@@ -211,7 +211,7 @@ void Session::limit(Duration silence, std::string why) {
     silence_.start(silence, weak_from_this(), [this, why = std::move(why)] {
         timed_out_ = true;
         ended_ = why;
-        // Who does not take an answer would hold its bytes for as long as he likes.
+        // A client that does not take an answer would hold its bytes for as long as it likes.
         if (phase_ == Phase::Answer) {
             stream_.abort();
         } else {

@@ -50,8 +50,8 @@ public:
     bool is_local_address(const IpAddress& address) const;  // ours and usable
     // Strong host model (RFC 1122 3.3.4.2): a packet leaves from an address of its interface.
     bool is_source_on(const Way& way, const IpAddress& source) const;
-    // The same, or from 0.0.0.0 to everybody on a link where we have no address yet: who asks for
-    // one has nothing else to say (RFC 1122 3.2.1.3 (a), RFC 2131 4.1).
+    // The same, or from 0.0.0.0 to everybody on a link where we have no address yet: a host that
+    // asks for one has nothing else to say (RFC 1122 3.2.1.3 (a), RFC 2131 4.1).
     bool may_leave(const Way& way, const IpAddress& source, const IpAddress& destination) const;
     bool is_broadcast_address(const IpAddress& address) const;  // limited, or of a subnet of ours
     // Resolves or mends `way`, which leaves by the interface of `source` (any: not chosen yet), the

@@ -42,7 +42,8 @@ const PacketDescriptor* Inet::Inside::send(Packet packet, const Outgoing& outgoi
     return transmit(way.interface, std::move(packet), *to);
 }
 
-// RFC 1122 3.2.1.3 (a) [RFC1122:5]: 0.0.0.0 is a source for who is about to learn his address.
+// RFC 1122 3.2.1.3 (a) [RFC1122:5]: 0.0.0.0 is a source for a host that is about to learn its
+// address.
 bool Inet::Inside::asks_for_address(u8 interface, const IpAddress& source,
                                     const IpAddress& destination) const {
     return source == IpAddress{Ipv4Address::unspecified()} &&

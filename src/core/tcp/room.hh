@@ -196,7 +196,7 @@ bool has_unread(const Room& room, const Tcb& tcb);  // bytes that wait for the a
 // What of the peer's bytes the application may still read.
 enum class Received : u8 { Kept, InOrderKept, Dropped };
 void drop_queues(Room& room, Tcb& tcb, Received received);  // and what waits to be sent
-// What this queue may still have when memory is wanting. `moving`: what was in it before has been
+// What this queue may still have when memory is exhausted. `moving`: what was in it before has been
 // read, or acknowledged; then a little may wait beside what is there.
 PacketPool::Queue queue_state(const Chain& chain, bool moving);
 // The connection is over: tells the application and frees what nobody holds any more.

@@ -203,7 +203,7 @@ void ImpairLane::advance(Instant now) {
     }
 }
 
-// False: CoDel, or want of memory, has taken the packet.
+// False: CoDel has dropped the packet, or the pool had no memory for it.
 bool ImpairLane::leaves(Packet& p, Duration sojourn, Instant now) {
     const Duration most = options_.mark.delay;
     if (most > Duration{} && sojourn > most &&

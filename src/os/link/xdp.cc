@@ -116,7 +116,7 @@ bool XdpLink::gone() {
     return gone_;
 }
 
-// Which queue a frame leaves by makes no difference to who gets it.
+// A frame reaches the same receiver by whichever queue it leaves.
 void XdpLink::transmit(Instant now, PacketBatch&& batch) {
     for (u32 i = 0; i < batch.size(); ++i) {
         Packet p = batch.take(i);

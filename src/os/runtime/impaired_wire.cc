@@ -35,8 +35,9 @@ using std::chrono::microseconds;
 constexpr Spin k_spin = {microseconds(150), microseconds(100)};
 // With a real-time priority others do not delay it; what a virtual machine's timer takes remains.
 constexpr Spin k_spin_realtime = {microseconds(120), microseconds(20)};
-// But the kernel takes the core away from who never sleeps, for 50 ms of a second if others want
-// it. Who gives away a little more than that, little by little, is never so long away.
+// But the kernel takes the core away from a thread that never sleeps, for 50 ms of a second if
+// others want it. A thread that gives up a little more than that in small parts never loses so much
+// at once.
 constexpr Duration k_awake_most = std::chrono::milliseconds(1);
 constexpr Duration k_nap = microseconds(60);
 

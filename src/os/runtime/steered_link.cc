@@ -38,7 +38,8 @@ bool tells_all(std::span<const std::byte> arp) {
            std::memcmp(arp.data() + k_arp_sender, arp.data() + k_arp_target, 4) == 0;
 }
 
-// An error goes to who sent what it quotes (RFC 792: header and eight bytes); echo to the first.
+// An error goes to the shard that sent what it quotes (RFC 792: header and eight bytes), echo to
+// the first.
 u32 home_of_icmp(const Steering& s, Bytes message) {
     const auto type = static_cast<wire::IcmpType>(message[0]);
     if (type == wire::IcmpType::EchoReply || type == wire::IcmpType::EchoRequest) return 0;

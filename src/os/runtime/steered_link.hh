@@ -25,7 +25,7 @@ public:
     // By the reader, before it looks.
     void looking(u32 shard) {
         std::atomic<bool>& notified = boxes_[shard].notified;
-        // An exchange, so that who reads `true` also sees what was pushed before it.
+        // An exchange, so that a thread that reads `true` also sees what was pushed before it.
         if (notified.load(std::memory_order_relaxed)) notified.exchange(false);
     }
     u64 bytes_of(u32 shard) const;  // what `shard` reads from

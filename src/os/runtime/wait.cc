@@ -78,7 +78,7 @@ void Waiter::acknowledge(Instant now) {
 
 void Waiter::wake() {
     const int saved = errno;
-    // Written before the flag is set, so that who sees the flag finds the count.
+    // Written before the flag is set, so that a thread that sees the flag finds the count.
     const u64 one = 1;
     [[maybe_unused]] auto ignored = ::write(wake_.get(), &one, sizeof one);
     woken_.store(true, std::memory_order_release);

@@ -33,7 +33,7 @@ void Claims::start(u8 interface, const IpAddress& ip) {
     claim = {.ip = ip, .interface = interface, .phase = Phase::Probing, .probed = true};
     // RFC 5227 2.1.1 [RFC5227:1]: the random start keeps hosts apart that are switched on at once.
     claim.next = *now_ + up_to(times_.probe_wait);
-    // [RFC5227:2]: who met ten conflicts tries one address a minute.
+    // [RFC5227:2]: after ten conflicts a host tries one address a minute.
     if (i.conflicts >= times_.max_conflicts)
         claim.next = std::max(claim.next, i.claimed_at + times_.rate_limit_interval);
     i.claimed_at = claim.next;

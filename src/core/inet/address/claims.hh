@@ -55,7 +55,7 @@ public:
     void forget_all(u8 interface);
     // Somebody else speaks with it, an address of ours or one that is being claimed.
     void contested(u8 interface, const IpAddress& ip);
-    // Somebody else probes for it; that matters to who has not won it yet. False: nobody claims it.
+    // Somebody else probes for it; that matters until we have won it. False: nobody claims it.
     bool probed_for(u8 interface, const IpAddress& ip);
 
     void advance();  // to now

@@ -29,7 +29,7 @@ Input::Taken Input::take(u8 interface, Packet& packet, Arrival& arrival) {
     const DropReason reason = check_addresses(interface, *header, arrival);
     if (reason != DropReason::None) [[unlikely]]
         return {.reason = reason};
-    // RFC 1122 3.3.6 [RFC1122:14]: who sends to one host does not tell the whole link.
+    // RFC 1122 3.3.6 [RFC1122:14]: a packet for one host is not for the whole link.
     if (packet->link_broadcast && !arrival.broadcast) [[unlikely]]
         return {.reason = DropReason::Ipv4UnicastInBroadcast};
     // RFC 7126 4.3, 4.4 [RFC7126:1]: a source route gets around filters.

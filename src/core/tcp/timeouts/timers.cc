@@ -43,7 +43,7 @@ void tell_deadline(Room& room, const Tcb& tcb, Deadline d, TimerEvent::What what
 }
 
 void override_timeout(Room& room, Tcb& tcb) {
-    // What memory was wanting for: a segment, or a send().
+    // What found no memory: a segment, or a send().
     if (!tcb.has(k_starved) && data_end(room, tcb) > tcb.snd.nxt) tcb.set(k_override_due);
     if (tcb.has(k_write_blocked)) tell(room, tcb, Writable);
     want_output(room, tcb);
