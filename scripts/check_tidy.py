@@ -48,7 +48,7 @@ def file_length(root, files, complaints):
         if lines > k_file_lines:
             complaints.append(f"{path} has {lines} lines, at most {k_file_lines}")
         elif lines > k_file_lines_warn:
-            print(f"    warning: {path} has {lines} lines; is it still one room?")
+            print(f"    warning: {path} has {lines} lines; is it still about one thing?")
 
 
 def white_space(root, files, complaints):

@@ -1,4 +1,5 @@
-// One name per way a packet can die. The text is what a person reads in counters and captures.
+// One name for each reason why a packet is dropped. The text is what a person reads in counters and
+// captures.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,4 @@
-// The integer names every room uses.
+// Short names of the integer types.
 #pragma once
 
 #include <cstddef>

@@ -219,7 +219,7 @@ struct RouterCounters {
     u64 icmp_sent = 0;
 };
 
-// Forwards IPv4. It knows the way to every host by itself (fewest hops); route() overrides that.
+// Forwards IPv4. It finds the route to every host by itself (fewest hops); route() overrides that.
 class Router final : public Node {
 public:
     ~Router() override;

@@ -60,7 +60,7 @@ public:
     Fetch(asio::context& context, FetchOptions options, FetchSink sink,
           std::function<void(FetchResult)> done);
     void cancel();
-    // Whence it connects; no address before.
+    // Its local endpoint; without an address before it connects.
     Endpoint local() const;
 
 private:

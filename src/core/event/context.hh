@@ -1,4 +1,4 @@
-// Context: what the rooms of one stack share. One object per stack, passed by reference.
+// Context: what the parts of one stack share. One object per stack, passed by reference.
 #pragma once
 
 #include "core/base/random.hh"

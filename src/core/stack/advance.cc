@@ -1,4 +1,4 @@
-// Due timers, in deadline order within each room.
+// Due timers, in deadline order within each part.
 #include "core/stack/inside.hh"
 #include "core/wire/ipv4.hh"
 

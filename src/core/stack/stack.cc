@@ -1,5 +1,5 @@
-// One shard: the rooms wired together, in one place. The five verbs are in receive.cc, advance.cc
-// and transmit.cc.
+// One shard: the parts of core put together, in one place. The five verbs are in receive.cc,
+// advance.cc and transmit.cc.
 #include "core/stack/inside.hh"
 
 namespace tern {

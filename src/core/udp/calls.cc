@@ -1,4 +1,4 @@
-// The calls of tern/udp.hh, passed on to the room.
+// The calls of tern/udp.hh, passed on to UdpRoom.
 #include "core/udp/udp_room.hh"
 
 namespace tern {

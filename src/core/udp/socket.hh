@@ -1,4 +1,4 @@
-// A UDP socket as the files of this room share it.
+// A UDP socket as the files of this folder share it.
 #pragma once
 
 #include "core/inet/inet.hh"

@@ -1,4 +1,4 @@
-// What a Script is made of; only the .cc files of this room see it.
+// What a Script is made of; only the .cc files of this folder see it.
 #pragma once
 
 #include <deque>

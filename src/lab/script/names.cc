@@ -1,4 +1,4 @@
-// Names of tests out of titles and files. No GoogleTest here: the room must link without it.
+// Names of tests out of titles and files. No GoogleTest here: this library must link without it.
 #include <string>
 #include <string_view>
 

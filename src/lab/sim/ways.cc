@@ -1,4 +1,4 @@
-// Every router's way to every host: fewest hops, and among equals the wire that was laid first.
+// Every router's route to every host: fewest hops, and among equals the wire that was laid first.
 #include <deque>
 #include <unordered_map>
 

@@ -8,7 +8,7 @@
 namespace tern {
 
 Impair::Impair(Link& inner, ImpairOptions options) : inner_(&inner) {
-    // Far apart, so that the two directions share no die.
+    // Far apart, so that the two directions share no random numbers.
     constexpr u64 other = 0x9e3779b97f4a7c15;
     const Medium medium = inner.facts().medium;
     const u32 bound = options.in_flight_packets;

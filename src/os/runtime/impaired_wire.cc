@@ -54,7 +54,7 @@ constexpr int k_bursts = 2;
 constexpr u32 k_much = 192 * 1024;
 constexpr u32 k_in_flight = 1 << 18;
 
-// One die in common for both directions would tie their losses together.
+// One sequence of random numbers for both directions would tie their losses together.
 constexpr u64 k_other_seed = 0x9e3779b97f4a7c15;
 
 // How long this thread has waited for a core though it could have run; asked by the thread that
