@@ -53,7 +53,7 @@ std::expected<fs::path, NotFound> resolve(const fs::path& root, std::string_view
     const fs::path base = fs::canonical(root, error);
     if (error) return std::unexpected(NotFound::Missing);
     const fs::path relative{decoded.substr(1)};
-    const fs::path full = fs::canonical(base / relative, error);
+    fs::path full = fs::canonical(base / relative, error);
     if (error) return std::unexpected(why_not(base, relative));
     if (!is_under(base, full)) return std::unexpected(NotFound::Missing);
     return full;
