@@ -48,6 +48,14 @@ TEST(Prr, RebuildsTheFlightBelowSsthresh) {
     EXPECT_EQ(prr.acknowledged(ack(3'000, 9'500, 10'000, true)), 10'000u);
 }
 
+// RFC 9937 6.2: "pipe > ssthresh" asks for the share; at ssthresh nothing is missing.
+TEST(Prr, AtSsthreshNothingMoreLeaves) {
+    Prr prr;
+    prr.begin(20'000);
+    prr.sent(1'000);
+    EXPECT_EQ(prr.acknowledged(ack(9'000, 10'000, 10'000, true)), 10'000u);
+}
+
 // RFC 9937 6.2: what was delivered and not yet spent is not lost.
 TEST(Prr, PaysOutWhatWasSaved) {
     test::covers({"RFC9937:3"});

@@ -40,8 +40,8 @@ TEST(Rtt, StaysInItsBounds) {
     EXPECT_EQ(rtt.rto(), k_bounds.highest);
     // RFC 6298 2.3: the clock's granularity is the least margin.
     Rtt steady;
-    for (int n = 0; n < 200; ++n) steady.sample(50'000, k_bounds);
-    EXPECT_EQ(steady.rto(), 50'000u / 100 + 1);
+    for (int n = 0; n < 200; ++n) steady.sample(50'050, k_bounds);
+    EXPECT_EQ(steady.rto(), 502u) << "50.05 ms and a tick, rounded up";
 }
 
 // RFC 6298 5.5 and the end of section 5: doubled, and kept until a round trip was measured.

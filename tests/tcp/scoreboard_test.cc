@@ -151,6 +151,7 @@ TEST(Scoreboard, ARetransmissionIsJudgedByItsOwnTime) {
     (void)b.send_again(0, 1'000);
     b.now_us += 1;
     (void)b.send_again(1'000, 2'000);
+    EXPECT_EQ(b.board.next_lost(at(0)).seq, at(2'000));
     b.now_us += 100'000;
     AckSample second = b.acked(0, {block(1'000, 2'000), block(4'000, 7'000)});
     EXPECT_TRUE(second.resent);
@@ -202,6 +203,10 @@ TEST(Scoreboard, ATimeoutLosesWhatWasNotSacked) {
     EXPECT_EQ(lost.seq, at(500));
     EXPECT_EQ(lost.piece, 500u);
     EXPECT_EQ(lost.run, 3'500u);
+    (void)b.acked(1'500, {block(4'000, 6'000)});
+    b.board.lose_all(at(1'500), at(b.max), false);
+    EXPECT_EQ(b.board.next_lost(at(1'500)).seq, at(1'500));
+    EXPECT_EQ(b.board.next_lost(at(1'500)).piece, 500u);
     b.board.lose_nothing(at(500), at(b.max));
     EXPECT_EQ(b.board.lost(), 0u);
     EXPECT_EQ(b.board.next_lost(at(500)).piece, 0u);

@@ -89,6 +89,7 @@ TEST(Undo, ForwardRtoRecoveryGivesUp) {
     u.timeout(false);
     AckSample duplicate;
     EXPECT_FALSE(u.spurious({}, duplicate, Repair::AfterTimeout));
+    EXPECT_FALSE(u.tries_new_data());
     AckSample advances;
     advances.advanced = true;
     EXPECT_FALSE(u.spurious({}, advances, Repair::AfterTimeout));

@@ -102,12 +102,6 @@ void note_resent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len) {
     }
 }
 
-void note_app_limited(const Tcb& tcb, Flight& f) {
-    if (f.board.lost() != 0) return;
-    const u32 on_the_way = pipe(tcb, &f);
-    if (on_the_way < tcb.window.cwnd()) f.delivery.app_limited(on_the_way);
-}
-
 void lose_all(Tcb& tcb, Flight& f) {
     f.board.lose_all(tcb.snd.una, tcb.snd.max, false);
     f.reordering_wait = false;

@@ -10,6 +10,7 @@
 #include "core/inet/inet.hh"
 #include "core/tcp/flight.hh"
 #include "core/tcp/orphans.hh"
+#include "core/tcp/output/plan.hh"
 #include "core/tcp/records.hh"
 #include "core/tcp/segment.hh"
 #include "core/tcp/state.hh"
@@ -372,18 +373,10 @@ inline void tell_timer(Room& room, const FlowKey& key, Timer timer, TimerEvent::
 // --- output/
 u32 output(Room& room, Handle<Tcb> i, u32 room_for);  // packets built
 void starve(Room& room, Tcb& tcb);  // could not: tries again, within the user timeout
-struct Plan {                       // what to send next, if anything
-    bool send = false;
-    Seq seq;
-    u32 len = 0;
-    u16 flags = 0;
-    SendReason reason = SendReason::Unknown;
-    bool head_only = false;  // sent again out of its turn: SND.NXT stays where it is
-};
-// At most `room_for` segments.
-Plan may_send(Room& room, Tcb& tcb, u32 room_for);
+// At most `room_for` segments; changes nothing.
+Plan may_send(const Room& room, const Tcb& tcb, u32 room_for, Waits& waits);
 // Has a plan that has left emptied the connection, so that there is no need to ask again?
-bool was_all(Room& room, Tcb& tcb, const Plan& plan);
+bool was_all(const Room& room, const Tcb& tcb, const Plan& plan);
 u32 longest_segment(const Room& room, const Tcb& tcb);  // or super-segment, where the link cuts it
 bool build_segment(Room& room, Tcb& tcb, const Plan& plan);  // false: no memory
 u32 advertise(Room& room, Tcb& tcb);                         // the window field; moves RCV.EDGE
@@ -438,7 +431,6 @@ void note_sent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len, bool fin);
 void note_resent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len);
 void lose_all(Tcb& tcb, Flight& f);
 void send_again(Room& room, Tcb& tcb);  // everything from SND.UNA on
-void note_app_limited(const Tcb& tcb, Flight& f);
 
 // --- arrives/: what acknowledgements mean for recovery
 void sack_acknowledged(Room& room, Tcb& tcb, Flight& f, const Segment& seg, Seq before);
@@ -489,7 +481,8 @@ void set_pace(const Room& room, const Tcb& tcb, Flight& f);
 u32 paced_segment(const Room& room, const Tcb& tcb, const Flight* f);
 // Full segments that may leave one behind the other now, at most `most`.
 u32 paced_train(const Room& room, const Tcb& tcb, const Flight& f, u32 most);
-bool pace_allows(Room& room, Tcb& tcb, const Flight* f);  // false: the Pace deadline will ask again
+// How much too early the next segment would be, in nanoseconds; 0: it may leave.
+i64 pace_wait_ns(const Room& room, const Flight* f);
 void note_paced(const Room& room, const Tcb& tcb, Flight& f, u32 len);
 
 // --- ecn/: RFC 3168, RFC 9768

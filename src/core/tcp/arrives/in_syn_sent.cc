@@ -38,7 +38,9 @@ void learn_syn(Room& room, Tcb& tcb, const Segment& seg) {
 // Another SYN, before its time.
 void ask_anew(Room& room, Tcb& tcb, SendReason why) {
     tcb.snd.nxt = tcb.snd.iss;
-    if (build_segment(room, tcb, {true, tcb.snd.iss, 0, wire::Syn, why})) return;
+    if (build_segment(room, tcb,
+                      {.send = true, .seq = tcb.snd.iss, .flags = wire::Syn, .reason = why}))
+        return;
     tcb.set(k_syn_due);  // no memory: it has its turn with the others
     want_output(room, tcb);
 }

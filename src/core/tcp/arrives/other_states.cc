@@ -32,7 +32,11 @@ Verdict syn_again(Room& room, Handle<Tcb> i, const Segment& seg) {
     if (!opens_fast(room, tcb)) return Verdict::next();
     // It brought data: our SYN-ACK was lost.
     const u16 flags = wire::Syn | wire::Ack;
-    if (!build_segment(room, tcb, {true, tcb.snd.iss, 0, flags, SendReason::OpenAnswerAgain})) {
+    if (!build_segment(room, tcb,
+                       {.send = true,
+                        .seq = tcb.snd.iss,
+                        .flags = flags,
+                        .reason = SendReason::OpenAnswerAgain})) {
         tcb.set(k_syn_due);  // no memory: it has its turn with the others
         want_output(room, tcb);
     }

@@ -26,7 +26,9 @@ void latch(Room& room, Tcb& tcb, const Segment& seg, bool marked) {
 void mirror(Room& room, Tcb& tcb, bool marked) {
     if (tcb.ece_due == marked) return;
     if (tcb.unacked() > 0)
-        build_segment(room, tcb, {true, tcb.snd.max, 0, wire::Ack, SendReason::AckMarks});
+        build_segment(
+            room, tcb,
+            {.send = true, .seq = tcb.snd.max, .flags = wire::Ack, .reason = SendReason::AckMarks});
     tcb.ece_due = marked;
     acknowledge(room, tcb, SendReason::AckMarks);
 }

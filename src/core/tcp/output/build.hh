@@ -15,7 +15,7 @@ void tell_sent(Room& room, Packet& packet, const FlowKey& key, const wire::TcpHe
 // A segment on its way, without what that means for the connection. Not `built`: no memory, or no
 // route. The frame in the interface's queue, if it is there already.
 const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool& built);
-// What it means for the sender's variables and timers that the segments of a plan have left.
-void sent(Room& room, Tcb& tcb, const Plan& plan);
+// The segments of a plan have left: what that means for the sender's variables and timers.
+void commit(Room& room, Tcb& tcb, const Plan& plan);
 
 }  // namespace tern::tcp

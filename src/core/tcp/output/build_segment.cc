@@ -240,7 +240,8 @@ void note_answer(const Room& room, Tcb& tcb, u32 text) {
 
 }  // namespace
 
-void sent(Room& room, Tcb& tcb, const Plan& plan) {
+void commit(Room& room, Tcb& tcb, const Plan& plan) {
+    tcb.clear(plan.answers);
     const bool syn = (plan.flags & wire::Syn) != 0;
     const u32 occupies = plan.len + (syn ? 1 : 0) + ((plan.flags & wire::Fin) ? 1 : 0);
     const Seq end = plan.seq + occupies;
@@ -368,7 +369,7 @@ const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool
 bool build_segment(Room& room, Tcb& tcb, const Plan& plan) {
     bool built;
     build_frame(room, tcb, plan, built);
-    if (built) sent(room, tcb, plan);
+    if (built) commit(room, tcb, plan);
     return built;
 }
 

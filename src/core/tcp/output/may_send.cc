@@ -11,11 +11,14 @@ bool fin_allowed(const Tcb& tcb) {
                                      tcb.state == State::LastAck);
 }
 
-Plan plan_syn(const Room& room, Tcb& tcb) {
-    tcb.clear(k_syn_due);
+Plan plan_syn(const Room& room, const Tcb& tcb) {
     const bool answer = tcb.state == State::SynReceived;
     const bool again = tcb.snd.max != tcb.snd.iss;
-    Plan plan{true, tcb.snd.iss, 0, wire::Syn, SendReason::OpenActive};
+    Plan plan{.send = true,
+              .seq = tcb.snd.iss,
+              .flags = wire::Syn,
+              .reason = SendReason::OpenActive,
+              .answers = k_syn_due};
     if (answer) {
         plan.flags |= wire::Ack;
         const bool fast = opens_fast(room, tcb);
@@ -33,10 +36,13 @@ Plan plan_syn(const Room& room, Tcb& tcb) {
 }
 
 // One byte at SND.UNA, in or beyond the closed window [MUST-35] [MUST-36].
-Plan plan_probe(Room& room, Tcb& tcb) {
-    tcb.clear(k_probe_due);
+Plan plan_probe(const Room& room, const Tcb& tcb) {
     const Seq end = data_end(room, tcb);
-    Plan plan{true, tcb.snd.una, 0, wire::Ack, SendReason::ProbeWindow};
+    Plan plan{.send = true,
+              .seq = tcb.snd.una,
+              .flags = wire::Ack,
+              .reason = SendReason::ProbeWindow,
+              .answers = k_probe_due};
     if (tcb.snd.una < end)
         plan.len = 1;
     else if (fin_allowed(tcb))
@@ -46,15 +52,14 @@ Plan plan_probe(Room& room, Tcb& tcb) {
     return plan;
 }
 
-Plan plan_head(Room& room, Tcb& tcb) {
-    tcb.clear(k_retransmit_head);
+Plan plan_head(const Room& room, const Tcb& tcb) {
     const Seq end = data_end(room, tcb);
-    Plan plan{.send = true,
-              .seq = tcb.snd.una,
+    Plan plan{.seq = tcb.snd.una,
               .flags = wire::Ack,
               .reason = tcb.has(k_partial_seen) ? SendReason::RetransmitPartial
                                                 : SendReason::RetransmitFast,
-              .head_only = true};
+              .head_only = true,
+              .answers = k_retransmit_head};
     const u32 outstanding = static_cast<u32>(min(end, tcb.snd.max) - tcb.snd.una);
     plan.len = std::min<u32>(outstanding, tcb.send_mss);
     if (fin_allowed(tcb) && plan.seq + plan.len == end && end < tcb.snd.max)
@@ -80,25 +85,6 @@ bool is_first_after_timeout(const Tcb& tcb, Seq seq, u32 on_the_way) {
            tcb.window.cwnd() <= tcb.send_mss;
 }
 
-// Whoever watches is told what waits, and for what.
-void hold(Room& room, const Tcb& tcb, HoldReason why, u32 bytes) {
-    if (room.cx.observer == nullptr) [[likely]]
-        return;
-    const u32 unacknowledged = static_cast<u32>(tcb.snd.nxt - tcb.snd.una);
-    const Flight* f = flight_of(room, tcb);
-    const u32 flight = f != nullptr ? pipe(tcb, f) : unacknowledged;
-    room.cx.observer->on_hold({.at = room.cx.now,
-                               .reason = why,
-                               .state = tcb.state,
-                               .flow = tcb.key.id(),
-                               .bytes = bytes,
-                               .flight = flight,
-                               .cwnd = tcb.window.cwnd(),
-                               .unacknowledged = unacknowledged,
-                               .snd_wnd = tcb.snd.wnd,
-                               .mss = tcb.send_mss});
-}
-
 // Why a range that is known to be lost leaves again.
 SendReason reason_for_lost(const Tcb& tcb, const Flight& f, Seq seq, u32 on_the_way) {
     if (!tcb.has(k_after_timeout)) {
@@ -112,20 +98,23 @@ SendReason reason_for_lost(const Tcb& tcb, const Flight& f, Seq seq, u32 on_the_
 // What is lost, from the lowest on, as far as cwnd allows (RFC 8985 9.3 [RFC8985:5]). RFC 6675 4
 // [RFC6675:3]: nothing that is not known to be lost goes "to the rescue", once or ever; the answer
 // to the last repair tells RACK of a lost tail (docs/decisions/0006-flight-records.md).
-Plan plan_lost(Room& room, Tcb& tcb, Flight* f) {
+Plan plan_lost(const Room& room, const Tcb& tcb, const Flight* f, Waits& waits) {
     if (f == nullptr || f->board.lost() == 0 || tcb.has(k_persist)) return {};
     const Scoreboard::LostRange lost = f->board.next_lost(tcb.snd.una);
     if (lost.piece == 0) return {};
     const u32 on_the_way = pipe(tcb, f);
     const u32 ahead = static_cast<u32>(lost.seq - tcb.snd.una);
     if (on_the_way > 0 && on_the_way + lost.piece > tcb.window.cwnd())
-        return hold(room, tcb, HoldReason::Cwnd, f->board.lost()), Plan{};
+        return waits.hold(HoldReason::Cwnd, f->board.lost()), Plan{};
     if (ahead > 0 && ahead + lost.piece > tcb.snd.wnd)
-        return hold(room, tcb, HoldReason::PeerWindow, f->board.lost()), Plan{};
+        return waits.hold(HoldReason::PeerWindow, f->board.lost()), Plan{};
     // RFC 9937 6: the retransmission that recovery begins with waits for nothing.
     const bool begins = tcb.has(k_recovery) && !f->prr.any_sent();
-    if (!begins && !pace_allows(room, tcb, f))
-        return hold(room, tcb, HoldReason::Pace, f->board.lost()), Plan{};
+    if (const i64 early = begins ? 0 : pace_wait_ns(room, f)) {
+        waits.pace_ns = early;
+        waits.hold(HoldReason::Pace, f->board.lost());
+        return {};
+    }
     u32 most = tcb.window.cwnd() > on_the_way ? tcb.window.cwnd() - on_the_way : 0;
     most = std::min(
         {most, paced_segment(room, tcb, f), tcb.snd.wnd > ahead ? tcb.snd.wnd - ahead : 0});
@@ -146,7 +135,7 @@ Plan plan_lost(Room& room, Tcb& tcb, Flight* f) {
 }
 
 // RFC 8985 7.3: new data if there is any, else the last segment again.
-Plan plan_tail_probe(Room& room, Tcb& tcb, Flight* f) {
+Plan plan_tail_probe(const Room& room, const Tcb& tcb, const Flight* f) {
     if (f == nullptr || !f->probe.due() || f->board.empty()) return {};
     const Seq end = data_end(room, tcb);
     const u32 available = end > tcb.snd.nxt ? static_cast<u32>(end - tcb.snd.nxt) : 0;
@@ -154,7 +143,11 @@ Plan plan_tail_probe(Room& room, Tcb& tcb, Flight* f) {
     const u32 window = tcb.snd.wnd > used ? tcb.snd.wnd - used : 0;
     const u32 len = std::min<u32>(available, tcb.send_mss);
     if (len != 0 && len <= window)
-        return {true, tcb.snd.nxt, len, wire::Ack | wire::Psh, SendReason::ProbeTail};
+        return {.send = true,
+                .seq = tcb.snd.nxt,
+                .len = len,
+                .flags = wire::Ack | wire::Psh,
+                .reason = SendReason::ProbeTail};
     const Sent& last = f->board.record(f->board.records() - 1);
     const Seq from = max(last.start_of(last.pieces - 1u), tcb.snd.una);
     Plan plan{.send = true,
@@ -187,11 +180,11 @@ i64 usable_window(const Tcb& tcb, const Flight* f) {
 }
 
 // RFC 7661 4.1 [RFC7661:1]: what is in flight now has filled cwnd; or is it the peer's window?
-void note_full(const Tcb& tcb, Flight* f, u32 available) {
-    if (f == nullptr) return;
+bool fills_cwnd(const Tcb& tcb, const Flight* f, u32 available) {
+    if (f == nullptr) return false;
     const i64 window = i64{tcb.snd.wnd} - (tcb.snd.nxt - tcb.snd.una);
     const i64 cwnd = i64{tcb.window.cwnd()} - pipe(tcb, f);
-    if (cwnd < std::min<i64>(available, window)) f->full_until = tcb.snd.max;
+    return cwnd < std::min<i64>(available, window);
 }
 
 // The sender's side of silly-window avoidance [MUST-38] [U-15], with Nagle [SHLD-7]; but for the
@@ -232,15 +225,12 @@ HoldReason why_held(const Tcb& tcb, const Flight* f, u32 len, u32 available) {
 }
 
 // Something waits that may not leave: which timer will look after it?
-void wait_for_window(Room& room, Tcb& tcb, i64 usable, u32 len, u32 available) {
-    if (tcb.snd.una != tcb.snd.max) return;  // an ACK or RTO will come
+Waits::Window wait_for_window(const Tcb& tcb, i64 usable, u32 len, u32 available) {
+    using enum Waits::Window;
+    if (tcb.snd.una != tcb.snd.max) return Open;  // an ACK or RTO will come
     // Data, or a FIN, in front of a closed window.
-    if (usable <= 0 && tcb.snd.wnd == 0) {
-        if (!tcb.has(k_persist)) arm_persist(room, tcb);
-        return;
-    }
-    if (len > 0 && len <= available && !is_set(tcb, Deadline::Override))
-        set_deadline_in(room, tcb, Deadline::Override, room.cx.limits.tcp_override);
+    if (usable <= 0 && tcb.snd.wnd == 0) return tcb.has(k_persist) ? Open : Persist;
+    return len > 0 && len <= available && !is_set(tcb, Deadline::Override) ? Override : Open;
 }
 
 // How much of new data leaves as one plan: where the link does not cut, a train of segments that
@@ -258,13 +248,11 @@ u32 longest_range(const Room& room, const Tcb& tcb, const Flight* f, u32 len, u3
     return paced_train(room, tcb, *f, most) * tcb.send_mss;
 }
 
-Plan plan_data(Room& room, Tcb& tcb, Flight* f, u32 room_for) {
+Plan plan_data(const Room& room, const Tcb& tcb, const Flight* f, u32 room_for, Waits& waits) {
     const Seq end = data_end(room, tcb);
     const u32 available = end > tcb.snd.nxt ? static_cast<u32>(end - tcb.snd.nxt) : 0;
     const bool fin_unsent = fin_allowed(tcb) && tcb.snd.nxt <= end;
-    if (available == 0 && f != nullptr) note_app_limited(tcb, *f);
     if (available == 0 && !fin_unsent) return {};
-    if (available > 0 && tcb.snd.una == tcb.snd.max) cwnd_after_idle(room, tcb, f);
     const i64 usable = usable_window(tcb, f);
     const bool resend = tcb.snd.nxt < tcb.snd.max;
     u32 len = static_cast<u32>(std::min<i64>(available, std::max<i64>(usable, 0)));
@@ -282,22 +270,29 @@ Plan plan_data(Room& room, Tcb& tcb, Flight* f, u32 room_for) {
     const bool fin = fin_unsent && last && (usable >= len) && (tcb.snd.wnd > 0 || len == 0);
     const bool worth = len > 0 && worth_sending(tcb, len, available, resend);
     const bool send = len > 0 ? worth || tcb.has(k_override_due) : fin;
-    if (len < tcb.send_mss && available > len) note_full(tcb, f, available);
-    if (send && len > 0 && !pace_allows(room, tcb, f))
-        return hold(room, tcb, HoldReason::Pace, available), Plan{};
-    if (!send) {
-        hold(room, tcb, why_held(tcb, f, len, available), available);
-        wait_for_window(room, tcb, usable, len, available);
+    if (len < tcb.send_mss && available > len) waits.fills_cwnd = fills_cwnd(tcb, f, available);
+    if (const i64 early = send && len > 0 ? pace_wait_ns(room, f) : 0) {
+        waits.pace_ns = early;
+        waits.hold(HoldReason::Pace, available);
         return {};
     }
-    Plan plan{true, tcb.snd.nxt, len, wire::Ack,
-              worth || fin ? reason_for(tcb, f, len, resend, last) : SendReason::DataOverride};
+    if (!send) {
+        waits.hold(why_held(tcb, f, len, available), available);
+        waits.window = wait_for_window(tcb, usable, len, available);
+        return {};
+    }
+    Plan plan{
+        .send = true,
+        .seq = tcb.snd.nxt,
+        .len = len,
+        .flags = wire::Ack,
+        .reason = worth || fin ? reason_for(tcb, f, len, resend, last) : SendReason::DataOverride,
+        .answers = k_override_due};
     if (last && len > 0) plan.flags |= wire::Psh;  // [MUST-61]
     if (fin) {
         plan.flags |= wire::Fin;
         if (len == 0) plan.reason = resend ? SendReason::FinRetry : SendReason::Fin;
     }
-    tcb.clear(k_override_due);
     return plan;
 }
 
@@ -311,41 +306,42 @@ u32 longest_segment(const Room& room, const Tcb& tcb) {
     return std::clamp((65535u - 120u) / tcb.send_mss, 1u, k_sent_pieces) * tcb.send_mss;
 }
 
-bool was_all(Room& room, Tcb& tcb, const Plan& plan) {
+bool was_all(const Room& room, const Tcb& tcb, const Plan& plan) {
     constexpr u32 due =
         k_syn_due | k_probe_due | k_keep_probe_due | k_retransmit_head | k_ack_now | k_fin_queued;
-    Flight* const f = flight_of(room, tcb);
+    const Flight* const f = flight_of(room, tcb);
     if (plan.reason != SendReason::DataLast || tcb.has(due) || f == nullptr) return false;
-    if (f->board.lost() != 0 || f->probe.due()) return false;
-    note_app_limited(tcb, *f);
-    return true;
+    return f->board.lost() == 0 && !f->probe.due();
 }
 
-Plan may_send(Room& room, Tcb& tcb, u32 room_for) {
+Plan may_send(const Room& room, const Tcb& tcb, u32 room_for, Waits& waits) {
     if (tcb.has(k_syn_due)) return plan_syn(room, tcb);
     if (tcb.state == State::SynSent || tcb.state == State::Closed || tcb.has(k_detached)) return {};
+    Plan ack{.send = true, .seq = tcb.snd.max, .flags = wire::Ack, .reason = tcb.ack_reason};
     if (tcb.state != State::SynReceived || opens_fast(room, tcb)) {
         if (tcb.has(k_probe_due)) return plan_probe(room, tcb);
         // Duplicate ACKs first: each tells the peer of one segment that arrived. RFC 2018 4: SACK
         // blocks do not fit beside full text, so none of them rides on data.
-        if (tcb.acks_owed > (tcb.has(k_sack) ? 0 : 1))
-            return {true, tcb.snd.max, 0, wire::Ack, tcb.ack_reason};
-        Flight* const f = flight_of(room, tcb);
+        if (tcb.acks_owed > (tcb.has(k_sack) ? 0 : 1)) return ack;
+        const Flight* const f = flight_of(room, tcb);
         if (Plan plan = plan_tail_probe(room, tcb, f); plan.send) return plan;
         if (tries_new_data(tcb, f))
-            if (Plan plan = plan_data(room, tcb, f, room_for); plan.send) return plan;
-        if (Plan plan = plan_lost(room, tcb, f); plan.send) return plan;
-        if (tcb.has(k_retransmit_head))
+            if (Plan plan = plan_data(room, tcb, f, room_for, waits); plan.send) return plan;
+        if (Plan plan = plan_lost(room, tcb, f, waits); plan.send) return plan;
+        if (tcb.has(k_retransmit_head)) {
             if (Plan plan = plan_head(room, tcb); plan.send) return plan;
-        if (!tcb.has(k_persist))
-            if (Plan plan = plan_data(room, tcb, f, room_for); plan.send) return plan;
-        if (tcb.has(k_keep_probe_due)) {
-            tcb.clear(k_keep_probe_due);
-            return {true, tcb.snd.una - 1, 0, wire::Ack, SendReason::ProbeKeepAlive};  // [SHLD-12]
+            waits.moot = k_retransmit_head;
         }
+        if (!tcb.has(k_persist))
+            if (Plan plan = plan_data(room, tcb, f, room_for, waits); plan.send) return plan;
+        if (tcb.has(k_keep_probe_due))  // [SHLD-12]
+            return {.send = true,
+                    .seq = tcb.snd.una - 1,
+                    .flags = wire::Ack,
+                    .reason = SendReason::ProbeKeepAlive,
+                    .answers = k_keep_probe_due};
     }
-    if (tcb.has(k_ack_now)) return {true, tcb.snd.max, 0, wire::Ack, tcb.ack_reason};
-    return {};
+    return tcb.has(k_ack_now) ? ack : Plan{};
 }
 
 }  // namespace tern::tcp

@@ -86,7 +86,7 @@ u32 build_train(Room& room, Tcb& tcb, const Plan& plan) {
     if (frames == 0) return 0;
     part.seq = plan.seq;
     part.len = done;
-    sent(room, tcb, part);
+    commit(room, tcb, part);
     return frames;
 }
 
@@ -108,15 +108,56 @@ void starve(Room& room, Tcb& tcb) {
     arm_user_timeout(room, tcb, false);
 }
 
+namespace {
+
+// Whoever watches is told what waits, and for what.
+void tell_held(Room& room, const Tcb& tcb, const Waits::Held& held) {
+    const u32 unacknowledged = static_cast<u32>(tcb.snd.nxt - tcb.snd.una);
+    const Flight* f = flight_of(room, tcb);
+    const u32 flight = f != nullptr ? pipe(tcb, f) : unacknowledged;
+    room.cx.observer->on_hold({room.cx.now, held.why, tcb.state, tcb.key.id(), held.bytes, flight,
+                               tcb.window.cwnd(), unacknowledged, tcb.snd.wnd, tcb.send_mss});
+}
+
+void wait(Room& room, Tcb& tcb, const Waits& waits) {
+    if (room.cx.observer != nullptr) [[unlikely]]
+        for (u8 n = 0; n < waits.held_count; ++n) tell_held(room, tcb, waits.held[n]);
+    tcb.clear(waits.moot);
+    if (waits.fills_cwnd) flight_of(room, tcb)->full_until = tcb.snd.max;
+    if (waits.pace_ns != 0) put_off_deadline(room, tcb, Deadline::Pace, Duration(waits.pace_ns));
+    if (waits.window == Waits::Window::Persist) arm_persist(room, tcb);
+    if (waits.window == Waits::Window::Override)
+        set_deadline_in(room, tcb, Deadline::Override, room.cx.limits.tcp_override);
+}
+
+bool has_new_text(const Room& room, const Tcb& tcb) { return data_end(room, tcb) > tcb.snd.nxt; }
+
+// RFC 5681 4.1: what was learnt before a pause may be stale.
+void end_pause(Room& room, Tcb& tcb) {
+    if (tcb.snd.una != tcb.snd.max || !is_synchronized(tcb.state) || tcb.has(k_persist)) return;
+    if (has_new_text(room, tcb)) cwnd_after_idle(room, tcb, flight_of(room, tcb));
+}
+
+// The application has nothing more: samples of the delivery rate are too low from here on.
+void note_app_limited(Room& room, Tcb& tcb) {
+    Flight* f = flight_of(room, tcb);
+    if (f == nullptr || f->board.lost() != 0 || has_new_text(room, tcb)) return;
+    const u32 on_the_way = pipe(tcb, f);
+    if (on_the_way < tcb.window.cwnd()) f->delivery.app_limited(on_the_way);
+}
+
+}  // namespace
+
 u32 output(Room& room, Handle<Tcb> i, u32 room_for) {
     Tcb& tcb = room.tcbs[i];
-    constexpr u32 due =
-        k_syn_due | k_probe_due | k_keep_probe_due | k_override_due | k_retransmit_head;
+    end_pause(room, tcb);
     const bool cuts = room.inet.interface(tcb.way.interface).segmentation;
     u32 built = 0;
     while (built < room_for) {
-        const u32 wanted = tcb.flags & due;
-        const Plan plan = may_send(room, tcb, room_for - built);
+        Waits waits;
+        const Plan plan = may_send(room, tcb, room_for - built, waits);
+        if (waits.any()) wait(room, tcb, waits);
+        if (plan.len == 0) note_app_limited(room, tcb);
         if (!plan.send) break;
         u32 segments = 1, n;
         if (plan.len <= tcb.send_mss) {
@@ -129,11 +170,13 @@ u32 output(Room& room, Handle<Tcb> i, u32 room_for) {
         }
         built += n;
         if (n < segments) {
-            if (n == 0) tcb.set(wanted);
             starve(room, tcb);
             return built;
         }
-        if (was_all(room, tcb, plan)) break;
+        if (was_all(room, tcb, plan)) {
+            note_app_limited(room, tcb);
+            break;
+        }
     }
     if (tcb.has(k_starved)) [[unlikely]] {
         tcb.clear(k_starved);

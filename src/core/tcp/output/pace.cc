@@ -45,12 +45,9 @@ u32 paced_segment(const Room& room, const Tcb& tcb, const Flight* f) {
     return f->pace.quantum / tcb.send_mss * tcb.send_mss;
 }
 
-bool pace_allows(Room& room, Tcb& tcb, const Flight* f) {
-    if (f == nullptr || f->pace.ns_per_mib == 0 || f->pace.free > 0) return true;
-    const i64 early = f->pace.next_ns - room.cx.now.time_since_epoch().count();
-    if (early <= 0) return true;
-    put_off_deadline(room, tcb, Deadline::Pace, Duration(early));
-    return false;
+i64 pace_wait_ns(const Room& room, const Flight* f) {
+    if (f == nullptr || f->pace.ns_per_mib == 0 || f->pace.free > 0) return 0;
+    return std::max<i64>(f->pace.next_ns - room.cx.now.time_since_epoch().count(), 0);
 }
 
 namespace {
