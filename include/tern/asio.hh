@@ -77,7 +77,7 @@ struct Free {
 using Executor = net::any_io_executor;
 
 // Binds a Runtime to an io_context. It does not keep io_context::run() from returning when no
-// operation is pending, except for the moment in which released connections say goodbye.
+// operation is pending, except while released connections are being closed, for at most 2 s.
 class context {
 public:
     using executor_type = net::io_context::executor_type;
