@@ -16,18 +16,24 @@ def plain(text):
     return re.sub(r"([@\\<>#%])", r"\\\1", text or "")
 
 
+def is_sample(line):
+    """A line of a program or a table within a comment: it stands two steps further to the right."""
+    alone = k_alone.match(line)
+    return alone is not None and (alone["text"] or "").startswith("  ")
+
+
 def converted(lines):
     column = None  # where the comment behind the line before begins: its next lines stand below it
-    for line in lines:
+    for before, line, after in zip([""] + lines, lines, lines[1:] + [""]):
         alone, behind = k_alone.match(line), k_behind.match(line)
-        if alone:
-            own = len(alone["indent"])
-            mark = "///<" if own == column else "///"
-            column = own if own == column else None
-            # A program in a comment is one step further to the right.
-            text = alone["text"] or ""
-            code = text.startswith("  ") or not text
-            yield f"{alone['indent']}{mark} {'    ' if code else ''}{text if code else plain(text)}"
+        if alone and len(alone["indent"]) == column:
+            yield f"{alone['indent']}///< {plain(alone['text'])}"
+        elif alone:
+            column = None
+            begin = " @code{.unparsed}" if is_sample(line) and not is_sample(before) else ""
+            end = " @endcode" if is_sample(line) and not is_sample(after) else ""
+            text = alone["text"][2:] if begin else alone["text"][1:] if is_sample(line) else " " + plain(alone["text"])
+            yield f"{alone['indent']}///{begin}{text}{end}"
         elif behind and not line.startswith("#"):
             column = behind.end("gap")
             yield f"{behind['code']}{behind['gap']}///< {plain(behind['text'])}"

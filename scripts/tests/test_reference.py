@@ -24,6 +24,14 @@ class Reference(Repository):
         self.assertIn("in bytes, and at most 3", page)
         self.assertIn("Takes &lt;n&gt; of them, 50% at once @ home.", page)
 
+    def test_a_program_in_a_comment_keeps_its_lines(self):
+        code, out = self.run_on("// A thing. Use it so:\n//   A<int> a;\n//   a.b();  // <c>\n"
+                                "// No more.\nstruct A {\n    int seconds;\n};")
+        self.assertEqual(code, 0, out)
+        page = (self.root / "build/reference/html/structtern_1_1A.html").read_text()
+        self.assertRegex(page, r'<div class="line"> ?A&lt;int&gt; a;</div>\s*'
+                               r'<div class="line"> ?a\.b\(\);  // &lt;c&gt; ?</div>')
+
     def test_a_silent_function_is_found_at_its_line(self):
         code, out = self.run_on("// A thing.\nclass A {\npublic:\n    void take(int n);\n};")
         self.assertEqual(code, 1, out)
