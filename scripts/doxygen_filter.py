@@ -32,7 +32,7 @@ def converted(lines):
             column = None
             begin = " @code{.unparsed}" if is_sample(line) and not is_sample(before) else ""
             end = " @endcode" if is_sample(line) and not is_sample(after) else ""
-            text = alone["text"][2:] if begin else alone["text"][1:] if is_sample(line) else " " + plain(alone["text"])
+            text = alone["text"][1:] if is_sample(line) else " " + plain(alone["text"])
             yield f"{alone['indent']}///{begin}{text}{end}"
         elif behind and not line.startswith("#"):
             column = behind.end("gap")
