@@ -97,8 +97,8 @@ HeadBuffer::Found HeadBuffer::look() {
             scanned_ = text_.size();
             return text_.size() > most_ ? Found::TooLong : Found::More;
         }
-        const bool nothing = without_end(std::string_view{text_}.substr(line_, end + 1 - line_)) ==
-                             std::string_view{};
+        const bool nothing =
+            without_end(std::string_view{text_}.substr(line_, end + 1 - line_)).empty();
         if (nothing && line_ == 0) {  // in front of the head
             text_.erase(0, end + 1);
             scanned_ = 0;

@@ -3,7 +3,7 @@
 
 namespace tern::sim {
 
-void WorldInside::partition(std::string name, std::vector<Lane*> lanes, Instant from,
+void WorldInside::partition(const std::string& name, const std::vector<Lane*>& lanes, Instant from,
                             Instant until) {
     Fault& cause =
         fault("the partition of " + name + " from " + text_of(from) + " to " + text_of(until));

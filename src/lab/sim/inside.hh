@@ -64,7 +64,8 @@ struct WorldInside {
     u64 derive(std::string_view purpose, u64 n = 0) const;
     void at(Instant when, std::function<void()> action);
     Fault& fault(std::string what);
-    void partition(std::string name, std::vector<Lane*> lanes, Instant from, Instant until);
+    void partition(const std::string& name, const std::vector<Lane*>& lanes, Instant from,
+                   Instant until);
     void note(std::string_view what);  // into the digest, with the time
 
     void find_ways();
