@@ -54,7 +54,7 @@ k_tests = (
     ("udp/", ["udp_test"]),
     ("stack/", ["stack_test", "script_rfc9293_test", "inet_test", "scale_test"]),
     ("tcp/receiver/", ["tcp_parts_test", "script_rfc9293_test", "script_recovery_test"]),
-    ("tcp/ecn/", ["script_ecn_test", "congestion_test", "sim_test"]),
+    ("tcp/ecn/", ["tcp_parts_test", "script_ecn_test", "congestion_test", "sim_test"]),
     ("tcp/congestion/", ["congestion_test", "script_companions_test", "sim_test"]),
     ("tcp/recovery/", ["script_recovery_test", "script_companions_test", "script_attacks_test",
                        "script_rfc9293_test", "sim_test"]),

@@ -18,7 +18,7 @@ u32 acked_low(const Tcb& tcb) {
     return static_cast<u32>(tcb.snd.una - tcb.snd.iss) - 1 - (fin ? 1 : 0);
 }
 u32 received_low(const Tcb& tcb) {
-    return static_cast<u32>(tcb.rcv.nxt - tcb.rcv.irs) - (tcb.has(k_fin_received) ? 2 : 1);
+    return static_cast<u32>(tcb.rcv.nxt() - tcb.rcv.irs()) - (tcb.has(k_fin_received) ? 2 : 1);
 }
 
 u64 widened(const Buffers::Turns& t, u32 low) {
@@ -37,11 +37,11 @@ void tune(Room& room, Tcb& tcb, Autotuning& tuning, ReceiveQueue& q, u32 n) {
                                     .echo_ms = q.take_echo(),
                                     .timestamps = tcb.has(k_timestamps),
                                     .srtt_us = tcb.rtt.srtt_us(),
-                                    .nxt = tcb.rcv.nxt,
-                                    .edge = tcb.rcv.edge});
-    if (wanted <= tcb.rcv.buff) return;
-    tcb.rcv.buff =
-        grown_buffer(tcb.rcv.buff, wanted, receive_buffer_max(room, tcb), room.cx.pool->keepable());
+                                    .nxt = tcb.rcv.nxt(),
+                                    .edge = tcb.rcv.edge()});
+    if (wanted <= tcb.rcv.buffer()) return;
+    tcb.rcv.set_buffer(grown_buffer(tcb.rcv.buffer(), wanted, receive_buffer_max(room, tcb),
+                                    room.cx.pool->keepable()));
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ u32 receive_buffer_max(const Room& room, u32 fixed) {
 
 u32 receive_buffer_max(const Room& room, const Tcb& tcb) {
     const bool fixed = tcb.buffers != 0 && room.buffers[tcb.buffers].receive_fixed;
-    return receive_buffer_max(room, fixed ? tcb.rcv.buff : 0);
+    return receive_buffer_max(room, fixed ? tcb.rcv.buffer() : 0);
 }
 
 u32 send_limit_max(const Room& room, const Tcb& tcb) {
@@ -88,7 +88,7 @@ void note_sending(Room& room, Tcb& tcb) {
 }
 
 void note_reading(Room& room, Tcb& tcb, u32 n) {
-    if (tcb.buffers == 0 && static_cast<u32>(tcb.rcv.nxt - tcb.rcv.irs) < k_bulk) return;
+    if (tcb.buffers == 0 && static_cast<u32>(tcb.rcv.nxt() - tcb.rcv.irs()) < k_bulk) return;
     Buffers* b = buffers(room, tcb);
     if (b == nullptr) return;
     count(b->received, received_low(tcb));
@@ -102,7 +102,7 @@ u64 bytes_acked(const Room& room, const Tcb& tcb) {
 }
 
 u64 bytes_received(const Room& room, const Tcb& tcb) {
-    if (tcb.rcv.nxt == tcb.rcv.irs) return 0;
+    if (tcb.rcv.nxt() == tcb.rcv.irs()) return 0;
     const u32 low = received_low(tcb);
     return tcb.buffers != 0 ? widened(room.buffers[tcb.buffers].received, low) : low;
 }

@@ -14,7 +14,7 @@ using Broken = std::string_view;
 Broken of_numbers(const Room& room, const Tcb& tcb) {
     if (tcb.snd.nxt < tcb.snd.una) return "SND.NXT is behind SND.UNA";
     if (tcb.snd.max < tcb.snd.nxt) return "SND.NXT is ahead of the highest number sent";
-    if (tcb.rcv.edge < tcb.rcv.nxt) return "RCV.NXT is ahead of the right edge of the window";
+    if (tcb.rcv.edge() < tcb.rcv.nxt()) return "RCV.NXT is ahead of the right edge of the window";
     const u32 fin = tcb.has(k_fin_queued) ? 1 : 0;
     if (data_end(room, tcb) + fin < tcb.snd.max) return "more was sent than the send queue held";
     return {};
@@ -25,8 +25,8 @@ Broken of_window(const Room& room, const Tcb& tcb) {
     const u64 waiting =
         tcb.receive_queue != 0 ? room.receive_queues[tcb.receive_queue].waiting() : 0;
     const u32 unit = 1u << tcb.rcv_wind_shift;
-    const u64 rounding = tcb.rcv.buff / (unit > 128 ? 2 : 8) + unit;
-    if (waiting + tcb.rcv_wnd() > tcb.rcv.buff + rounding)
+    const u64 rounding = tcb.rcv.buffer() / (unit > 128 ? 2 : 8) + unit;
+    if (waiting + tcb.rcv_wnd() > tcb.rcv.buffer() + rounding)
         return "what waits and what is offered exceed RCV.BUFF";
     return {};
 }
@@ -60,7 +60,7 @@ Broken of_receive_queue(const Room& room, const Tcb& tcb) {
     if (tcb.receive_queue == 0) return {};
     const ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
     if (auto b = broken_chain(q.text()); !b.empty()) return b;
-    return q.holes().broken(room.runs, tcb.rcv.nxt, tcb.rcv.edge);
+    return q.holes().broken(room.runs, tcb.rcv.nxt(), tcb.rcv.edge());
 }
 
 struct FlightSums {

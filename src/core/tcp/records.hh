@@ -1,6 +1,7 @@
 // The other records: states that need other memory than a Tcb are other types.
 #pragma once
 
+#include "core/tcp/ecn/acc_ecn.hh"
 #include "core/tcp/receiver/autotuning.hh"
 #include "core/tcp/receiver/receive_queue.hh"
 #include "core/tcp/tcb.hh"
@@ -138,42 +139,6 @@ struct KnownHost {
 struct Replaced {
     FlowEntry entry;  // in the flow table
     Seq above;        // RFC 9293 3.4.1 [MUST-8]: the new ISS lies above it
-};
-
-// The IP-ECN field (RFC 3168 5).
-inline constexpr u8 k_not_ect = 0, k_ect_1 = 1, k_ect_0 = 2, k_ce = 3;
-
-// RFC 9768 3.2: what Accurate ECN counts. The initial values tell a zeroed field from a true one.
-struct MarkCounts {
-    u32 cep = 5;                    // packets marked CE
-    u32 e0b = 1, ceb = 0, e1b = 1;  // bytes by mark; 24 bits of each are told
-};
-// RFC 9768 3.2.3.2.2: do segments with the option get through to the peer?
-struct OptionPath {
-    u8 lost = 0;           // that had one, before any got through
-    bool passes = false;   // one got through: that is settled
-    bool blocked = false;  // none is sent any more
-    bool tested = false;   // the SYN-ACK, or the first text, has had one
-    bool in_text = false;  // text up to text_end had one and is not acknowledged
-    bool in_ack = false;   // the ACK of `acked` had one
-    bool timed = false;    // of all segments with the TSval `ts`
-    Seq text_end, acked;
-    u32 ts = 0;
-};
-struct AccEcn {
-    MarkCounts in;         // r.*: of what has arrived
-    MarkCounts told;       // s.*: of what we sent, as the peer tells
-    u32 bytes_told = 0;    // sum of our byte counters in the last option; 0: none was sent
-    u32 ahead = 0;         // marked bytes believed from ACE alone, which ECEB will count again
-    u8 unacked_marks = 0;  // packets marked CE since the last ACK left
-    u8 last = k_not_ect;   // the IP-ECN field of the last packet
-    u8 handshake_ace = 0;  // what SYN-ACK, or the ACK of it, has to say; 0: nothing any more
-    bool heard = false;    // a segment without SYN has come
-    bool deaf = false;     // what the peer tells was mangled: believed no more
-    bool option_seen = false;
-    bool option_bad = false;
-    bool syn_ack_marked = false;  // r.cep counts CE on SYN-ACKs once
-    OptionPath path;
 };
 
 // What few connections need.

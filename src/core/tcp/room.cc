@@ -133,7 +133,7 @@ Handle<Tcb> new_tcb(Room& room, const FlowKey& key, u64 hash, FlowEntry replaces
     tcb.generation = ++room.last_generation;
     const Limits& limits = room.cx.limits;
     tcb.rtt.begin(initial_rto(room));
-    tcb.rcv.buff = limits.tcp_receive_buffer;
+    tcb.rcv.set_buffer(limits.tcp_receive_buffer);
     return i;
 }
 
@@ -246,7 +246,7 @@ void apply_options(Room& room, Tcb& tcb, const TcpOptions& o) {
         b.send_fixed = o.send_buffer;
         if (o.receive_buffer != 0 && tcb.state == State::Closed) {
             b.receive_fixed = true;
-            tcb.rcv.buff = o.receive_buffer;
+            tcb.rcv.set_buffer(o.receive_buffer);
         }
     }
     choose_algorithm(room, tcb, o.congestion);

@@ -485,16 +485,13 @@ u32 paced_train(const Room& room, const Tcb& tcb, const Flight& f, u32 most);
 i64 pace_wait_ns(const Room& room, const Flight* f);
 void note_paced(const Room& room, const Tcb& tcb, Flight& f, u32 len);
 
-// --- ecn/: RFC 3168, RFC 9768
+// --- handshake/ecn.cc: RFC 3168, RFC 9768
 Ecn ecn_wanted(const Room& room, const TcpOptions& options);
 // What our SYN may ask this host for.
 Ecn ecn_to_ask(const Room& room, const TcpOptions& options, const IpAddress& host);
-u16 ecn_of_syn(const Tcb& tcb);           // flags; of a SYN after its last retry
-Ecn ecn_answer(Ecn ours, u16 syn_flags);  // to a SYN
-u16 ecn_of_syn_ack(const Embryo& e);      // flags
+u16 ecn_of_syn(const Tcb& tcb);       // flags; of a SYN after its last retry
+u16 ecn_of_syn_ack(const Embryo& e);  // flags
 u16 ecn_of_syn_ack(const Room& room, const Tcb& tcb);
-// The same SYN, retransmitted: does it ask for another kind? Then the handshake is over.
-bool mixes_ecn(Ecn ours, Ecn first, u16 syn_flags);
 void ecn_of_syn_again(Embryo& e, const Segment& seg);
 void ecn_of_syn_again(Room& room, Tcb& tcb, const Segment& seg);
 void ecn_of_syn_ack_again(Room& room, Tcb& tcb, const Segment& seg);
@@ -502,23 +499,19 @@ void learn_ecn_of_syn_ack(Room& room, Tcb& tcb, const Segment& seg);
 void learn_ecn_of_syn(Room& room, Tcb& tcb, const Segment& seg);  // simultaneous open
 void ecn_of_embryo(Room& room, Tcb& tcb, const Embryo& e);
 void learn_ecn_of_last_ack(Room& room, Tcb& tcb, const Segment& seg);
-void learn_option_test(const wire::TcpOptions& options, AccEcn& a);
-void note_marks(Room& room, Tcb& tcb, const Segment& seg);  // acceptable, and not yet trimmed
-void take_marks(Room& room, Tcb& tcb, const Segment& seg);  // of an ACK that is no news yet
+bool option_blocked(const Room& room, const IpAddress& host);
+void remember_option_lost(Room& room, const Tcb& tcb);
+// --- arrives/marks.cc
+void note_marks(Room& room, Tcb& tcb, const Segment& seg);      // acceptable, and not yet trimmed
+void take_marks(Room& room, Tcb& tcb, const Segment& seg);      // of an ACK that is no news yet
+void option_unheard(Room& room, Tcb& tcb, const Segment& seg);  // text comes again
+// --- output/marks.cc
 // Puts the flags into `header`; what they say is said then. Returns the IP-ECN field.
 u8 put_ecn(Room& room, Tcb& tcb, const Plan& plan, wire::TcpHeader& header);
 // CWR, as a flag or as a bit of ACE: who cuts a super-segment would leave it on the first piece.
 bool next_has_cwr(const Room& room, const Tcb& tcb);
 u16 ace_of_count(const Room& room, const Tcb& tcb);  // flags; 0: nothing is counted
-void put_mark_counts(const MarkCounts& c, wire::TcpOptionsToSend& o);
 void put_acc_ecn_option(Room& room, Tcb& tcb, const Plan& plan, wire::TcpOptionsToSend& o);
-// ecn/option_path.cc: whether options get through.
-bool option_blocked(const Room& room, const IpAddress& host);
-bool is_option_test(const Tcb& tcb, const OptionPath& path, const Plan& plan);
-void note_option(Room& room, Tcb& tcb, const Plan& plan, bool carried);
-void option_acknowledged(OptionPath& path, const Segment& seg);
-void option_echoed(OptionPath& path, const Segment& seg);
-void option_unheard(Room& room, Tcb& tcb, const Segment& seg);  // text comes again
 // RFC 3168 6.1.2: CWR tells of every reduction, whatever its reason.
 inline void say_reduced(Tcb& tcb) { tcb.cwr_due = tcb.ecn == Ecn::Classic && tcb.ect; }
 

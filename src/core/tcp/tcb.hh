@@ -10,6 +10,7 @@
 #include "core/base/timer_wheel.hh"
 #include "core/inet/inet.hh"
 #include "core/tcp/congestion/window.hh"
+#include "core/tcp/receiver/receive_window.hh"
 #include "core/tcp/recovery/rtt.hh"
 #include "tern/tcp.hh"
 
@@ -93,12 +94,7 @@ struct alignas(64) Tcb {
         Seq iss;
         u32 max_wnd = 0;  // Max.SND.WND (RFC 9293 3.8.6.2.1, RFC 5961 5.2)
     } snd;
-    struct Receive {
-        Seq nxt;
-        Seq edge;  // right edge of the widest window ever offered: RCV.NXT + RCV.WND
-        Seq irs;
-        u32 buff = 0;  // RCV.BUFF, may grow (buffers.cc)
-    } rcv;
+    ReceiveWindow rcv;
     State state = State::Closed;
     u8 timers = 0;              // which deadlines are set
     u8 snd_wind_shift : 4 = 0;  // Snd.Wind.Shift
@@ -178,9 +174,9 @@ struct alignas(64) Tcb {
     bool has(u32 f) const { return (flags & f) != 0; }
     void set(u32 f) { flags |= f; }
     void clear(u32 f) { flags &= ~f; }
-    u32 rcv_wnd() const { return static_cast<u32>(rcv.edge - rcv.nxt); }  // RCV.WND
+    u32 rcv_wnd() const { return rcv.wnd(); }  // RCV.WND
     // Octets of the sequence space received since the last ACK left.
-    u32 unacked() const { return static_cast<u32>(rcv.nxt - last_ack_sent); }
+    u32 unacked() const { return static_cast<u32>(rcv.nxt() - last_ack_sent); }
     u32 flight_size() const { return static_cast<u32>(snd.max - snd.una); }
 };
 static_assert(sizeof(Tcb) == 256);

@@ -1,5 +1,6 @@
 // RFC 9293 3.10.7.2: a segment for a listener. A SYN becomes an embryo, or, when the SYN queue is
 // full, nothing at all but a cookie (RFC 4987 3.6).
+#include "core/tcp/ecn/negotiation.hh"
 #include "core/tcp/room.hh"
 
 namespace tern::tcp {
@@ -94,7 +95,7 @@ u32 learn_syn(const Room& room, const Listener& l, const FlowKey& key, const Seg
     e.peer_mss = o.has_mss ? o.mss : 536;
     const bool scaling = o.has_window_scale && l.options.window_scale;
     e.peer_wind_shift = (scaling ? std::min<u8>(o.window_scale, 14) : k_no_scaling) & 0xf;
-    e.ecn = ecn_answer(l.options.ecn, seg.flags);
+    e.ecn = answer_to_syn(l.options.ecn, seg.flags);
     e.syn_mark = seg.arrival->tos & 3;
     e.sack = o.sack_permitted && l.options.sack;
     e.timestamps = o.has_timestamps && l.options.timestamps;

@@ -1,5 +1,6 @@
 // Steps 1 to 5 of RFC 9293 3.10.7.4 on an embryo: SYN-RECEIVED that came from a listener. The
 // third step of the handshake makes it a Tcb.
+#include "core/tcp/ecn/negotiation.hh"
 #include "core/tcp/room.hh"
 
 namespace tern::tcp {
@@ -17,7 +18,7 @@ void bare_ack(Room& room, const Listener& l, const Embryo& e, u64 hash, SendReas
     bare.seq = e.iss + 1;
     bare.ack = e.irs + 1;
     bare.flags = wire::Ack;
-    if (e.ecn == Ecn::Accurate) bare.flags |= wire::ace_flags(MarkCounts{}.cep);
+    if (e.ecn == Ecn::Accurate) bare.flags |= wire::ace_flags(MarkCounts{}.cep());
     // RFC 7323 2.3 [RFC7323:1]: without SYN the field is scaled; it must not offer more than
     // before.
     const u8 shift = e.peer_wind_shift != k_no_scaling ? wind_shift_of(room, l) : u8{0};

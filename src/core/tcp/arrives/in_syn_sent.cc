@@ -9,10 +9,8 @@ namespace {
 void learn_syn(Room& room, Tcb& tcb, const Segment& seg) {
     const wire::TcpOptions& o = seg.options();
     const TcpOptions& wanted = options_of(room, tcb);
-    tcb.rcv.irs = seg.seq;
-    tcb.rcv.nxt = seg.seq + 1;
-    tcb.rcv.edge = tcb.rcv.nxt + std::min<u32>(tcb.rcv.buff, 65535);
-    tcb.last_ack_sent = tcb.rcv.nxt;
+    tcb.rcv.begin(seg.seq);
+    tcb.last_ack_sent = tcb.rcv.nxt();
     tcb.peer_mss = o.has_mss ? o.mss : 536;
     // RFC 7323 2.2: both sides must have sent the option.
     if (o.has_window_scale && wanted.window_scale) {

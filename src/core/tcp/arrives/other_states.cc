@@ -1,4 +1,5 @@
 // RFC 9293 3.10.7.4 "Other States": the eight checks, in the RFC's order.
+#include "core/tcp/ecn/negotiation.hh"
 #include "core/tcp/room.hh"
 
 namespace tern::tcp {
@@ -12,12 +13,12 @@ namespace {
 bool acknowledges_from_edge(const Tcb& tcb, const Segment& seg) {
     constexpr u16 control = wire::Syn | wire::Fin | wire::Rst;
     return is_synchronized(tcb.state) && seg.len == 0 && (seg.flags & control) == 0 &&
-           seg.seq == tcb.rcv.edge;
+           seg.seq == tcb.rcv.edge();
 }
 
 bool repeats_syn(const Tcb& tcb, const Segment& seg) {
     return tcb.state == State::SynReceived && seg.syn() && !seg.has(wire::Ack) && !seg.rst() &&
-           seg.seq == tcb.rcv.irs;
+           seg.seq == tcb.rcv.irs();
 }
 
 Verdict syn_again(Room& room, Handle<Tcb> i, const Segment& seg) {

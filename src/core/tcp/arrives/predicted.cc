@@ -10,7 +10,7 @@ bool predicted(Room& room, Handle<Tcb> i, Segment& seg) {
                             k_fin_queued | k_urgent_out;
     if (tcb.state != State::Established || tcb.has(special)) return false;
     const u16 any = tcb.ecn == Ecn::Off ? wire::Psh : wire::Psh | wire::k_ecn_flags;
-    if ((seg.flags & ~any) != wire::Ack || seg.seq != tcb.rcv.nxt) return false;
+    if ((seg.flags & ~any) != wire::Ack || seg.seq != tcb.rcv.nxt()) return false;
     if (seg.others != nullptr && (seg.others->sack_count != 0 || seg.others->has_user_timeout))
         return false;
     if (tcb.has(k_timestamps)) {

@@ -16,8 +16,8 @@ void release_empty(Room& room, Tcb& tcb) {
 }
 
 void fill_hole(Room& room, Tcb& tcb, ReceiveQueue& q, Segment& seg) {
-    const auto [nxt, repeated] = q.fill(room.runs, tcb.rcv.nxt, std::move(seg.packet));
-    tcb.rcv.nxt = nxt;
+    const auto [nxt, repeated] = q.fill(room.runs, tcb.rcv.nxt(), std::move(seg.packet));
+    tcb.rcv.advance_to(nxt);
     remember_duplicate(room, tcb, seg, repeated.left, repeated.right);
 }
 

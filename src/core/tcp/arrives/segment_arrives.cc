@@ -91,15 +91,15 @@ Verdict dispatch(Room& room, Segment& seg, FlowEntry entry) {
 
 void answer(Room& room, Tcb& tcb, Segment& seg, DropReason reason) {
     const SendReason why = reason == DropReason::TcpOutOfWindow
-                               ? why_unacceptable(tcb.rcv.nxt, tcb.rcv_wnd(), seg)
+                               ? why_unacceptable(tcb.rcv.nxt(), tcb.rcv_wnd(), seg)
                                : SendReason::AckUnacceptable;
     // RFC 2883 4 [RFC2883:1]: all of it is here already.
     const Seq end = seg.seq + seg.seg_len();
-    if (reason == DropReason::TcpOutOfWindow && !seg.syn() && end <= tcb.rcv.nxt &&
+    if (reason == DropReason::TcpOutOfWindow && !seg.syn() && end <= tcb.rcv.nxt() &&
         acknowledges_plausibly(tcb, seg))
         remember_duplicate(room, tcb, seg, seg.seq, end);
     // Answers to bare ACKs are rationed, or two confused ends would talk for ever.
-    if (seg.seg_len() == 0 && !(seg.seq == tcb.rcv.nxt && tcb.rcv_wnd() == 0))
+    if (seg.seg_len() == 0 && !(seg.seq == tcb.rcv.nxt() && tcb.rcv_wnd() == 0))
         challenge(room, tcb, why);
     else
         acknowledge_each(room, tcb, why);
@@ -130,7 +130,7 @@ void act(Room& room, Segment& seg, Verdict v, Tcb* tcb, const Standing& standing
 
 Standing standing_of(const Tcb& tcb, const Segment& seg) {
     const bool syn_sent = tcb.state == State::SynSent;
-    const Seq irs = !syn_sent ? tcb.rcv.irs : seg.syn() ? seg.seq : Seq{};
+    const Seq irs = !syn_sent ? tcb.rcv.irs() : seg.syn() ? seg.seq : Seq{};
     const bool passive_open = tcb.state == State::SynReceived && tcb.has(k_passive);
     return {.state = tcb.state,
             .if_gone = passive_open ? State::Listen : State::Closed,

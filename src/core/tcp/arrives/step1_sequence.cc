@@ -13,10 +13,10 @@ constexpr u32 k_paws_idle_seconds = 24 * 24 * 3600;  // RFC 7323 5.5
 bool acceptable(const Tcb& tcb, const Segment& seg) {
     const u32 wnd = tcb.rcv_wnd();
     const u32 len = seg.seg_len();
-    if (len == 0 && wnd == 0) return seg.seq == tcb.rcv.nxt;
-    auto inside = [&](Seq s) { return tcb.rcv.nxt <= s && s < tcb.rcv.nxt + wnd; };
+    if (len == 0 && wnd == 0) return seg.seq == tcb.rcv.nxt();
+    auto inside = [&](Seq s) { return tcb.rcv.nxt() <= s && s < tcb.rcv.nxt() + wnd; };
     // RFC 5961 3.2, RFC 9293 3.5.3 [SHLD-2]: data in a RST says nothing about its place.
-    if (seg.rst()) return seg.seq == tcb.rcv.nxt || inside(seg.seq);
+    if (seg.rst()) return seg.seq == tcb.rcv.nxt() || inside(seg.seq);
     if (len == 0) return inside(seg.seq);
     if (wnd == 0) return false;
     return inside(seg.seq) || inside(seg.seq + len - 1);
@@ -35,20 +35,20 @@ Verdict check_timestamps(const Room& room, const Tcb& tcb, const Segment& seg) {
 // RFC 9293 3.10.7.4 [MUST-66]: while the window is closed, ACK, URG and RST still count; the text
 // of a probe does not.
 bool probes_closed_window(const Tcb& tcb, const Segment& seg) {
-    return tcb.rcv_wnd() == 0 && seg.seq == tcb.rcv.nxt && seg.len > 0 && !seg.rst();
+    return tcb.rcv_wnd() == 0 && seg.seq == tcb.rcv.nxt() && seg.len > 0 && !seg.rst();
 }
 
 }  // namespace
 
 void trim_to_window(Room& room, Tcb& tcb, Segment& seg) {
-    if (seg.seq < tcb.rcv.nxt) {
-        const u32 old = std::min(static_cast<u32>(tcb.rcv.nxt - seg.seq), seg.len);
+    if (seg.seq < tcb.rcv.nxt()) {
+        const u32 old = std::min(static_cast<u32>(tcb.rcv.nxt() - seg.seq), seg.len);
         remember_duplicate(room, tcb, seg, seg.seq, seg.seq + old);
         seg.packet.pull(old);
         seg.seq += old;
         seg.len -= old;
     }
-    const i32 beyond = (seg.seq + seg.len) - tcb.rcv.edge;
+    const i32 beyond = (seg.seq + seg.len) - tcb.rcv.edge();
     if (beyond > 0 && seg.len > 0) {
         const u32 cut = std::min(static_cast<u32>(beyond), seg.len);
         seg.packet.trim(cut);
@@ -67,7 +67,7 @@ Verdict step1_sequence(const Room& room, const Tcb& tcb, Segment& seg) {
     // RFC 9293 3.5 [MUST-10], simultaneous open: the SYN of the peer's SYN-ACK was counted when its
     // SYN came. A bare SYN again is old, and is told what we expect.
     if (tcb.state == State::SynReceived && seg.syn() && seg.has(wire::Ack) && !seg.rst() &&
-        seg.seq == tcb.rcv.irs) {
+        seg.seq == tcb.rcv.irs()) {
         seg.seq += 1;
         seg.flags &= static_cast<u16>(~wire::Syn);
     }
@@ -76,7 +76,7 @@ Verdict step1_sequence(const Room& room, const Tcb& tcb, Segment& seg) {
     if (auto v = check_timestamps(room, tcb, seg)) return v;
     if (probes_closed_window(tcb, seg)) return Verdict::next();
     // A FIN needs no room: it is accepted into a closed window.
-    const bool bare_fin = seg.fin() && seg.len == 0 && seg.seq == tcb.rcv.nxt && !seg.rst();
+    const bool bare_fin = seg.fin() && seg.len == 0 && seg.seq == tcb.rcv.nxt() && !seg.rst();
     if (acceptable(tcb, seg) || bare_fin) return Verdict::next();
     return seg.rst() ? Verdict::drop(DropReason::TcpResetOutOfWindow)  // [U-5]
                      : Verdict::ack(DropReason::TcpOutOfWindow);

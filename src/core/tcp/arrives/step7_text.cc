@@ -44,7 +44,7 @@ void decide_ack(Room& room, Tcb& tcb, u32 segment, bool filled_hole, bool pushed
 }  // namespace
 
 Seq read_position(const Room& room, const Tcb& tcb) {
-    const Seq text_end = tcb.has(k_fin_received) ? tcb.rcv.nxt - 1 : tcb.rcv.nxt;
+    const Seq text_end = tcb.has(k_fin_received) ? tcb.rcv.nxt() - 1 : tcb.rcv.nxt();
     if (tcb.receive_queue == 0) return text_end;
     return text_end - static_cast<u32>(room.receive_queues[tcb.receive_queue].waiting());
 }
@@ -52,7 +52,7 @@ Seq read_position(const Room& room, const Tcb& tcb) {
 DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
     ReceiveQueue* q = receive_queue(room, tcb);
     if (q == nullptr) return DropReason::MemoryCeiling;
-    const bool moving = read_position(room, tcb) != tcb.rcv.irs + 1;
+    const bool moving = read_position(room, tcb) != tcb.rcv.irs() + 1;
     if (room.cx.pool->scarce(queue_state(q->text(), moving))) [[unlikely]]
         return DropReason::MemoryCeiling;
     if (seg.has_timestamps) q->note_echo(room.ts_clock(tcb.ts_offset) - seg.ts_ecr);
@@ -63,7 +63,7 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
     } else {
         q->append(std::move(seg.packet));
         if (seg.more != nullptr) q->append(*seg.more);
-        tcb.rcv.nxt += seg.len;
+        tcb.rcv.advance(seg.len);
     }
     decide_ack(room, tcb, segment, holes, seg.has(wire::Psh));
     if (tcb.has(k_read_armed)) {
@@ -84,7 +84,7 @@ Verdict step7_text(Room& room, Handle<Tcb> i, Segment& seg) {
         return Verdict::drop(DropReason::TcpAfterClose);
     }
     DropReason bad;
-    if (seg.seq == tcb.rcv.nxt) {
+    if (seg.seq == tcb.rcv.nxt()) {
         bad = accept_bytes(room, tcb, seg);
     } else {
         // RFC 9293 3.10.7.4 [SHLD-31] [MAY-13]; RFC 5681 4.2: a duplicate ACK for each.
@@ -92,7 +92,7 @@ Verdict step7_text(Room& room, Handle<Tcb> i, Segment& seg) {
         acknowledge_each(room, tcb, SendReason::AckOutOfOrder);
     }
     if (bad == DropReason::None) return Verdict::next();
-    if (seg.seq == tcb.rcv.nxt) acknowledge(room, tcb, SendReason::AckNoRoom);
+    if (seg.seq == tcb.rcv.nxt()) acknowledge(room, tcb, SendReason::AckNoRoom);
     return Verdict::drop(bad);
 }
 

@@ -9,14 +9,14 @@ namespace {
 bool fin_is_next(Room& room, Tcb& tcb, const Segment& seg) {
     if (seg.fin()) {
         const Seq fin = seg.seq + seg.len;
-        if (fin == tcb.rcv.nxt) return true;
-        if (fin > tcb.rcv.nxt) {
+        if (fin == tcb.rcv.nxt()) return true;
+        if (fin > tcb.rcv.nxt()) {
             if (ReceiveQueue* q = receive_queue(room, tcb)) q->hold_fin(fin);
             // Its text, if any, has been answered at step 7.
             if (seg.len == 0) acknowledge_each(room, tcb, SendReason::AckOutOfOrder);
         }
     }
-    return tcb.receive_queue != 0 && room.receive_queues[tcb.receive_queue].fin_is(tcb.rcv.nxt);
+    return tcb.receive_queue != 0 && room.receive_queues[tcb.receive_queue].fin_is(tcb.rcv.nxt());
 }
 
 }  // namespace
@@ -25,8 +25,7 @@ Verdict step8_fin(Room& room, Handle<Tcb> i, Segment& seg) {
     Tcb& tcb = room.tcbs[i];
     if (!may_receive_state(tcb.state)) return Verdict::done();
     if (!fin_is_next(room, tcb, seg)) return Verdict::done();
-    tcb.rcv.nxt += 1;
-    tcb.rcv.edge = max(tcb.rcv.edge, tcb.rcv.nxt);
+    tcb.rcv.take_fin();
     tcb.set(k_fin_received);
     acknowledge(room, tcb, SendReason::AckFin);
     tell(room, tcb, PeerClosed | Readable);

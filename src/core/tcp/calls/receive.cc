@@ -26,7 +26,7 @@ Seq mark_of(const Room& room, const Tcb& tcb) { return room.colds[tcb.cold].rcv_
 // acknowledgement, and this application is not known to answer soon.
 void acknowledge_read(Room& room, Tcb& tcb) {
     if (tcb.has(k_ack_now)) return;
-    const Seq text_end = tcb.has(k_fin_received) ? tcb.rcv.nxt - 1 : tcb.rcv.nxt;
+    const Seq text_end = tcb.has(k_fin_received) ? tcb.rcv.nxt() - 1 : tcb.rcv.nxt();
     if (read_position(room, tcb) != text_end) return;
     tcb.acked_when_read = true;
     tcb.read_ack_at = static_cast<u8>(room.tick() >> 8);

@@ -27,7 +27,7 @@ TcpOptions current_options(const Room& room, const Tcb& tcb) {
     if (tcb.buffers != 0) {
         const Buffers& b = room.buffers[tcb.buffers];
         o.send_buffer = b.send_fixed;
-        o.receive_buffer = b.receive_fixed ? tcb.rcv.buff : 0;
+        o.receive_buffer = b.receive_fixed ? tcb.rcv.buffer() : 0;
     }
     o.congestion = algorithm_of(room, tcb).name();
     return o;
@@ -67,7 +67,7 @@ void fill_buffers(const Room& room, const Tcb& tcb, TcpStatus& s) {
     s.bytes_received = bytes_received(room, tcb);
     s.send_buffer = send_limit(room, tcb);
     s.send_buffer_max = send_limit_max(room, tcb);
-    s.receive_buffer = tcb.rcv.buff;
+    s.receive_buffer = tcb.rcv.buffer();
     s.receive_buffer_max = receive_buffer_max(room, tcb);
     if (tcb.buffers == 0) return;
     const Buffers& b = room.buffers[tcb.buffers];
@@ -90,8 +90,8 @@ void put_ecn_status(const Room& room, const Tcb& tcb, TcpStatus& s) {
     s.ecn_capable = tcb.ect;
     if (tcb.ecn != Ecn::Accurate) return;
     const AccEcn& a = room.colds[tcb.cold].acc_ecn;
-    s.marks_received = a.in.cep - MarkCounts{}.cep;
-    s.marks_told = a.told.cep - MarkCounts{}.cep;
+    s.marks_received = a.marks_received();
+    s.marks_told = a.marks_told();
 }
 
 }  // namespace
@@ -109,9 +109,9 @@ Result<TcpStatus> Tcp::status(TcpConnection c) {
     s.snd_nxt = tcb->snd.nxt.value;
     s.snd_wnd = tcb->snd.wnd;
     s.iss = tcb->snd.iss.value;
-    s.rcv_nxt = tcb->rcv.nxt.value;
+    s.rcv_nxt = tcb->rcv.nxt().value;
     s.rcv_wnd = tcb->rcv_wnd();
-    s.irs = tcb->rcv.irs.value;
+    s.irs = tcb->rcv.irs().value;
     s.cwnd = tcb->window.cwnd();
     s.ssthresh = tcb->window.ssthresh();
     s.flight = tcb->flight_size();

@@ -55,7 +55,7 @@ void send_syn_ack(Room& room, const Listener& l, const Embryo& e, u32 ts_offset,
     }
     // RFC 9768 3.2.3.2.1, 3.2.3.2.2 [RFC9768:5]: once, to see whether it gets through.
     const bool test = e.ecn == Ecn::Accurate && why == SendReason::OpenAnswer;
-    if (test && !option_blocked(room, e.key.remote_address())) put_mark_counts({}, bare.options);
+    if (test && !option_blocked(room, e.key.remote_address())) MarkCounts{}.put(bare.options);
     send_bare(room, e.key, bare, why);
 }
 
@@ -137,9 +137,8 @@ Handle<Tcb> promote(Room& room, Handle<Listener> listener, const Embryo& e, cons
     begin_passive(tcb);
     tcb.snd.iss = tcb.snd.una = tcb.recover = e.iss;
     tcb.snd.nxt = tcb.snd.max = e.iss + 1;
-    tcb.rcv.irs = e.irs;
-    tcb.rcv.nxt = tcb.last_ack_sent = e.irs + 1;
-    tcb.rcv.edge = tcb.rcv.nxt + std::min<u32>(tcb.rcv.buff, 65535);
+    tcb.rcv.begin(e.irs);
+    tcb.last_ack_sent = tcb.rcv.nxt();
     // RFC 7323 2.2, 2.3 [RFC7323:1]: scaled both ways, or not at all.
     if (e.peer_wind_shift != k_no_scaling) {
         tcb.snd_wind_shift = e.peer_wind_shift;

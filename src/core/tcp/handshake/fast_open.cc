@@ -85,7 +85,7 @@ Verdict open_fast(Room& room, Handle<Listener> listener, const Embryo& e, Segmen
     Cold& c = room.colds[tcb.cold];
     c.fast_open_pending = true;
     c.fast_open_cookie = renew;
-    c.acc_ecn.path.tested = false;  // by the SYN-ACK that is to come
+    c.acc_ecn.path().test_anew();
     ++room.listeners[listener].fast_open_pending;
     tcb.snd.nxt = tcb.snd.max = tcb.snd.iss;  // the SYN-ACK is still to be sent
     tcb.window.begin(initial_window(room, eff_snd_mss(room, tcb)));

@@ -1,69 +1,26 @@
-// RCV.WND: what to offer (RFC 9293 3.8.6.2.2, RFC 7323 2.4), acknowledgements that are due, and the
-// sizes that SYN announces.
+// What the window to offer depends on, acknowledgements that are due, and the sizes that SYN
+// announces.
 #include "core/tcp/room.hh"
 
 namespace tern::tcp {
 
 namespace {
 
-// The widest window that the field can tell: without scaling less than a large RCV.BUFF.
-u32 widest(const Tcb& tcb) { return std::min(tcb.rcv.buff, 65535u << tcb.rcv_wind_shift); }
-
-// Free bytes of the receive buffer behind RCV.NXT, as far as they can be offered; the reader may
-// be behind.
-u32 free_space(const Room& room, const Tcb& tcb) {
-    if (tcb.receive_queue == 0) return widest(tcb);
-    const u64 queued = room.receive_queues[tcb.receive_queue].waiting();
-    const u32 space = queued >= tcb.rcv.buff ? 0 : tcb.rcv.buff - static_cast<u32>(queued);
-    return std::min(space, widest(tcb));
-}
-
-// The most that the window field can say.
-u32 offerable(const Tcb& tcb, u32 space) { return std::min(space, 65535u << tcb.rcv_wind_shift); }
-
-// Our SYN-ACK could not say more than 65,535. As long as nothing else was said, and the peer has
-// used less than half of that, the acknowledgement that comes anyhow says the rest in time.
-bool first_window_lasts(const Tcb& tcb) {
-    const Seq first = tcb.rcv.irs + 1;
-    return tcb.last_ack_sent == first && tcb.rcv.edge == first + 65535 && tcb.rcv_wnd() > 65535 / 2;
-}
-
-// Is the growth of the window worth telling [MUST-39] [U-16]?
-bool worth_offering(const Room& room, const Tcb& tcb, u32 space) {
-    // A full segment leaves out what its timestamps take.
+// What the window to offer depends on. A full segment leaves out what its timestamps take.
+Offering offering(const Room& room, const Tcb& tcb) {
+    const u64 waiting =
+        tcb.receive_queue != 0 ? room.receive_queues[tcb.receive_queue].waiting() : 0;
     const u32 full = receive_mss(room, tcb.way, 0) - (tcb.has(k_timestamps) ? 12u : 0u);
-    const u32 step = std::min<u32>(tcb.rcv.buff / 2, full);
-    return space >= tcb.rcv_wnd() + step;
+    return {waiting, full, tcb.rcv_wind_shift};
 }
 
 }  // namespace
 
-u32 advertise(Room& room, Tcb& tcb) {
-    const u32 space = offerable(tcb, free_space(room, tcb));
-    const u8 shift = tcb.rcv_wind_shift;
-    u32 window = tcb.rcv_wnd();
-    if (worth_offering(room, tcb, space)) window = space;
-    // RFC 9293 3.8.6 [SHLD-14]: rounding to the scale must not move the right edge to the left, so
-    // it rounds up. A flood of tiny segments would keep the window open that way: an eighth of the
-    // buffer, or a half where the unit is so large that full segments lose as much, is what
-    // rounding may give away in all (RFC 7323 2.4 allows the step back).
-    const u32 unit = 1u << shift;
-    const u32 given_away = tcb.rcv.buff / (unit > 128 ? 2 : 8);
-    // RFC 9293 3.1 [MUST-1]: the field has 16 bits and no sign.
-    u32 field = (window + unit - 1) >> shift;
-    if ((field << shift) > space + given_away || field > 65535) field = window >> shift;
-    // RFC 7323 2.4 [RFC7323:2]: what any acknowledgement has offered stays welcome.
-    tcb.rcv.edge = max(tcb.rcv.edge, tcb.rcv.nxt + (field << shift));
-    return field;
-}
+u32 advertise(Room& room, Tcb& tcb) { return tcb.rcv.offer(offering(room, tcb)); }
 
 void window_opened(Room& room, Tcb& tcb) {
-    if (!may_receive_state(tcb.state)) return;
-    const u32 space = offerable(tcb, free_space(room, tcb));
-    // A window that is still wide can wait for the next acknowledgement.
-    const bool was_small = tcb.rcv_wnd() < widest(tcb) / 4;
-    if (!was_small && space < tcb.rcv_wnd() + widest(tcb) / 2) return;
-    if (worth_offering(room, tcb, space) && !first_window_lasts(tcb))
+    if (may_receive_state(tcb.state) &&
+        tcb.rcv.update_is_due(offering(room, tcb), tcb.last_ack_sent))
         acknowledge(room, tcb, SendReason::WindowUpdate);
 }
 
@@ -142,7 +99,7 @@ u32 sack_blocks(Room& room, Tcb& tcb, std::array<wire::SackBlock, 4>& out) {
     if (tcb.receive_queue == 0) return 0;
     ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
     const u32 most = tcb.has(k_timestamps) ? 3 : 4;
-    const u32 n = q.holes().blocks(room.runs, tcb.rcv.nxt, std::span(out).first(most));
+    const u32 n = q.holes().blocks(room.runs, tcb.rcv.nxt(), std::span(out).first(most));
     release_empty(room, tcb);
     return n;
 }

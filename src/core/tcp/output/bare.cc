@@ -100,7 +100,7 @@ ResetNumbers reset_numbers(const Tcb& tcb) {
 
 void send_reset(Room& room, Tcb& tcb, SendReason why) {
     Bare bare;
-    bare.ack = tcb.rcv.nxt;
+    bare.ack = tcb.rcv.nxt();
     bare.flags = wire::Rst | wire::Ack;
     if (is_synchronized(tcb.state)) bare.flags |= ace_of_count(room, tcb);
     bare.ttl = tcb.ttl;
@@ -111,7 +111,7 @@ void send_reset(Room& room, Tcb& tcb, SendReason why) {
         bare.options.ts_ecr = tcb.ts_recent;
     }
     bare.iss = tcb.snd.iss;
-    bare.irs = tcb.rcv.irs;
+    bare.irs = tcb.rcv.irs();
     bare.state = tcb.state;
     const ResetNumbers numbers = reset_numbers(tcb);
     for (u32 n = 0; n < numbers.count; ++n) {

@@ -278,7 +278,7 @@ void commit(Room& room, Tcb& tcb, const Plan& plan) {
         if (tcb.answers != Answers::InTime &&
             (is_set(tcb, Deadline::DelayedAck) || tcb.acked_when_read)) [[unlikely]]
             note_answer(room, tcb, plan.len);
-        tcb.last_ack_sent = tcb.rcv.nxt;
+        tcb.last_ack_sent = tcb.rcv.nxt();
         if (tcb.acks_owed > 0 && plan.len == 0) --tcb.acks_owed;
         if (tcb.acks_owed == 0 || plan.len > 0) {
             tcb.acks_owed = 0;
@@ -304,7 +304,7 @@ u32 on_the_way(const Room& room, const Tcb& tcb, const Plan& plan) {
 // the text of the SYN that was taken (RFC 7413).
 u32 syn_window(const Tcb& tcb) {
     const bool answer = tcb.state == State::SynReceived;
-    return std::min<u32>(answer ? tcb.rcv_wnd() : tcb.rcv.buff, 65535);
+    return std::min<u32>(answer ? tcb.rcv_wnd() : tcb.rcv.buffer(), 65535);
 }
 
 }  // namespace
@@ -329,7 +329,7 @@ const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool
     const bool syn = (plan.flags & wire::Syn) != 0;
     wire::TcpHeader header;
     header.seq = plan.seq;
-    header.ack = (plan.flags & wire::Ack) ? tcb.rcv.nxt : Seq{};
+    header.ack = (plan.flags & wire::Ack) ? tcb.rcv.nxt() : Seq{};
     header.flags = plan.flags;
     const u32 window = syn ? syn_window(tcb) : advertise(room, tcb);
     header.window = static_cast<u16>(window);
@@ -351,7 +351,7 @@ const PacketDescriptor* build_frame(Room& room, Tcb& tcb, const Plan& plan, bool
                    .state = tcb.state,
                    .window = scaled,
                    .iss = tcb.snd.iss.value,
-                   .irs = tcb.rcv.irs.value,
+                   .irs = tcb.rcv.irs().value,
                    .cwnd = tcb.window.cwnd(),
                    .ssthresh = tcb.window.ssthresh(),
                    .flight = on_the_way(room, tcb, plan)});

@@ -38,9 +38,9 @@ Handle<TimeWait> make_record(Room& room, const Tcb& tcb) {
     TimeWait& tw = room.time_waits[record];
     tw.key = tcb.key;
     tw.snd_nxt = tcb.snd.max;
-    tw.rcv_nxt = tcb.rcv.nxt;
+    tw.rcv_nxt = tcb.rcv.nxt();
     tw.ts_recent = tcb.ts_recent;
-    tw.window = std::min<u32>(tcb.rcv.buff >> tcb.rcv_wind_shift, 65535) / 16 & 0xfff;
+    tw.window = std::min<u32>(tcb.rcv.buffer() >> tcb.rcv_wind_shift, 65535) / 16 & 0xfff;
     tw.ttl = tcb.ttl;
     tw.dscp = tcb.tos >> 2 & 0x3f;
     tw.timestamps = tcb.has(k_timestamps);
