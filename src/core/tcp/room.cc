@@ -235,9 +235,6 @@ Cold* cold(Room& room, Tcb& tcb) {
 void apply_options(Room& room, Tcb& tcb, const TcpOptions& o) {
     auto put = [&](u32 flag, bool on) { on ? tcb.set(flag) : tcb.clear(flag); };
     put(k_no_delay, o.no_delay);
-    put(k_urgent_inline, o.urgent_inline);
-    put(k_mute_soft_errors, !o.report_soft_errors);
-    put(k_keep_alive, o.keep_alive);
     tcb.ttl = o.ttl;  // RFC 9293 3.9.2 [MUST-49]
     // RFC 9293 3.9.1.9 [MUST-48] [SHLD-21] [SHLD-22]: at any time, from the next segment on.
     tcb.tos = static_cast<u8>(o.dscp << 2);
@@ -266,7 +263,8 @@ bool needs_cold(const TcpOptions& o) {
            o.keep_alive_idle != d.keep_alive_idle ||
            o.keep_alive_interval != d.keep_alive_interval ||
            o.keep_alive_probes != d.keep_alive_probes ||
-           o.linger_fin_wait_2 != d.linger_fin_wait_2 || !o.read_after_reset;
+           o.linger_fin_wait_2 != d.linger_fin_wait_2 || !o.read_after_reset || o.urgent_inline ||
+           !o.report_soft_errors;
 }
 
 bool allocate_extras(Room& room, const TcpOptions& o, Extras& extras, bool cold_too) {
@@ -351,7 +349,7 @@ void tell_listener(Room& room, Handle<Listener> i) {
 // RFC 9293 3.9.1.8 [U-14]: ICMP errors and R1; the urgent pointer has an event of its own.
 void soft_error(Room& room, Tcb& tcb, Error error) {
     tcb.soft_error = error;
-    if (!tcb.has(k_mute_soft_errors)) tell(room, tcb, SoftError);  // RFC 9293 [SHLD-20]
+    if (options_of(room, tcb).report_soft_errors) tell(room, tcb, SoftError);  // RFC 9293 [SHLD-20]
 }
 
 bool Room::transmit(u8 interface, u32 room_for) {

@@ -27,9 +27,7 @@ enum TcbFlag : u32 {
     k_timestamps = 1 << 0,  // negotiated, RFC 7323
     k_sack = 1 << 1,        // negotiated, RFC 2018
     k_no_delay = 1 << 2,    // Nagle is off
-    k_keep_alive = 1 << 3,
-    k_urgent_inline = 1 << 4,
-    k_mute_soft_errors = 1 << 5,
+    // 1 << 3, 1 << 4 and 1 << 5 are free.
     k_passive = 1 << 6,           // came from a listener (RFC 9293 [MUST-11])
     k_waits_for_accept = 1 << 7,  // in its listener's accept queue
     k_released = 1 << 8,          // the application has given up its handle

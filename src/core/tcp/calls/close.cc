@@ -41,7 +41,6 @@ void Tcp::release(TcpConnection c) {
     if (tcb == nullptr) return;
     // From now on the peer has to end it in time: begin_orphan().
     cancel_deadline(room, *tcb, Deadline::KeepAlive);
-    tcb->clear(k_keep_alive);
     tcb->set(k_released);
     tcb->orphan = OrphanWait::Nothing;
     if (tcb->has(k_detached) || tcb->state == State::Closed) return free_tcb(room, tcb->self);

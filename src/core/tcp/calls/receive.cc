@@ -44,7 +44,8 @@ void passed(Room& room, Tcb& tcb) {
 
 // Steps over the urgent octet when it is not part of the stream, and keeps it for its own call.
 void skip_mark(Room& room, Tcb& tcb) {
-    if (!tcb.has(k_urgent_in) || tcb.has(k_urgent_inline) || tcb.receive_queue == 0) return;
+    if (!tcb.has(k_urgent_in) || options_of(room, tcb).urgent_inline || tcb.receive_queue == 0)
+        return;
     if (read_position(room, tcb) != mark_of(room, tcb)) return;
     ReceiveQueue& q = room.receive_queues[tcb.receive_queue];
     const std::optional<std::byte> marked = q.byte_at(0);
@@ -104,7 +105,8 @@ Result<std::byte> Tcp::receive_urgent(TcpConnection c) {
     Room& room = *room_;
     Tcb* tcb = room.tcb_of(c);
     if (tcb == nullptr) return std::unexpected(Error::NoSuchConnection);
-    if (tcb->cold == 0 || tcb->has(k_urgent_inline)) return std::unexpected(Error::WouldBlock);
+    if (tcb->cold == 0 || options_of(room, *tcb).urgent_inline)
+        return std::unexpected(Error::WouldBlock);
     Cold& cold = room.colds[tcb->cold];
     if (cold.has_urgent_byte) {
         cold.has_urgent_byte = false;

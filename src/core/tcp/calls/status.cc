@@ -19,9 +19,6 @@ State shown_state(Room& room, const Tcb& tcb) {
 TcpOptions current_options(const Room& room, const Tcb& tcb) {
     TcpOptions o = options_of(room, tcb);
     o.no_delay = tcb.has(k_no_delay);
-    o.keep_alive = tcb.has(k_keep_alive);
-    o.urgent_inline = tcb.has(k_urgent_inline);
-    o.report_soft_errors = !tcb.has(k_mute_soft_errors);
     o.ttl = tcb.ttl;
     o.dscp = tcb.tos >> 2;
     if (tcb.buffers != 0) {

@@ -3,8 +3,17 @@
 
 namespace tern::tcp {
 
+namespace {
+
+// Who asks has a Cold. Afterwards the deadline is that of an orphan.
+bool keeps_alive(const Room& room, const Tcb& tcb) {
+    return tcb.cold != 0 && room.colds[tcb.cold].options.keep_alive && !tcb.has(k_released);
+}
+
+}  // namespace
+
 void note_activity(Room& room, Tcb& tcb) {
-    if (!tcb.has(k_keep_alive)) [[likely]]
+    if (!keeps_alive(room, tcb)) [[likely]]
         return;
     tcb.keep_probes = 0;
     // [MUST-27], [MUST-28]: the interval is the application's, two hours by default.
@@ -13,7 +22,7 @@ void note_activity(Room& room, Tcb& tcb) {
 
 void keep_alive_timeout(Room& room, Handle<Tcb> i) {
     Tcb& tcb = room.tcbs[i];
-    if (!tcb.has(k_keep_alive) || !is_synchronized(tcb.state)) return;
+    if (!keeps_alive(room, tcb) || !is_synchronized(tcb.state)) return;
     const TcpOptions& options = options_of(room, tcb);
     // [MUST-26]: data in flight has its own timer; ask again when the line is idle.
     if (tcb.snd.una != tcb.snd.max || tcb.send_queue != 0) {
