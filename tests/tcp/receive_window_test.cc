@@ -94,7 +94,9 @@ TEST(ReceiveWindow, RoundingGivesAnEighthAwayAndNoMore) {
     u32 waiting = 0;
     while (w.wnd() > 0 && waiting < 128 * 200) {
         w.advance(1);
+        const Seq edge = w.edge();
         w.offer({++waiting, k_full, 7});
+        ASSERT_GE(w.edge(), edge);
     }
     EXPECT_LE(waiting, 128u * 100 + 128 * 100 / 8 + 128);
 }
@@ -143,7 +145,7 @@ TEST(ReceiveWindow, TheWindowOfTheSynAckLastsForAWhile) {
 TEST(ReceiveWindow, HoldsItsPromisesWhateverTheReaderDoes) {
     test::for_each_seed(200, [](Random& random) {
         const u8 shift = static_cast<u8>(random.below(15));
-        u32 buffer = 1000 + random.below(65535u << shift);
+        u32 buffer = 1000 + random.below(std::min(65535u << shift, 30'000u));
         ReceiveWindow w = open_window(buffer, shift);
         u64 waiting = 0;
         const bool reads = random.below(3) != 0;
