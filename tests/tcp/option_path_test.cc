@@ -80,6 +80,7 @@ TEST(OptionPath, AnAckIsLostWithItsOptionWhenThePeerRepeatsWhatItAcknowledged) {
     EXPECT_FALSE(path.repeated(Seq{7000}));
     EXPECT_FALSE(path.repeated(Seq{7000})) << "counted already";
     path.left(ack(8000), true);
+    EXPECT_FALSE(path.repeated(Seq{8001}));
     EXPECT_TRUE(path.repeated(Seq{8000}));
 }
 
@@ -95,6 +96,19 @@ TEST(OptionPath, AnEchoedTimestampSaysThatItPassed) {
         path.left(ack(of), true);
         EXPECT_FALSE(path.repeated(Seq{of}));
     }
+}
+
+TEST(OptionPath, WhatHasPassedIsNotLostAnyMore) {
+    OptionPath path;
+    path.left(ack(7000), true);
+    path.repeated(Seq{7000});
+    Leaving timed = ack(8000);
+    timed.timestamps = true;
+    timed.ts_val = 500;
+    path.left(timed, true);
+    path.echoed(500);
+    EXPECT_FALSE(path.repeated(Seq{8000}));
+    EXPECT_FALSE(path.blocked());
 }
 
 TEST(OptionPath, ALaterEchoSaysNothing) {
