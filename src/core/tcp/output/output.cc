@@ -115,16 +115,25 @@ void tell_held(Room& room, const Tcb& tcb, const Waits::Held& held) {
     const u32 unacknowledged = static_cast<u32>(tcb.snd.nxt - tcb.snd.una);
     const Flight* f = flight_of(room, tcb);
     const u32 flight = f != nullptr ? pipe(tcb, f) : unacknowledged;
-    room.cx.observer->on_hold({room.cx.now, held.why, tcb.state, tcb.key.id(), held.bytes, flight,
-                               tcb.window.cwnd(), unacknowledged, tcb.snd.wnd, tcb.send_mss});
+    room.cx.observer->on_hold({.at = room.cx.now,
+                               .reason = held.why,
+                               .state = tcb.state,
+                               .flow = tcb.key.id(),
+                               .bytes = held.bytes,
+                               .flight = flight,
+                               .cwnd = tcb.window.cwnd(),
+                               .unacknowledged = unacknowledged,
+                               .snd_wnd = tcb.snd.wnd,
+                               .mss = tcb.send_mss});
 }
 
 void wait(Room& room, Tcb& tcb, const Waits& waits) {
+    // Before the hold is told: its sentence says that the pace's timer runs.
+    if (waits.pace_ns != 0) put_off_deadline(room, tcb, Deadline::Pace, Duration(waits.pace_ns));
     if (room.cx.observer != nullptr) [[unlikely]]
         for (u8 n = 0; n < waits.held_count; ++n) tell_held(room, tcb, waits.held[n]);
     tcb.clear(waits.moot);
     if (waits.fills_cwnd) flight_of(room, tcb)->full_until = tcb.snd.max;
-    if (waits.pace_ns != 0) put_off_deadline(room, tcb, Deadline::Pace, Duration(waits.pace_ns));
     if (waits.window == Waits::Window::Persist) arm_persist(room, tcb);
     if (waits.window == Waits::Window::Override)
         set_deadline_in(room, tcb, Deadline::Override, room.cx.limits.tcp_override);
