@@ -235,7 +235,7 @@ net::awaitable<void> Demo::story() {
 }
 
 bool Demo::run() {
-    net::co_spawn(io_, story(), [](std::exception_ptr e) {
+    net::co_spawn(io_, story(), [](const std::exception_ptr& e) {
         if (e) std::rethrow_exception(e);
     });
     io_.run();

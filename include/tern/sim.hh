@@ -307,9 +307,9 @@ public:
     World(const World&) = delete;
 
     // Names and addresses are for one each. "10.0.0.1/24"
-    Host& host(std::string name, std::string_view address, const HostOptions& options = {});
+    Host& host(const std::string& name, std::string_view address, const HostOptions& options = {});
     // Throws std::invalid_argument: the name is taken.
-    Router& router(std::string name);
+    Router& router(const std::string& name);
     Host* find_host(std::string_view name) const;  // null: no host of that name
     // Throws std::invalid_argument: one node twice, a host that has its wire, or an MTU outside of
     // 68 to 65535 bytes.

@@ -82,7 +82,7 @@ bool WorldInside::step(Instant until) {
 World::World(const WorldOptions& options) : inside_(std::make_unique<WorldInside>(options)) {}
 World::~World() = default;
 
-Host& World::host(std::string name, std::string_view address, const HostOptions& options) {
+Host& World::host(const std::string& name, std::string_view address, const HostOptions& options) {
     WorldInside& in = *inside_;
     const auto cidr = Cidr::parse(address);
     if (!cidr || !cidr->address.is_v4())
@@ -103,7 +103,7 @@ Host& World::host(std::string name, std::string_view address, const HostOptions&
     return *host;
 }
 
-Router& World::router(std::string name) {
+Router& World::router(const std::string& name) {
     WorldInside& in = *inside_;
     if (in.names.contains(name)) throw std::invalid_argument("there are two nodes named " + name);
     const Ipv4Address address{k_router_network + static_cast<u32>(in.routers.size()) + 1};

@@ -101,7 +101,7 @@ public:
     }
 
     void frame(const FrameEvent& e);
-    void explain_arrival(u32 note, std::string text);
+    void explain_arrival(u32 note, const std::string& text);
     void flush() {
         while (!held.empty()) write_front();
     }
@@ -222,7 +222,7 @@ void PcapngWriter::Inside::hold(const FrameEvent& e, std::span<const std::byte> 
     held.push_back(std::move(h));
 }
 
-void PcapngWriter::Inside::explain_arrival(u32 note, std::string text) {
+void PcapngWriter::Inside::explain_arrival(u32 note, const std::string& text) {
     if (note == 0) return;
     for (Held& h : held) {
         if (h.note != note || h.outbound || h.explained) continue;
@@ -268,7 +268,7 @@ void PcapngWriter::on_segment_arrived(const SegmentArrivedEvent& e) {
         text.append("dropped: ").append(text_of(e.drop));
     else
         text += e.lacks_timestamp ? "accepted without the agreed timestamp" : "accepted";
-    inside_->explain_arrival(e.note, std::move(text));
+    inside_->explain_arrival(e.note, text);
 }
 
 void PcapngWriter::on_drop(const DropEvent& e) {

@@ -22,7 +22,7 @@ using Links = std::vector<std::unique_ptr<Link>>;
 // What `ip netns` and `ip link set netns` understand: a path, a name, the number of a process.
 std::string namespace_path(const std::string& text) {
     if (text.contains('/')) return text;
-    const std::string named = "/run/netns/" + text;
+    std::string named = "/run/netns/" + text;
     const bool number = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
     if (number && ::access(named.c_str(), F_OK) != 0) return "/proc/" + text + "/ns/net";
     return named;

@@ -161,6 +161,7 @@ Runtime::Runtime(RuntimeConfig config) {
     std::vector<LinkConfig> links = take_links(config);
     // All devices before any packet can leave.
     std::vector<std::unique_ptr<Link>> devices;
+    devices.reserve(links.size());
     for (LinkConfig& link : links) devices.push_back(device_of(link, config.memory_limit));
     inside_ = std::make_unique<Inside>(config);
     stack().advance(steady_now());  // so that what happens before the first turn has its time

@@ -116,7 +116,7 @@ void SteeredLink::receive(Instant now, PacketPool& pool, PacketBatch& into) {
     take_mail(pool, into);
     const u32 first = into.size();
     queue_->receive(now, pool, into);
-    PacketBatch all = std::move(into);
+    PacketBatch all = std::exchange(into, PacketBatch{});
     for (u32 i = 0; i < all.size(); ++i)
         if (i < first || keeps(*all.peek(i))) into.push(all.take(i));
 }
