@@ -1,5 +1,7 @@
 #include "os/runtime/steered_link.hh"
 
+#include <utility>
+
 #include "core/base/endian.hh"
 #include "core/wire/arp.hh"
 #include "core/wire/frame.hh"
