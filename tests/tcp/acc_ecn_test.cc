@@ -146,7 +146,7 @@ TEST(AccEcn, TwoSackBlocksComeBeforeTheOption) {
     AccEcn a;
     a.path().syn_ack_left(false);
     for (const u8 field : {k_ect_0, k_ect_1, k_ce}) a.arrived(field, 1, 100);
-    const std::array<wire::SackBlock, 3> blocks{};
+    const std::array<wire::SackBlock, 4> blocks{};
     const auto with_blocks = [&](u32 n, bool timestamps) {
         AccEcn copy = a;
         wire::TcpOptionsToSend o;
@@ -158,7 +158,7 @@ TEST(AccEcn, TwoSackBlocksComeBeforeTheOption) {
     EXPECT_TRUE(with_blocks(1, true));
     EXPECT_FALSE(with_blocks(2, true));
     EXPECT_TRUE(with_blocks(2, false));
-    EXPECT_TRUE(with_blocks(3, false)) << "the third block makes room";
+    EXPECT_TRUE(with_blocks(4, false)) << "the third and the fourth block make room";
 }
 
 TEST(AccEcn, TheOptionSaysHowManyBytesWereMarked) {
