@@ -109,6 +109,8 @@ void probe_repaired_loss(Room& room, Tcb& tcb, Flight& f) {
 }
 
 void detect_losses(Room& room, Tcb& tcb, Flight& f, AckSample& a) {
+    f.reordering_wait = false;
+    if (!f.board.was_overtaken(f.rack)) return;
     const Rack::Query query{.now_us = room.now_us(),
                             .srtt_us = tcb.rtt.srtt_us(),
                             .sacked_pieces = f.board.sacked_pieces(),

@@ -150,7 +150,7 @@ void end_pause(Room& room, Tcb& tcb) {
 // The application has nothing more: samples of the delivery rate are too low from here on.
 void note_app_limited(Room& room, Tcb& tcb) {
     Flight* f = flight_of(room, tcb);
-    if (f == nullptr || f->board.lost() != 0 || has_new_text(room, tcb)) return;
+    if (f == nullptr || f->board.lost() != 0) return;
     const u32 on_the_way = pipe(tcb, f);
     if (on_the_way < tcb.window.cwnd()) f->delivery.app_limited(on_the_way);
 }
@@ -166,8 +166,10 @@ u32 output(Room& room, Handle<Tcb> i, u32 room_for) {
         Waits waits;
         const Plan plan = may_send(room, tcb, room_for - built, waits);
         if (waits.any()) wait(room, tcb, waits);
-        if (plan.len == 0) note_app_limited(room, tcb);
-        if (!plan.send) break;
+        if (!plan.send) {
+            if (!has_new_text(room, tcb)) note_app_limited(room, tcb);
+            break;
+        }
         u32 segments = 1, n;
         if (plan.len <= tcb.send_mss) {
             n = build_segment(room, tcb, plan);

@@ -72,7 +72,7 @@ std::optional<u32> Rack::patience(u32 at_us, Seq end, const Query& q) const {
 }
 
 // A quarter of the least round trip more, for sixteen recoveries.
-void Rack::learn_dsack(const AckSample& a, Seq una, Seq nxt) {
+void Rack::count_dsack(const AckSample& a, Seq una, Seq nxt) {
     if (dsack_round_set_ && una >= dsack_round_) dsack_round_set_ = false;
     if (a.dsack_pieces == 0 || dsack_round_set_) return;
     dsack_round_set_ = true;

@@ -36,7 +36,9 @@ public:
     // Has anything arrived at all?
     bool any() const { return any_; }
     // [RFC8985:2]: D-SACK says that we were too impatient.
-    void learn_dsack(const AckSample& a, Seq una, Seq nxt);
+    void learn_dsack(const AckSample& a, Seq una, Seq nxt) {
+        if (dsack_round_set_ || a.dsack_pieces != 0) count_dsack(a, una, nxt);
+    }
     void recovery_ended();
     void saw_reordering() { reordering_seen_ = true; }
     bool reordering_seen() const { return reordering_seen_; }
@@ -45,6 +47,7 @@ public:
 private:
     bool acknowledges_earlier(const DeliveredPiece& piece, const AckInHand& ack) const;
     u32 reordering_window(const Query& q) const;
+    void count_dsack(const AckSample& a, Seq una, Seq nxt);
 
     // RFC 8985 5.3
     u32 xmit_us_ = 0;

@@ -230,8 +230,7 @@ void Scoreboard::take_sack_blocks(const AckInHand& ack, std::span<const SackBloc
 }
 
 // Once in a window, or a peer could make us walk the flight with every ACK.
-bool Scoreboard::take_reneging(Seq una, Seq max, AckSample& a) {
-    if (sacked_ == 0 || sent_.empty()) return false;
+bool Scoreboard::head_reneged(Seq una, Seq max, AckSample& a) {
     Sent& s = sent_.front();
     const u32 head = s.piece_at(tern::max(s.seq, una));
     if (!(s.sacked >> head & 1)) return false;
@@ -303,8 +302,7 @@ std::optional<u32> Scoreboard::judge_resent(const Rack& rack, const Rack::Query&
 
 std::optional<u32> Scoreboard::judge(const Rack& rack, const Rack::Query& q, Seq una,
                                      const Pool<ResentTimes>& times, AckSample& a) {
-    // Nothing outstanding was overtaken.
-    if (!rack.any() || (sacked_ == 0 && resent_.empty())) return {};
+    if (!was_overtaken(rack)) return {};
     const auto originals = judge_originals(rack, q, una, a);
     const auto resent = judge_resent(rack, q, una, times, a);
     if (!originals && !resent) return {};

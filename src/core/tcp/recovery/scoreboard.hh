@@ -57,9 +57,15 @@ public:
                           Rack& rack, const Pool<ResentTimes>& times, AckSample& a);
     // RFC 2018 8 [RFC2018:3]: has the peer SACKed what it now asks for again? True: then all the
     // rest may be gone as well, and counts as lost.
-    bool take_reneging(Seq una, Seq max, AckSample& a);
+    bool take_reneging(Seq una, Seq max, AckSample& a) {
+        return sacked_ != 0 && !sent_.empty() && head_reneged(una, max, a);
+    }
 
     // --- what is lost
+    // Was anything outstanding overtaken? Otherwise there is nothing to judge.
+    bool was_overtaken(const Rack& rack) const {
+        return rack.any() && (sacked_ != 0 || !resent_.empty());
+    }
     // Of the originals, and of what was sent again: the shortest wait that `rack` asks for, in
     // microseconds. Nothing: no timer is needed.
     std::optional<u32> judge(const Rack& rack, const Rack::Query& q, Seq una,
@@ -104,6 +110,7 @@ private:
     void cut_piece(Sent& s, u32 piece, Seq before, Seq ack, AckSample& a);
     void mark(Seq from, Seq to, const wire::SackBlock& block, const Telling& t);
     void mark_news(const wire::SackBlock& block, const Telling& t);
+    bool head_reneged(Seq una, Seq max, AckSample& a);
     void lose(Sent& s, u32 piece, Seq una, AckSample& a);
     std::optional<u32> judge_originals(const Rack& rack, const Rack::Query& q, Seq una,
                                        AckSample& a);

@@ -21,9 +21,7 @@ u32 TailProbe::wait_us(const Rtt& rtt, bool alone) {
     return alone ? wait + k_worst_delayed_ack_us : wait;
 }
 
-bool TailProbe::repaired_loss(const AckInHand& ack, const AckSample& a) {
-    if (a.delivered != 0) due_ = false;  // overtaken by an answer: the wait begins anew
-    if (!out_ || ack.una < end_) return false;
+bool TailProbe::answered(const AckInHand& ack, const AckSample& a) {
     const bool twice = a.dsack_pieces != 0 && a.dsack_end == end_;
     if (!is_retransmission_ || twice) {
         out_ = false;

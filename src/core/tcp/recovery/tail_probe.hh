@@ -38,9 +38,14 @@ public:
     }
     void forget() { due_ = out_ = is_retransmission_ = false; }
     // [RFC8985:4]: true if the probe was what repaired a loss; then the network must be told.
-    bool repaired_loss(const AckInHand& ack, const AckSample& a);
+    bool repaired_loss(const AckInHand& ack, const AckSample& a) {
+        if (a.delivered != 0) due_ = false;  // overtaken by an answer: the wait begins anew
+        return out_ && ack.una >= end_ && answered(ack, a);
+    }
 
 private:
+    bool answered(const AckInHand& ack, const AckSample& a);
+
     bool due_ = false;
     bool out_ = false;  // sent, and not answered
     bool is_retransmission_ = false;

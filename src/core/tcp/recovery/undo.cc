@@ -31,8 +31,7 @@ bool Undo::forward_rto_recovery(const AckSample& a, Repair repair) {
     return false;
 }
 
-bool Undo::spurious(const AckInHand& ack, const AckSample& a, Repair repair) {
-    if (!possible_ || !any_) return false;
+bool Undo::was_spurious(const AckInHand& ack, const AckSample& a, Repair repair) {
     const bool all_were_duplicates = a.dsack_pieces != 0 && resent_ <= 0;
     const bool echoes_an_original = a.advanced && ack.has_echo && repair != Repair::Nothing &&
                                     static_cast<i32>(ack.ts_ecr - first_ts_) < 0;

@@ -21,7 +21,9 @@ public:
     // Pieces have left again; `ts`: our timestamp clock.
     void sent_again(u32 pieces, u32 ts);
     void learn_dsack(const AckSample& a);
-    bool spurious(const AckInHand& ack, const AckSample& a, Repair repair);
+    bool spurious(const AckInHand& ack, const AckSample& a, Repair repair) {
+        return possible_ && any_ && was_spurious(ack, a, repair);
+    }
     // RFC 5682 3.1 [RFC5682:1]: new data first, whose answer tells whether the timeout was needed.
     bool tries_new_data() const { return frto_ == 2; }
     // What cwnd and ssthresh were.
@@ -29,6 +31,7 @@ public:
     u32 ssthresh() const { return ssthresh_; }
 
 private:
+    bool was_spurious(const AckInHand& ack, const AckSample& a, Repair repair);
     bool forward_rto_recovery(const AckSample& a, Repair repair);
 
     bool possible_ = false;
