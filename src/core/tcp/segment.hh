@@ -22,6 +22,7 @@ struct Segment {
     const wire::TcpOptions* others = nullptr;  // options, if it has others than timestamps
     Packet packet;                             // the view is the payload
     Chain* more = nullptr;  // payloads right behind it, counted in `len` (arrives/train.cc)
+    u32 pushed = 0;         // bytes of the longest text with PSH among it and `more`
     const inet::Arrival* arrival = nullptr;
     u64 hash = 0;  // of the flow, for the table; 0: the record is a Tcb and was found without
 

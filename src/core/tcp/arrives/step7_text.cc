@@ -25,7 +25,8 @@ bool may_wait_for_ack(const Room& room, const Tcb& tcb, u32 segment) {
 }
 
 // docs/decisions/0018-the-size-of-the-peers-segments.md
-void decide_ack(Room& room, Tcb& tcb, u32 segment, bool filled_hole, bool pushed) {
+// `pushed`: bytes of the longest text that came with PSH.
+void decide_ack(Room& room, Tcb& tcb, u32 segment, bool filled_hole, u32 pushed) {
     if (segment > tcb.rcv_mss) learn_segment_size(room, tcb, segment);
     // RFC 5681 4.2 [RFC5681:5]: at once when a hole was (partly) filled.
     if (filled_hole) return acknowledge(room, tcb, SendReason::AckHoleFilled);
@@ -37,7 +38,7 @@ void decide_ack(Room& room, Tcb& tcb, u32 segment, bool filled_hole, bool pushed
     if (!is_set(tcb, Deadline::DelayedAck))  // [SHLD-18], [MUST-40]
         set_deadline(room, tcb, Deadline::DelayedAck, room.tick_up + room.delayed_ack_ticks,
                      room.cx.limits.tcp_delayed_ack);
-    if (pushed && tcb.answers != Answers::InTime && may_wait_for_ack(room, tcb, segment))
+    if (pushed != 0 && tcb.answers != Answers::InTime && may_wait_for_ack(room, tcb, pushed))
         tcb.ack_when_read = true;
 }
 
@@ -58,6 +59,7 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
     if (seg.has_timestamps) q->note_echo(room.ts_clock(tcb.ts_offset) - seg.ts_ecr);
     const bool holes = !q->holes().empty();
     const u32 segment = seg.packet->gso_size != 0 ? seg.packet->gso_size : seg.packet.size();
+    const u32 pushed = seg.more != nullptr ? seg.pushed : seg.has(wire::Psh) ? segment : 0;
     if (holes) [[unlikely]] {
         fill_hole(room, tcb, *q, seg);
     } else {
@@ -65,7 +67,7 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
         if (seg.more != nullptr) q->append(*seg.more);
         tcb.rcv.advance(seg.len);
     }
-    decide_ack(room, tcb, segment, holes, seg.has(wire::Psh));
+    decide_ack(room, tcb, segment, holes, pushed);
     if (tcb.has(k_read_armed)) {
         tcb.clear(k_read_armed);
         tell(room, tcb, Readable);

@@ -48,6 +48,8 @@ bool predicted_whole(Room& room, Segment& first, Chain& rest, u32 len) {
     return false;
 }
 
+bool has_push(const std::byte* tcp) { return (static_cast<u8>(tcp[13]) & wire::Psh) != 0; }
+
 Segment behind(const Segment& s, Seq seq, Packet packet) {
     Segment next;
     next.seq = seq;
@@ -82,6 +84,7 @@ void begin_train(Room& room, Segment& seg) {
     if (seg.arrival != &t.arrival) t.arrival = *seg.arrival;
     t.first = std::move(seg);
     t.first.arrival = &t.arrival;
+    t.first.pushed = t.first.has(wire::Psh) ? t.first.len : 0;
 }
 
 bool joins_train(Room& room, Packet& packet, const inet::Arrival& arrival) {
@@ -94,8 +97,8 @@ bool joins_train(Room& room, Packet& packet, const inet::Arrival& arrival) {
     if (load32(at + 4) != (t.first.seq + t.len).value) return false;
     if (!same_header(at, first.slot + first.transport, header)) return false;
     if (!intact(packet, arrival)) return false;
-    t.first.flags |= static_cast<u16>(static_cast<u8>(at[13]) & wire::Psh);
     packet.pull(header);
+    if (has_push(at)) t.first.pushed = std::max(t.first.pushed, packet.size());
     packet->payload_sum_known = false;
     t.len += packet.size();
     t.rest.push_back(std::move(packet));
@@ -109,11 +112,14 @@ void Room::end_train() {
     Chain rest = std::move(train.rest);
     if (rest.empty()) return segment_arrives(*this, first);
     if (predicted_whole(*this, first, rest, train.len)) return;
-    const Segment pattern = behind(first, first.seq, {});
+    const u32 header = first.packet->begin - first.packet->transport;
+    Segment pattern = behind(first, first.seq, {});
+    pattern.flags &= static_cast<u16>(~wire::Psh);
     Seq next = first.seq + first.len;
     segment_arrives(*this, first);
     while (!rest.empty()) {
         Segment seg = behind(pattern, next, rest.pop_front());
+        if (has_push(seg.packet.data() - header)) seg.flags |= wire::Psh;
         next += seg.len;
         segment_arrives(*this, seg);
     }

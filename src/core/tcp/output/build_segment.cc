@@ -234,7 +234,8 @@ void note_answer(const Room& room, Tcb& tcb, u32 text) {
     if (text == 0) return;
     const u32 since_read = static_cast<u8>((room.tick() >> 8) - tcb.read_ack_at);
     const bool soon = tcb.acked_when_read && since_read <= 1;  // 25.6 to 51.2 ms
-    if (soon || is_set(tcb, Deadline::DelayedAck)) tcb.answers = Answers::InTime;
+    const bool waited = is_set(tcb, Deadline::DelayedAck) && !tcb.has(k_ack_now);
+    if (soon || waited) tcb.answers = Answers::InTime;
     tcb.acked_when_read = false;
 }
 
