@@ -27,7 +27,7 @@ k_writers = {
     "snd.nxt": (". arrives calls handshake output timeouts", k_number),
     "snd.max": ("arrives calls handshake output", k_number),
     "snd.iss": ("calls handshake", k_birth),
-    "rcv": ("arrives handshake", "each asks ReceiveWindow, which alone writes RCV.NXT and RCV.EDGE"),
+    "rcv": ("arrives handshake", "each asks ReceiveWindow, the one writer of RCV.NXT"),
     "timers": (". timeouts", "a deadline is set in an inline function of room.hh"),
     "snd_wind_shift": ("arrives handshake", k_birth),
     "rcv_wind_shift": ("arrives handshake", k_birth),
