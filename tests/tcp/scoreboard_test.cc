@@ -160,6 +160,24 @@ TEST(Scoreboard, ARetransmissionIsJudgedByItsOwnTime) {
     EXPECT_EQ(b.board.next_lost(at(0)).seq, at(0));
 }
 
+TEST(Scoreboard, TheSearchGoesBackToAnEarlierRecord) {
+    Board b;
+    b.send(1'000);
+    b.now_us += 1;
+    b.send(9'000);
+    b.now_us += 100'000;
+    AckSample a = b.acked(0, {block(5'000, 8'000)});
+    (void)b.judge(a);
+    (void)b.send_again(0, 1'000);
+    b.now_us += 1;
+    (void)b.send_again(1'000, 2'000);
+    EXPECT_EQ(b.board.next_lost(at(0)).seq, at(2'000)) << "the search stands in the second record";
+    b.now_us += 100'000;
+    AckSample second = b.acked(0, {block(1'000, 2'000), block(5'000, 8'000)});
+    (void)b.judge(second);
+    EXPECT_EQ(b.board.next_lost(at(0)).seq, at(0)) << "its retransmission was lost, too";
+}
+
 TEST(Scoreboard, WaitsForReordering) {
     Board b;
     b.send(10'000);
