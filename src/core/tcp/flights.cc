@@ -102,17 +102,14 @@ void note_resent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len) {
     }
 }
 
-void lose_all(Tcb& tcb, Flight& f) {
-    f.board.lose_all(tcb.snd.una, tcb.snd.max, false);
-    f.reordering_wait = false;
-    f.probe.forget();
-}
-
 void send_again(Room& room, Tcb& tcb) {
-    if (!tcb.has(k_sack))
+    if (!tcb.has(k_sack)) {
         tcb.snd.nxt = tcb.snd.una;
-    else if (Flight* f = flight_of(room, tcb))
-        lose_all(tcb, *f);
+    } else if (Flight* f = flight_of(room, tcb)) {
+        f->board.lose_all(tcb.snd.una, tcb.snd.max, false);
+        f->reordering_wait = false;
+        f->probe.forget();
+    }
 }
 
 }  // namespace tern::tcp

@@ -429,7 +429,6 @@ inline u32 pipe(const Tcb& tcb, const Flight* f) {
 inline u32 pipe(const Room& room, const Tcb& tcb) { return pipe(tcb, flight_of(room, tcb)); }
 void note_sent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len, bool fin);
 void note_resent(Room& room, Tcb& tcb, Flight& f, Seq seq, u32 len);
-void lose_all(Tcb& tcb, Flight& f);
 void send_again(Room& room, Tcb& tcb);  // everything from SND.UNA on
 
 // --- arrives/: what acknowledgements mean for recovery

@@ -8,6 +8,11 @@
 
 namespace tern::tcp {
 
+// The size of the segments that came as this text: a link may have joined several.
+inline u32 segment_bytes(const Packet& text) {
+    return text->gso_size != 0 ? text->gso_size : text.size();
+}
+
 struct Segment {
     Seq seq, ack;
     Seq up;       // SEG.SEQ + SEG.UP as it came, whatever is trimmed
@@ -22,7 +27,7 @@ struct Segment {
     const wire::TcpOptions* others = nullptr;  // options, if it has others than timestamps
     Packet packet;                             // the view is the payload
     Chain* more = nullptr;  // payloads right behind it, counted in `len` (arrives/train.cc)
-    u32 pushed = 0;         // bytes of the longest text with PSH among it and `more`
+    u32 pushed = 0;         // segment_bytes() of the longest with PSH among it and `more`
     const inet::Arrival* arrival = nullptr;
     u64 hash = 0;  // of the flow, for the table; 0: the record is a Tcb and was found without
 

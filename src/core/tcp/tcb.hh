@@ -167,7 +167,8 @@ struct alignas(64) Tcb {
     u8 tos = 0;
     std::array<u8, 2> spare_identity{};  // free, as above
 
-    Tcb() {}  // as said above: of a union the member with an initial value
+    // Of each union the member with an initial value lives; the compiler would refuse to choose.
+    Tcb() {}
 
     bool has(u32 f) const { return (flags & f) != 0; }
     void set(u32 f) { flags |= f; }

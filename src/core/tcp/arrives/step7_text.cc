@@ -58,7 +58,7 @@ DropReason accept_bytes(Room& room, Tcb& tcb, Segment& seg) {
         return DropReason::MemoryCeiling;
     if (seg.has_timestamps) q->note_echo(room.ts_clock(tcb.ts_offset) - seg.ts_ecr);
     const bool holes = !q->holes().empty();
-    const u32 segment = seg.packet->gso_size != 0 ? seg.packet->gso_size : seg.packet.size();
+    const u32 segment = segment_bytes(seg.packet);
     const u32 pushed = seg.more != nullptr ? seg.pushed : seg.has(wire::Psh) ? segment : 0;
     if (holes) [[unlikely]] {
         fill_hole(room, tcb, *q, seg);

@@ -84,7 +84,7 @@ void begin_train(Room& room, Segment& seg) {
     if (seg.arrival != &t.arrival) t.arrival = *seg.arrival;
     t.first = std::move(seg);
     t.first.arrival = &t.arrival;
-    t.first.pushed = t.first.has(wire::Psh) ? t.first.len : 0;
+    t.first.pushed = t.first.has(wire::Psh) ? segment_bytes(t.first.packet) : 0;
 }
 
 bool joins_train(Room& room, Packet& packet, const inet::Arrival& arrival) {
@@ -98,7 +98,7 @@ bool joins_train(Room& room, Packet& packet, const inet::Arrival& arrival) {
     if (!same_header(at, first.slot + first.transport, header)) return false;
     if (!intact(packet, arrival)) return false;
     packet.pull(header);
-    if (has_push(at)) t.first.pushed = std::max(t.first.pushed, packet.size());
+    if (has_push(at)) t.first.pushed = std::max(t.first.pushed, segment_bytes(packet));
     packet->payload_sum_known = false;
     t.len += packet.size();
     t.rest.push_back(std::move(packet));

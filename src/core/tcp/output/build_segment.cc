@@ -242,7 +242,7 @@ void note_answer(const Room& room, Tcb& tcb, u32 text) {
 }  // namespace
 
 void commit(Room& room, Tcb& tcb, const Plan& plan) {
-    tcb.clear(plan.answers);
+    tcb.clear(plan.asked_by);
     const bool syn = (plan.flags & wire::Syn) != 0;
     const u32 occupies = plan.len + (syn ? 1 : 0) + ((plan.flags & wire::Fin) ? 1 : 0);
     const Seq end = plan.seq + occupies;

@@ -18,7 +18,7 @@ Plan plan_syn(const Room& room, const Tcb& tcb) {
               .seq = tcb.snd.iss,
               .flags = wire::Syn,
               .reason = SendReason::OpenActive,
-              .answers = k_syn_due};
+              .asked_by = k_syn_due};
     if (answer) {
         plan.flags |= wire::Ack;
         const bool fast = opens_fast(room, tcb);
@@ -42,7 +42,7 @@ Plan plan_probe(const Room& room, const Tcb& tcb) {
               .seq = tcb.snd.una,
               .flags = wire::Ack,
               .reason = SendReason::ProbeWindow,
-              .answers = k_probe_due};
+              .asked_by = k_probe_due};
     if (tcb.snd.una < end)
         plan.len = 1;
     else if (fin_allowed(tcb))
@@ -59,7 +59,7 @@ Plan plan_head(const Room& room, const Tcb& tcb) {
               .reason = tcb.has(k_partial_seen) ? SendReason::RetransmitPartial
                                                 : SendReason::RetransmitFast,
               .head_only = true,
-              .answers = k_retransmit_head};
+              .asked_by = k_retransmit_head};
     const u32 outstanding = static_cast<u32>(min(end, tcb.snd.max) - tcb.snd.una);
     plan.len = std::min<u32>(outstanding, tcb.send_mss);
     if (fin_allowed(tcb) && plan.seq + plan.len == end && end < tcb.snd.max)
@@ -287,7 +287,7 @@ Plan plan_data(const Room& room, const Tcb& tcb, const Flight* f, u32 room_for, 
         .len = len,
         .flags = wire::Ack,
         .reason = worth || fin ? reason_for(tcb, f, len, resend, last) : SendReason::DataOverride,
-        .answers = k_override_due};
+        .asked_by = k_override_due};
     if (last && len > 0) plan.flags |= wire::Psh;  // [MUST-61]
     if (fin) {
         plan.flags |= wire::Fin;
@@ -339,7 +339,7 @@ Plan may_send(const Room& room, const Tcb& tcb, u32 room_for, Waits& waits) {
                     .seq = tcb.snd.una - 1,
                     .flags = wire::Ack,
                     .reason = SendReason::ProbeKeepAlive,
-                    .answers = k_keep_probe_due};
+                    .asked_by = k_keep_probe_due};
     }
     return tcb.has(k_ack_now) ? ack : Plan{};
 }

@@ -16,7 +16,7 @@ struct Plan {
     u16 flags = 0;
     SendReason reason = SendReason::Unknown;
     bool head_only = false;  // sent again out of its turn: SND.NXT stays where it is
-    u32 answers = 0;         // the TcbFlags that asked for it
+    u32 asked_by = 0;        // TcbFlags, which commit() clears
 };
 
 // What a plan has left to wait, and what will look after it.

@@ -84,7 +84,6 @@ public:
     u32 lost() const { return lost_; }      // the same; what was sent again does not count
     u32 sacked_pieces() const { return sacked_pieces_; }
     u64 lost_ever() const { return lost_ever_; }  // bytes
-    bool any_sent_again() const { return !resent_.empty(); }
     u32 records() const { return sent_.size(); }
     const Sent& record(u32 n) const { return sent_[n]; }
     bool empty() const { return sent_.empty(); }
